@@ -1,0 +1,1 @@
+"""Runs a bundle: decodes video, finds and follows objects, redacts, encodes."""

@@ -1,0 +1,40 @@
+"""Every failure that `agent` reports, each with the exit code a command ends with.
+
+AgentError             1  a fault of ours
+├── UsageError         2  the command's words, or a setting, are off
+├── InputError         3  an input can't be read, or holds nothing to redact
+├── OutputError        4  an output can't be written
+└── PipelineError      6  redaction could not go on; nothing unredacted was written
+
+5 is `models.errors.ModelError`; 130 is Ctrl-C.
+"""
+
+
+class AgentError(Exception):
+    """A run can't go on; the message is one line that says why and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(AgentError):
+    """The command's words or a setting are off."""
+
+    exit_code = 2
+
+
+class InputError(AgentError):
+    """An input can't be opened, read or decoded."""
+
+    exit_code = 3
+
+
+class OutputError(AgentError):
+    """An output can't be opened, encoded or written."""
+
+    exit_code = 4
+
+
+class PipelineError(AgentError):
+    """A stage failed in a way that leaves nothing safe to write."""
+
+    exit_code = 6

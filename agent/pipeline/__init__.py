@@ -1,0 +1,1 @@
+"""Stages on threads with bounded queues between them."""

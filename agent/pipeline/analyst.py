@@ -1,0 +1,222 @@
+"""From frames to what must be hidden in each: detect a few, follow, fill in the rest.
+
+A frame leaves only once every keyframe that could still change its cover has been seen. Order:
+
+1. The first frame, every Nth after it, both sides of a scene cut, and the last are keyframes.
+2. Results are taken in by rising index, however the workers finish.
+3. A frame between two keyframes needs both to be good; a keyframe needs itself. Else it is
+   covered whole.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
+from agent.redact.cover import Cover, Patch
+from agent.track.interpolate import placements
+from agent.track.shape import longer_side, render
+from agent.track.tracker import LOOK_BACK, Keyframe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from agent.pipeline.detector import DetectorPool, Ticket
+    from agent.track.tracker import Tracker
+    from agent.video.frame import Frame
+
+LOOK_AHEAD = LOOK_BACK + 1
+"""Keyframes after a frame that can still change its cover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When the detector looks.
+
+    Attributes:
+        every: frames from one keyframe to the next; the most of them where `adaptive`.
+        adaptive: look again between two keyframes where objects moved much.
+        look_ahead: let frames wait for later keyframes; without it they are extrapolated.
+    """
+
+    every: int
+    adaptive: bool = False
+    look_ahead: bool = True
+
+
+@dataclass(order=True, slots=True)
+class _Ask:
+    index: int
+    scene: int = field(compare=False)
+    ticket: Ticket = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    index: int
+    scene: int
+    fault: str | None
+
+
+class Analyst:
+    """Turns a stream of frames into covers, one for each, in order.
+
+    Args:
+        size: width, height that every frame should have; others are covered whole.
+        labels: class names by class id.
+        margin: growth of every outline, share of its longer side.
+    """
+
+    def __init__(
+        self,
+        pool: DetectorPool,
+        tracker: Tracker,
+        rhythm: Rhythm,
+        size: tuple[int, int],
+        labels: Mapping[int, str],
+        margin: float,
+    ) -> None:
+        self._pool, self._tracker, self._rhythm = pool, tracker, rhythm
+        self._size, self._labels, self._margin = size, labels, margin
+        self._cuts = CutFinder()
+        self._waiting: deque[tuple[Frame, int]] = deque()
+        self._asks: list[_Ask] = []
+        self._settled: list[_Settled] = []
+        self._scene = 0
+        self._due = 0
+        self._newest = -1
+        self.keyframes = 0
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
+        """Every frame once, in order, with its cover."""
+        for frame in frames:
+            self._take(frame)
+            while len(self._asks) > self._in_flight(frame):
+                self._settle()
+            yield from self._leaving()
+        if self._waiting:
+            self._ask_last()
+        while self._asks:
+            self._settle()
+        yield from self._leaving(ended=True)
+
+    def _in_flight(self, newest: Frame) -> int:
+        """Questions that may stay open, so that every worker has one to go on with."""
+        if not self._rhythm.look_ahead or newest.size != self._size:
+            return 0
+        return self._pool.workers + 1
+
+    def _take(self, frame: Frame) -> None:
+        """Put a frame in line, and ask the detector about it where it is a keyframe."""
+        alien = frame.size != self._size
+        was_alien = bool(self._waiting) and self._waiting[-1][0].size != self._size
+        if alien or was_alien or self._cuts.is_cut(frame.planes[0]):
+            self._ask_last()
+            self._scene += 1
+            self._due = frame.index
+        self._waiting.append((frame, self._scene))
+        if frame.index >= self._due and not alien:
+            self._ask(frame)
+            self._due = frame.index + self._interval()
+
+    def _interval(self) -> int:
+        if self._rhythm.adaptive and not self._rhythm.look_ahead:
+            return next_interval(self._tracker, self._rhythm.every)
+        return self._rhythm.every
+
+    def _ask(self, frame: Frame) -> None:
+        insort(self._asks, _Ask(frame.index, self._scene, self._pool.submit(frame)))
+        self._newest = max(self._newest, frame.index)
+        self.keyframes += 1
+
+    def _ask_last(self) -> None:
+        """Make the newest frame a keyframe: nothing after it can say what is in it."""
+        if not self._waiting or not self._rhythm.look_ahead:
+            return
+        frame, _ = self._waiting[-1]
+        if frame.index > self._newest and frame.size == self._size:
+            self._ask(frame)
+
+    def _settle(self) -> None:
+        """Take in the result of the earliest keyframe, or look closer before it first."""
+        ask = self._asks[0]
+        ticket = self._pool.wait(ask.ticket)
+        if ticket.fault is None:
+            middle = self._middle(ask)
+            if middle is not None and needs_another(self._tracker, ticket.sightings):
+                scene, self._scene = self._scene, ask.scene
+                self._ask(middle)
+                self._scene = scene
+                return
+            self._tracker.update(Keyframe(ask.index, ask.scene, ticket.sightings))
+        self._settled.append(_Settled(ask.index, ask.scene, ticket.fault))
+        del self._asks[0]
+
+    def _middle(self, ask: _Ask) -> Frame | None:
+        """The frame half-way to the keyframe before, where there is one to look at."""
+        last = self._settled[-1] if self._settled else None
+        if not self._rhythm.adaptive or not self._rhythm.look_ahead or last is None:
+            return None
+        if last.scene != ask.scene or ask.index - last.index < 2:
+            return None
+        middle = (last.index + ask.index) // 2
+        return self._waiting[middle - self._waiting[0][0].index][0]
+
+    def _leaving(self, *, ended: bool = False) -> Iterator[tuple[Frame, Cover]]:
+        """Frames whose cover is certain."""
+        while self._waiting and (ended or self._is_certain(*self._waiting[0])):
+            frame, scene = self._waiting.popleft()
+            cover = self._cover(frame, scene)
+            self._forget(frame.index)
+            yield frame, cover
+            del frame, cover
+
+    def _is_certain(self, frame: Frame, scene: int) -> bool:
+        if not self._rhythm.look_ahead or frame.size != self._size:
+            return True
+        if scene < self._scene and (not self._asks or self._asks[0].scene > scene):
+            return True
+        later = bisect_right(self._settled, frame.index, key=lambda s: s.index)
+        return len(self._settled) - later >= LOOK_AHEAD
+
+    def _cover(self, frame: Frame, scene: int) -> Cover:
+        if frame.size != self._size:
+            return Cover.all_of_it("resolution change")
+        fault = self._fault(frame.index, scene)
+        if fault is not None:
+            return Cover.all_of_it(fault)
+        return Cover(tuple(self._patches(frame.index)))
+
+    def _fault(self, index: int, scene: int) -> str | None:
+        """Why the keyframes around a frame can't vouch for it."""
+        after = bisect_left(self._settled, index, key=lambda s: s.index)
+        if after < len(self._settled) and self._settled[after].index == index:
+            return self._settled[after].fault
+        if after == 0:
+            return "no keyframe"
+        before = self._settled[after - 1]
+        if before.fault or before.scene != scene:
+            return before.fault or "no keyframe"
+        if not self._rhythm.look_ahead:
+            return None
+        if after == len(self._settled) or self._settled[after].scene != scene:
+            return "no keyframe"
+        return self._settled[after].fault
+
+    def _patches(self, index: int) -> Iterator[Patch]:
+        for placed in placements(self._tracker, index):
+            grow_px = placed.grow_px + self._margin * longer_side(placed.bounds)
+            painted = render(placed.bounds, placed.field, grow_px, self._size)
+            if painted is not None:
+                track = placed.track
+                yield Patch(*painted, track.number, self._labels.get(track.class_id, ""))
+
+    def _forget(self, index: int) -> None:
+        """Drop what lies behind the frames that wait, so that a stream can run for months."""
+        behind = bisect_right(self._settled, index, key=lambda s: s.index) - LOOK_AHEAD
+        if behind > 0:
+            del self._settled[:behind]
+            self._tracker.forget(self._settled[0].index)

@@ -1,0 +1,100 @@
+"""Channel: a bounded queue between two stages that knows how long each side waited."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the run is being torn down
+    """The channel was stopped; whoever waits on it goes home."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Where a stage's time went, seconds; one thread writes, others may read.
+
+    Attributes:
+        wait_in_s: waiting for something to do.
+        wait_out_s: waiting for the next stage to take what was done.
+    """
+
+    name: str
+    busy_s: float = 0.0
+    wait_in_s: float = 0.0
+    wait_out_s: float = 0.0
+    frames: int = 0
+
+
+class Channel(Generic[T]):
+    """First in, first out, at most `size` items; one writer, one reader.
+
+    Args:
+        writer: the clock of the stage that puts, charged for waiting on a full channel.
+        reader: the clock of the stage that gets, charged for waiting on an empty one.
+    """
+
+    def __init__(self, size: int, writer: Clock, reader: Clock) -> None:
+        self._items: deque[T] = deque()
+        self._size = size
+        self._writer, self._reader = writer, reader
+        self._changed = threading.Condition()
+        self._closed = self._stopped = False
+
+    def put(self, item: T) -> None:
+        """Hand over an item; waits while the channel is full.
+
+        Raises:
+            Stopped: the run is being torn down.
+        """
+        with self._changed:
+            if len(self._items) >= self._size and not self._stopped:
+                began = time.monotonic()
+                self._changed.wait_for(lambda: len(self._items) < self._size or self._stopped)
+                self._writer.wait_out_s += time.monotonic() - began
+            if self._stopped:
+                raise Stopped
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        """Items until the writer closes.
+
+        Raises:
+            Stopped: the run is being torn down.
+        """
+        while True:
+            with self._changed:
+                if not self._items and not self._closed and not self._stopped:
+                    began = time.monotonic()
+                    self._changed.wait_for(lambda: self._items or self._closed or self._stopped)
+                    self._reader.wait_in_s += time.monotonic() - began
+                if self._stopped:
+                    raise Stopped
+                if not self._items:
+                    return
+                item = self._items.popleft()
+                self._changed.notify_all()
+            yield item
+            del item  # a frame must not live on while its successor is awaited
+
+    def close(self) -> None:
+        """Say that nothing more will be put."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Tear down: both sides get `Stopped`, what was in the channel is dropped."""
+        with self._changed:
+            self._stopped = True
+            self._items.clear()
+            self._changed.notify_all()

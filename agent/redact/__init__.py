@@ -1,0 +1,1 @@
+"""Hides what a cover says, in the decoded planes; the only maker of `RedactedFrame`."""

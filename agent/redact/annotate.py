@@ -1,0 +1,89 @@
+"""Annotator: labelled boxes instead of hiding, to see what the tracker thinks.
+
+What it returns shows people. It is for tuning on footage that may be seen; the service refuses it.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import cv2
+
+from agent.errors import UsageError
+from agent.redact.canvas import whole_reason
+from agent.redact.effect import Effect, flat_planes
+from agent.redact.planes import copied_planes
+from agent.redact.redacted import _SEAL, RedactedFrame
+from agent.redact.redactor import Redactor
+
+if TYPE_CHECKING:
+    from agent.redact.cover import Cover, Patch
+    from agent.video.frame import Frame, Planes
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_INK = (0, 0, 0)
+
+
+class Annotator:
+    """Draws covers instead of hiding them; what has no result is hidden whole all the same."""
+
+    def __init__(self, size: tuple[int, int], *, i_know_this_is_not_redacted: bool = False) -> None:
+        """Annotate frames of `size` (width, height).
+
+        Raises:
+            UsageError: when the caller does not say that it knows.
+        """
+        if i_know_this_is_not_redacted is not True:
+            raise UsageError(
+                "boxes hide nothing: add --i-know-this-is-not-redacted, or choose another effect"
+            )
+        self.size = size
+        self._redactor = Redactor(size, Effect("solid"))
+
+    def redact(self, frame: Frame, cover: Cover) -> RedactedFrame:
+        """Draw each patch's rectangle, class and track in a copy; stands in for a `Redactor`.
+
+        Raises:
+            PipelineError: when the planes are neither I420 nor NV12.
+        """
+        if frame.size != self.size or whole_reason(cover) is not None:
+            return self._redactor.redact(frame, cover)
+        planes = copied_planes(frame)
+        for patch in cover.patches:
+            self._draw(frame, planes, patch)
+        return RedactedFrame(_SEAL, frame, planes)
+
+    def _draw(self, frame: Frame, planes: Planes, patch: Patch) -> None:
+        # In units of two pixels, so that luma and chroma agree.
+        left, top = int(patch.x) // 2, int(patch.y) // 2
+        height, width = patch.pixels.shape
+        right, bottom = left + max(1, width // 2), top + max(1, height // 2)
+        scale = max(0.4, self.size[1] / 1440)
+        text = f"{patch.label} {patch.track}".strip()
+        (text_px, ascent_px), descent_px = cv2.getTextSize(text, _FONT, scale, 1)
+        band_px = ascent_px + descent_px + 4
+        # Above the box, or inside it at the frame's upper edge.
+        band_top = top - band_px // 2 if top * 2 >= band_px else top
+        band = (left, band_top), (left + text_px // 2 + 2, band_top + band_px // 2)
+
+        flats = flat_planes(_hue_of(patch.track), frame.colour, len(planes))
+        for place, (plane, flat) in enumerate(zip(planes, flats, strict=True)):
+            unit, line = (1, 1) if place else (2, 2)
+            for (start, end), thickness in ((((left, top), (right, bottom)), line), (band, -1)):
+                cv2.rectangle(
+                    plane,
+                    (start[0] * unit, start[1] * unit),
+                    (end[0] * unit, end[1] * unit),
+                    flat,
+                    thickness,
+                )
+        (ink, *_) = flat_planes(_INK, frame.colour, len(planes))
+        baseline = band_top * 2 + ascent_px + 2
+        cv2.putText(planes[0], text, (left * 2 + 2, baseline), _FONT, scale, ink, 1, cv2.LINE_AA)
+
+
+def _hue_of(track: int) -> tuple[int, int, int]:
+    """A light colour; the golden ratio keeps neighbouring numbers apart."""
+    red, green, blue = colorsys.hsv_to_rgb(track * 0.618034 % 1, 0.6, 1)
+    return round(red * 255), round(green * 255), round(blue * 255)

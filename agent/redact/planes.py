@@ -1,0 +1,55 @@
+"""Planes that we own: I420 or NV12, packed one after another in one fresh buffer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.errors import PipelineError
+
+if TYPE_CHECKING:
+    from agent.video.frame import Frame, Planes
+
+
+def fresh_planes(frame: Frame, size: tuple[int, int]) -> Planes:
+    """Unfilled planes of `size` (width, height), in the layout that the frame has.
+
+    Raises:
+        PipelineError: when that is neither I420 nor NV12.
+    """
+    width, height = size
+    half = ((height + 1) // 2, (width + 1) // 2)
+    shapes: list[tuple[int, ...]]
+    if len(frame.planes) == 3:
+        shapes = [(height, width), half, half]
+    elif len(frame.planes) == 2:
+        shapes = [(height, width), (*half, 2)]
+    else:
+        raise PipelineError(
+            f"a frame of {len(frame.planes)} planes is neither I420 nor NV12; convert it first"
+        )
+    given = [plane.shape for plane in frame.planes]
+    if frame.size == size and given != shapes:
+        raise PipelineError(f"planes of {given} are no {width}x{height} I420 or NV12")
+    if any(plane.dtype != np.uint8 for plane in frame.planes):
+        raise PipelineError("planes of more than 8 bits; convert the frame first")
+    lengths = [int(np.prod(shape)) for shape in shapes]
+    starts = np.cumsum([0, *lengths])
+    buffer = np.empty(starts[-1], np.uint8)
+    return tuple(
+        buffer[start : start + length].reshape(shape)
+        for start, length, shape in zip(starts, lengths, shapes, strict=False)
+    )
+
+
+def copied_planes(frame: Frame) -> Planes:
+    """The frame's planes, copied once.
+
+    Raises:
+        PipelineError: when the layout is neither I420 nor NV12.
+    """
+    planes = fresh_planes(frame, frame.size)
+    for own, theirs in zip(planes, frame.planes, strict=True):
+        np.copyto(own, theirs)
+    return planes

@@ -1,0 +1,102 @@
+"""Where a track is in any frame, and how far its cover must grow to be safe there.
+
+Between two sightings the outline is blended in box coordinates and placed by linear motion.
+A line through two points of a curved path is wrong by at most an eighth of the change of
+velocity over the interval; by that much the cover grows in the middle, and by the parts of the
+outline that the two sightings disagree about. Beyond the first and last sighting the object may
+stand still or go on: the outline goes half the way and grows by the other half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.track.shape import Bounds, Field, Shape, longer_side
+
+if TYPE_CHECKING:
+    from agent.track.track import Sighting, Track
+    from agent.track.tracker import Tracker
+
+DISAGREEMENT = 0.1
+"""Share of the difference of two outlines that is added to their blend (0.5 is their union)."""
+
+MOST_GROWTH = 0.25
+"""Of the longer side: beyond that the motion is a guess, and the cover would hide the street."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An outline at its place in one frame.
+
+    Attributes:
+        grow_px: by how much the outline must grow for the motion that is not known.
+    """
+
+    track: Track
+    bounds: Bounds
+    field: Field
+    grow_px: float
+
+
+def placements(tracker: Tracker, index: int) -> list[Placement]:
+    """All that the tracker's tracks hide in one frame."""
+    found = (_place(track, index, tracker) for track in tracker.tracks)
+    return [placement for placement in found if placement is not None]
+
+
+def _place(track: Track, index: int, tracker: Tracker) -> Placement | None:
+    first, last = track.sightings[0], track.sightings[-1]
+    if index < first.index:
+        before = tracker.before(first.index)
+        if before is None or index <= before:
+            return None
+        return _beyond(track, first, index, track.velocity(0))
+    if index >= last.index:
+        if index > last.index and index > tracker.after(last.index):
+            return None
+        return _beyond(track, last, index, track.velocity(-1))
+    for at in range(len(track.sightings) - 1):
+        if index < track.sightings[at + 1].index:
+            return _between(track, at, index)
+    return None
+
+
+def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds) -> Placement:
+    moved = velocity * (index - seen.index) / 2
+    bounds = seen.shape.bounds + moved
+    grow_px = min(float(np.hypot(*moved[:2])), MOST_GROWTH * longer_side(bounds))
+    return Placement(track, bounds, seen.shape.field, grow_px)
+
+
+def _between(track: Track, at: int, index: int) -> Placement:
+    a, b = track.sightings[at], track.sightings[at + 1]
+    share = (index - a.index) / (b.index - a.index)
+    middle = 4 * share * (1 - share)  # 0 at the sightings, 1 half-way
+    bounds = a.shape.bounds * (1 - share) + b.shape.bounds * share
+    grow_px = middle * min(_residual(track, at), MOST_GROWTH * longer_side(bounds))
+    return Placement(track, bounds, _blend(a.shape, b.shape, share, middle), grow_px)
+
+
+def _blend(a: Shape, b: Shape, share: float, middle: float) -> Field:
+    if share == 0:
+        return a.field
+    blended = a.field * np.float32(1 - share) + b.field * np.float32(share)
+    return blended + np.abs(a.field - b.field) * np.float32(DISAGREEMENT * middle)
+
+
+def _residual(track: Track, at: int) -> float:
+    """The most that a box corner can be off half-way between sightings `at` and `at + 1`."""
+    sightings = track.sightings
+
+    def pace(i: int) -> Bounds:
+        step = sightings[i + 1].shape.bounds - sightings[i].shape.bounds
+        return step / (sightings[i + 1].index - sightings[i].index)
+
+    here = pace(at)
+    neighbours = [i for i in (at - 1, at + 1) if 0 <= i < len(sightings) - 1]
+    # With two sightings only, the object may have started or stopped in between.
+    changes = [np.abs(here - pace(i)).max() for i in neighbours] or [np.abs(here).max() / 2]
+    return float(max(changes)) * (sightings[at + 1].index - sightings[at].index) / 8

@@ -1,0 +1,136 @@
+"""Shape: an object's outline as a signed distance field in the coordinates of its own box.
+
+Two outlines of one object, a few frames apart, blend into those between by blending the two
+fields (Raya and Udupa, "Shape-based interpolation of multidimensional objects", IEEE TMI 1990).
+Growing an outline by any number of pixels is a change of threshold, so a margin costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.instances import Mask
+
+GRID = 64
+PAD = 0.25
+"""The field reaches beyond the box by this share of the box's side, on every side."""
+
+OUTLINE = 97
+"""Mask probability (of 255) at the outline: 0.38, logit -0.5.
+
+Half a mask's leak lies in pixels that the network calls a little unlikely. On eight DAVIS-2016
+sequences this outline leaks a quarter less than probability 0.5, and hides 0.3 % more of the
+frame; a margin of pixels that hides as much leaks more.
+"""
+
+Field = npt.NDArray[np.float32]
+Bounds = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An outline.
+
+    Attributes:
+        bounds: float64 [4], x0 y0 x1 y1 of the outline's tight box, frame pixels.
+        field: float32 [GRID, GRID] over the box and its padding: distance to the outline in
+            units of the box's longer side, positive inside.
+    """
+
+    bounds: Bounds
+    field: Field
+
+    @classmethod
+    def from_mask(cls, mask: Mask) -> Shape | None:
+        """The outline of a mask, or nothing where the mask is empty."""
+        left, top, width, height = cv2.boundingRect(
+            cv2.threshold(mask.pixels, OUTLINE - 1, 255, cv2.THRESH_BINARY)[1]
+        )
+        if width == 0 or height == 0:
+            return None
+        crop = mask.pixels[top : top + height, left : left + width]
+        x, y = mask.x + left, mask.y + top
+        bounds = np.array([x, y, x + width, y + height], np.float64)
+        scale = min(1.0, GRID / max(width, height))
+        size = max(2, round(width * scale)), max(2, round(height * scale))
+        small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+        return cls(bounds, _in_box_coordinates(np.asarray(small >= OUTLINE)))
+
+    @classmethod
+    def from_box(cls, box: npt.NDArray[np.float32]) -> Shape | None:
+        """A filled box, where the family gives no masks."""
+        width, height = float(box[2] - box[0]), float(box[3] - box[1])
+        if width <= 0 or height <= 0:
+            return None
+        scale = GRID / max(width, height)
+        size = max(2, round(height * scale)), max(2, round(width * scale))
+        return cls(box.astype(np.float64), _in_box_coordinates(np.ones(size, np.bool_)))
+
+
+def longer_side(bounds: Bounds) -> float:
+    """Pixels."""
+    return float(max(bounds[2] - bounds[0], bounds[3] - bounds[1]))
+
+
+def centre(bounds: Bounds) -> Bounds:
+    """The middle of a box, twice: float64 [4] that can be added to bounds."""
+    return np.tile((bounds[:2] + bounds[2:]) / 2, 2)
+
+
+def _in_box_coordinates(inside: npt.NDArray[np.bool_]) -> Field:
+    """Signed distance of a bool [h, w] raster, resampled to the padded GRID x GRID."""
+    height, width = inside.shape
+    above, beside = int(np.ceil(height * PAD)), int(np.ceil(width * PAD))
+    padded = np.pad(inside.astype(np.uint8), ((above, above), (beside, beside)))
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
+    distance -= cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5)
+    distance -= np.sign(distance) * 0.5  # the outline lies between two pixels, not on one
+    at = (np.arange(GRID, dtype=np.float32) + 0.5) / GRID * (1 + 2 * PAD) - PAD
+    columns, rows = np.meshgrid(at * width + beside - 0.5, at * height + above - 0.5)
+    field = cv2.remap(
+        distance / max(width, height),
+        columns,
+        rows,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(field, np.float32)
+
+
+def render(
+    bounds: Bounds, field: Field, grow_px: float, frame_size: tuple[int, int]
+) -> tuple[int, int, npt.NDArray[np.uint8]] | None:
+    """Paint an outline, grown by some pixels, at its place in a frame.
+
+    Returns:
+        x, y and uint8 [h, w] of 0 and 255, clipped to the frame; nothing where it lies outside.
+    """
+    width, height = bounds[2] - bounds[0], bounds[3] - bounds[1]
+    x0, y0 = np.floor(np.maximum(bounds[:2] - grow_px - 1, 0)).astype(int)
+    x1, y1 = np.ceil(np.minimum(bounds[2:] + grow_px + 1, frame_size)).astype(int)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    cell_x, cell_y = (max(side, 1.0) * (1 + 2 * PAD) / GRID for side in (width, height))
+    # Eight bits around the outline are enough, and resampling them is several times quicker.
+    levels_per_px = 42.0 / max(cell_x, cell_y)
+    offset = grow_px * levels_per_px + 128.0
+    near = np.clip(field * (max(longer_side(bounds), 1.0) * levels_per_px) + offset, 0, 255)
+    to_grid = np.array(
+        [
+            [1 / cell_x, 0, (x0 + 0.5 - bounds[0] + PAD * width) / cell_x - 0.5],
+            [0, 1 / cell_y, (y0 + 0.5 - bounds[1] + PAD * height) / cell_y - 0.5],
+        ]
+    )
+    painted = cv2.warpAffine(
+        near.astype(np.uint8),
+        to_grid,
+        (int(x1 - x0), int(y1 - y0)),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    pixels = cv2.threshold(painted, 127, 255, cv2.THRESH_BINARY)[1]
+    return int(x0), int(y0), np.asarray(pixels, np.uint8)

@@ -1,0 +1,74 @@
+"""Track: one object, as the keyframes saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.track.shape import Bounds, Shape, centre
+
+if TYPE_CHECKING:
+    from models.instances import Instances
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One object in one keyframe; two sightings are equal when they are the same one.
+
+    Attributes:
+        index: the keyframe's frame index.
+        class_id: what the detector called it this time.
+    """
+
+    index: int
+    shape: Shape
+    score: float
+    class_id: int
+
+
+@dataclass(slots=True)
+class Track:
+    """An object that is hidden for as long as it lives.
+
+    Attributes:
+        number: counts from 1 within a run.
+        class_id: the class it was born with; it keeps it when the detector wavers.
+        sightings: by rising frame index, never empty.
+        misses: keyframes since the last sighting.
+    """
+
+    number: int
+    class_id: int
+    sightings: list[Sighting] = field(default_factory=list)
+    misses: int = 0
+
+    def predicted(self, index: int) -> Bounds:
+        """Where the object would be at a later frame if it went on as it went: bounds, pixels."""
+        last = self.sightings[-1]
+        return last.shape.bounds + self.velocity(-1) * (index - last.index)
+
+    def velocity(self, at: int) -> Bounds:
+        """Motion of the centre, pixels a frame, float64 [4], at the first (0) or last (-1) end."""
+        if len(self.sightings) == 1:
+            return np.zeros(4)
+        first, second = self.sightings[:2] if at == 0 else self.sightings[-2:]
+        moved = centre(second.shape.bounds) - centre(first.shape.bounds)
+        return moved / (second.index - first.index)
+
+
+def sightings_of(instances: Instances, index: int) -> list[Sighting]:
+    """What a keyframe's instances show; those without a pixel of outline are left out."""
+    found = []
+    for i in range(len(instances)):
+        shape = (
+            Shape.from_box(instances.boxes[i])
+            if instances.masks is None
+            else Shape.from_mask(instances.masks[i])
+        )
+        if shape is not None:
+            found.append(
+                Sighting(index, shape, float(instances.scores[i]), int(instances.classes[i]))
+            )
+    return found

@@ -1,0 +1,209 @@
+"""A centroid tracker that would rather hide too long than too little.
+
+Tracks and sightings are matched by the Hungarian method on the distance of their centres, gated
+by distance and size. A detection that is too weak to start a track, or of another class, can
+still carry one on: detectors waver about class and score on the very objects that move most
+(after the second association of ByteTrack, arXiv 2110.06864). With look-ahead a new track also
+reaches back into keyframes that have not left yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.track.track import Sighting, Track
+from models.boxes import iou
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOOK_BACK = 3
+"""Keyframes that a new track may reach back, and that must not have left before."""
+
+MISSES = 3
+"""Keyframes without a sighting after which a track can't be found again."""
+
+_GATE = 1.0  # centre distance, in square roots of the track's area
+_SIZE_RATIO = 2.2
+_OTHER_CLASS = 0.5  # cost of a change of class, in the same unit as the distance
+_BACK_COST, _BACK_IOU = 0.8, 0.2  # a look back is a guess: stricter than following
+_SAME_OBJECT_IOU = 0.8
+_IMPOSSIBLE = 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A frame that the detector saw, and every candidate in it.
+
+    Attributes:
+        scene: counts cuts; nothing is followed from one scene into another.
+    """
+
+    index: int
+    scene: int
+    candidates: tuple[Sighting, ...]
+
+
+class Tracker:
+    """Follows objects through keyframes in rising order.
+
+    Args:
+        hidden: class ids whose detections start tracks.
+        birth_scores: by class id, the score from which a detection starts a track.
+    """
+
+    def __init__(self, hidden: Sequence[int], birth_scores: dict[int, float]) -> None:
+        self._hidden = frozenset(hidden)
+        self._birth_scores = birth_scores
+        self._taken: set[Sighting] = set()
+        self.keyframes: list[Keyframe] = []
+        self.tracks: list[Track] = []
+        self.born = 0
+
+    def update(self, keyframe: Keyframe) -> None:
+        """Take in the next keyframe."""
+        if self.keyframes and keyframe.scene != self.keyframes[-1].scene:
+            for track in self.tracks:
+                track.misses = MISSES + 1
+        self.keyframes.append(keyframe)
+        lost = [track for track in self.tracks if track.misses <= MISSES]
+        births = [c for c in keyframe.candidates if self._starts_track(c)]
+        self._follow(lost, births)
+        lost = [track for track in lost if track.sightings[-1].index != keyframe.index]
+        self._follow(lost, self._unclaimed(keyframe))
+        for track in lost:
+            if track.sightings[-1].index != keyframe.index:
+                track.misses += 1
+        for sighting in births:
+            if sighting not in self._taken:
+                self._bear(sighting)
+
+    def preview(
+        self, found: tuple[Sighting, ...]
+    ) -> tuple[list[tuple[Track, Sighting]], bool, bool]:
+        """What a keyframe would bring, without taking it in.
+
+        Returns:
+            tracks with the sightings that would carry them on, whether a track that was seen in
+            the last keyframe would be lost, and whether one would be born.
+        """
+        tracks = [t for t in self.tracks if t.misses == 0]
+        births = [c for c in found if self._starts_track(c)]
+        pairs = self._match(tracks, births)
+        kept = {track.number for track, _ in pairs}
+        claimed = {sighting for _, sighting in pairs}
+        left = [t for t in tracks if t.number not in kept]
+        pairs += self._match(left, [c for c in found if c not in claimed])
+        return pairs, len(pairs) < len(tracks), len(births) > len(claimed)
+
+    def before(self, index: int) -> int | None:
+        """The keyframe before this one in the same scene; a track born here may be since there."""
+        for earlier, later in zip(self.keyframes, self.keyframes[1:]):
+            if later.index == index:
+                return earlier.index if earlier.scene == later.scene else None
+        return None
+
+    def after(self, index: int) -> float:
+        """The last frame up to which an object that was last seen at keyframe `index` is held."""
+        for earlier, later in zip(self.keyframes, self.keyframes[1:]):
+            if earlier.index == index:
+                return later.index if earlier.scene == later.scene else later.index - 1
+        return float("inf")
+
+    def forget(self, index: int) -> None:
+        """Drop what no frame from `index` on can need."""
+        cut = max((i for i, k in enumerate(self.keyframes) if k.index <= index), default=0)
+        for keyframe in self.keyframes[: max(0, cut - 1)]:
+            self._taken.difference_update(keyframe.candidates)
+        del self.keyframes[: max(0, cut - 1)]
+        if not self.keyframes:
+            return
+        oldest = self.keyframes[0].index
+        self.tracks = [
+            t for t in self.tracks if t.misses <= MISSES or t.sightings[-1].index >= oldest
+        ]
+        for track in self.tracks:
+            while len(track.sightings) > 3 and track.sightings[2].index < oldest:
+                del track.sightings[0]
+
+    def _starts_track(self, sighting: Sighting) -> bool:
+        return (
+            sighting.class_id in self._hidden
+            and sighting.score >= self._birth_scores[sighting.class_id]
+        )
+
+    def _unclaimed(self, keyframe: Keyframe) -> list[Sighting]:
+        """Candidates that no track has, and that are not a second name of one that a track has."""
+        free = [c for c in keyframe.candidates if c not in self._taken]
+        taken = [c for c in keyframe.candidates if c in self._taken]
+        doubled = iou(_bounds(free), _bounds(taken)).max(axis=1, initial=0) > _SAME_OBJECT_IOU
+        return [c for c, double in zip(free, doubled, strict=True) if not double]
+
+    @staticmethod
+    def _match(tracks: list[Track], candidates: list[Sighting]) -> list[tuple[Track, Sighting]]:
+        if not tracks or not candidates:
+            return []
+        index = candidates[0].index
+        expected = np.stack([t.predicted(index) for t in tracks])
+        costs = _costs(expected, np.array([t.class_id for t in tracks]), candidates)
+        return [(tracks[row], candidates[column]) for row, column in _assign(costs)]
+
+    def _follow(self, tracks: list[Track], candidates: list[Sighting]) -> None:
+        for track, sighting in self._match(tracks, candidates):
+            track.sightings.append(sighting)
+            track.misses = 0
+            self._taken.add(sighting)
+
+    def _bear(self, sighting: Sighting) -> None:
+        self.born += 1
+        track = Track(self.born, sighting.class_id, [sighting])
+        self.tracks.append(track)
+        self._taken.add(sighting)
+        for keyframe in self.keyframes[-2 : -2 - LOOK_BACK : -1]:
+            free = [c for c in keyframe.candidates if c not in self._taken]
+            if not free or keyframe.scene != self.keyframes[-1].scene:
+                return
+            earliest = track.sightings[0].shape.bounds[None]
+            costs = _costs(earliest, np.array([track.class_id]), free)[0]
+            best = int(costs.argmin())
+            overlap = iou(earliest.astype(np.float32), _bounds([free[best]]))[0, 0]
+            if costs[best] > _BACK_COST or overlap < _BACK_IOU:
+                return
+            track.sightings.insert(0, free[best])
+            self._taken.add(free[best])
+
+
+def _bounds(sightings: list[Sighting]) -> npt.NDArray[np.float32]:
+    return np.array([s.shape.bounds for s in sightings], np.float32).reshape(-1, 4)
+
+
+def _costs(
+    expected: npt.NDArray[np.float64],
+    class_ids: npt.NDArray[np.int64],
+    candidates: list[Sighting],
+) -> npt.NDArray[np.float64]:
+    """How ill each candidate fits each expected box [T, 4]: [T, C], `_IMPOSSIBLE` out of gate."""
+    seen = np.stack([c.shape.bounds for c in candidates])
+    sizes = np.sqrt(np.maximum((expected[:, 2:] - expected[:, :2]).prod(axis=1), 1.0))
+    seen_sizes = np.sqrt(np.maximum((seen[:, 2:] - seen[:, :2]).prod(axis=1), 1.0))
+    centres = (expected[:, :2] + expected[:, 2:]) / 2
+    seen_centres = (seen[:, :2] + seen[:, 2:]) / 2
+    distance = np.linalg.norm(centres[:, None] - seen_centres[None], axis=2) / sizes[:, None]
+    ratio = np.abs(np.log(seen_sizes[None] / sizes[:, None]))
+    other = class_ids[:, None] != np.array([c.class_id for c in candidates])[None]
+    costs = distance + 0.5 * ratio + _OTHER_CLASS * other
+    return np.where((distance > _GATE) | (ratio > np.log(_SIZE_RATIO)), _IMPOSSIBLE, costs)
+
+
+def _assign(costs: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The cheapest matching, without the pairs that the gates rule out."""
+    if costs.size == 1:  # one object is the common case, and SciPy takes 0.2 s to import
+        return [(0, 0)] if costs[0, 0] < _IMPOSSIBLE else []
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
+    rows, columns = linear_sum_assignment(costs)
+    return [(r, c) for r, c in zip(rows, columns, strict=True) if costs[r, c] < _IMPOSSIBLE]

@@ -1,0 +1,1 @@
+"""Sources give frames, sinks take redacted ones; libav appears nowhere else."""

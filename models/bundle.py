@@ -1,0 +1,223 @@
+"""Bundle: a network that we know the origin of, and what is needed to run it.
+
+The order of checks, each before what follows is believed:
+
+1. the archive keeps its limits (`models.archive`);
+2. a key we trust signed the manifest's bytes, or there is no signature and that is allowed;
+3. the manifest makes sense, has not expired, and does not need a newer agent;
+4. the archive holds the manifest's files and no other, each with its size and SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
+from models.errors import BundleError, TrustError
+from models.manifest import Manifest
+from models.signing import PrivateKey, PublicKey, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from models.manifest import Role
+
+_SEAL = object()
+
+
+class Bundle:
+    """A verified bundle. The bytes it gives are those that were verified, not the file's.
+
+    Attributes:
+        manifest: what the bundle says about itself.
+        digest: SHA-256 of the manifest's bytes, in hex: the name of exactly this bundle.
+        signed_by: id of the key that signed it, or None.
+    """
+
+    __slots__ = ("_files", "digest", "manifest", "signed_by")
+
+    def __init__(
+        self,
+        seal: object,
+        manifest: Manifest,
+        digest: str,
+        signed_by: str | None,
+        files: Mapping[str, bytes],
+    ) -> None:
+        if seal is not _SEAL:
+            raise TypeError("a Bundle is made by Bundle.open, which verifies it")
+        self.manifest = manifest
+        self.digest = digest
+        self.signed_by = signed_by
+        self._files = files
+
+    @classmethod
+    def open(
+        cls, path: Path, trusted: Sequence[PublicKey] = (), *, allow_unsigned: bool = False
+    ) -> Bundle:
+        """Read and verify.
+
+        Raises:
+            TrustError: unsigned (and that is not allowed), signed by another key, or changed.
+            BundleError: missing, damaged, expired, or for a newer agent.
+        """
+        files = read_archive(path)
+        try:
+            data = _manifest_bytes(files)
+            signed_by = _check_signature(data, files, trusted, allow_unsigned=allow_unsigned)
+            manifest = Manifest.from_bytes(data)
+            _check_fitness(manifest)
+            _check_files(manifest, files)
+        except BundleError as error:
+            raise type(error)(f"{path}: {error}") from error
+        return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), signed_by, files)
+
+    def model_bytes(self, role: Role) -> bytes:
+        """The network of this precision, as verified.
+
+        Raises:
+            BundleError: the bundle has none of this precision.
+        """
+        if role not in self.manifest.files:
+            raise BundleError(
+                f"bundle {self.manifest.name} has no {role} model, "
+                f"only {', '.join(self.manifest.files)}"
+            )
+        return self._files[self.manifest.files[role].path]
+
+
+def _manifest_bytes(files: Mapping[str, bytes]) -> bytes:
+    if MANIFEST not in files:
+        raise BundleError(f"holds no {MANIFEST}: not a Sfumato bundle")
+    return files[MANIFEST]
+
+
+def _signature(files: Mapping[str, bytes]) -> Signature | None:
+    if SIGNATURE not in files:
+        return None
+    return Signature.from_line(files[SIGNATURE].decode("ascii", errors="replace"))
+
+
+def _check_signature(
+    data: bytes,
+    files: Mapping[str, bytes],
+    trusted: Sequence[PublicKey],
+    *,
+    allow_unsigned: bool,
+) -> str | None:
+    signature = _signature(files)
+    if signature is None:
+        if not allow_unsigned:
+            raise TrustError(
+                "the bundle is unsigned; sign it with `sfumato model sign`, "
+                "or run it anyway with --allow-unsigned"
+            )
+        return None
+    keys = {key.id: key for key in trusted}
+    if signature.key_id not in keys:
+        raise TrustError(
+            f"the bundle is signed by key {signature.key_id}, which is not trusted; "
+            "if it should be, pass --trust KEY.pub"
+        )
+    signature.verify(data, keys[signature.key_id])
+    return signature.key_id
+
+
+def _check_fitness(manifest: Manifest) -> None:
+    if manifest.has_expired():
+        raise BundleError(f"the bundle expired on {manifest.expires:%Y-%m-%d}; get a newer one")
+    if manifest.min_agent is None:
+        return
+    ours = _own_version()
+    if ours is None or _numbers(ours) < _numbers(manifest.min_agent):
+        raise BundleError(
+            f"the bundle needs Sfumato {manifest.min_agent} or newer; "
+            f"this is {ours or 'not an installed version'}"
+        )
+
+
+def _own_version() -> str | None:
+    try:
+        return version("sfumato")
+    except PackageNotFoundError:
+        return None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+
+
+def _check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    specs = {spec.path: spec for spec in manifest.files.values()}
+    if unlisted := files.keys() - specs.keys() - {MANIFEST, SIGNATURE}:
+        raise BundleError(f"holds a file that its manifest does not list: {min(unlisted)}")
+    for path, spec in specs.items():
+        if path not in files:
+            raise BundleError(f"lacks {path}, which its manifest lists")
+        if len(files[path]) != spec.bytes or hashlib.sha256(files[path]).hexdigest() != spec.sha256:
+            raise BundleError(f"{path} is damaged: it is not the file that the manifest describes")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a bundle says about itself; nothing of it was verified, so only people may read it."""
+
+    manifest: Manifest
+    digest: str
+    signed_by: str | None
+
+
+def read_claims(path: Path) -> Claims:
+    """Look into a bundle without trusting it.
+
+    Raises:
+        BundleError: missing, damaged, or not a bundle.
+    """
+    files = read_archive(path)
+    try:
+        data = _manifest_bytes(files)
+        signature = _signature(files)
+        manifest = Manifest.from_bytes(data)
+    except BundleError as error:
+        raise type(error)(f"{path}: {error}") from error
+    key_id = signature.key_id if signature else None
+    return Claims(manifest, hashlib.sha256(data).hexdigest(), key_id)
+
+
+def write_bundle(
+    path: Path, manifest: Manifest, files: Mapping[Role, bytes], key: PrivateKey | None = None
+) -> None:
+    """Pack, sign if there is a key, and put in place all at once.
+
+    Raises:
+        BundleError: the files are not those that the manifest describes.
+        OSError: the file can't be written.
+    """
+    data = manifest.to_bytes()
+    contents = {manifest.files[role].path: model for role, model in files.items()}
+    _check_files(manifest, contents)
+    signature = {SIGNATURE: key.sign(data).to_line().encode()} if key else {}
+    write_archive(path, {MANIFEST: data, **signature, **contents})
+
+
+def sign_bundle(source: Path, target: Path, key: PrivateKey) -> Manifest:
+    """Sign a bundle's manifest as it stands, byte for byte; a signature it had is replaced.
+
+    Raises:
+        BundleError: the bundle is damaged. Nobody should sign what does not hold together.
+        OSError: the file can't be written.
+    """
+    files = read_archive(source)
+    data = _manifest_bytes(files)
+    manifest = Manifest.from_bytes(data)
+    _check_files(manifest, files)
+    contents = {name: files[name] for name in files if name not in {MANIFEST, SIGNATURE}}
+    write_archive(
+        target, {MANIFEST: data, SIGNATURE: key.sign(data).to_line().encode(), **contents}
+    )
+    return manifest

@@ -1,0 +1,54 @@
+"""Raw network outputs to instances: one file a family, chosen by the bundle's manifest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from models.decode.boxes import DetsDecoder, SsdDecoder, YoloxDecoder
+from models.decode.yolo_seg import YoloSegDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from models.decode.outputs import Outputs
+    from models.instances import Instances
+    from models.manifest import Manifest
+    from models.preprocess import Letterbox
+
+
+class Decoder(Protocol):
+    """Reads what one network gives."""
+
+    def decode(
+        self,
+        outputs: Outputs,
+        fit: Letterbox,
+        *,
+        min_score: float = ...,
+        classes: Collection[int] | None = ...,
+    ) -> Instances:
+        """Instances in source pixels, best score first.
+
+        Args:
+            outputs: what one run of the network gave.
+            fit: where the source image lies in the network's input.
+            min_score: instances must score more than this (0 to 1).
+            classes: the class ids that matter; None for all. What an object would score as
+                another class does not count against it.
+
+        Raises:
+            FamilyError: shapes or values are not what the family promises.
+            InferenceError: values are not finite.
+        """
+        ...
+
+
+def decoder_for(manifest: Manifest) -> Decoder:
+    """The decoder of the manifest's family and layout."""
+    if manifest.family == "yolo_seg":
+        return YoloSegDecoder(manifest.input, manifest.class_count)
+    if manifest.layout == "yolox":
+        return YoloxDecoder(manifest.input, manifest.class_count)
+    if manifest.layout == "ssd":
+        return SsdDecoder(manifest.input, manifest.class_count)
+    return DetsDecoder(manifest.input, manifest.class_count)

@@ -1,0 +1,33 @@
+"""Every failure that `models` reports.
+
+ModelError
+├── BundleError        the archive is missing, damaged, or breaks its own manifest
+│   └── TrustError     the archive is whole, but nobody we trust has signed it
+├── FamilyError        the network's outputs are not what its family promises
+├── InferenceError     the network ran and gave nothing that may be used
+└── UnknownClassError  a class was asked for that the model does not have
+"""
+
+
+class ModelError(Exception):
+    """A model can't be used; the message is one line that says why and what to do."""
+
+
+class BundleError(ModelError):
+    """The bundle is missing, damaged, too large, or contradicts its manifest."""
+
+
+class TrustError(BundleError):
+    """The bundle's signature is missing, wrong, or from a key that is not trusted."""
+
+
+class FamilyError(ModelError):
+    """The network's outputs do not have the shape that its family promises."""
+
+
+class InferenceError(ModelError):
+    """A run of the network failed or returned values that are not finite."""
+
+
+class UnknownClassError(ModelError):
+    """A class was asked for that the model does not have; the message names the nearest."""

@@ -1,0 +1,139 @@
+"""Manifest: what a bundle says about itself, in the very bytes that are signed."""
+
+import hashlib
+from datetime import datetime, timezone
+from typing import Annotated, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from models.classes import MAX_CLASSES, ClassSpec
+from models.errors import BundleError
+from models.preprocess import InputSpec
+
+Family = Literal["yolo_seg", "boxes"]
+Layout = Literal["dets", "yolox", "ssd"]
+Role = Literal["fp32", "fp16", "int8"]
+
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_MODEL_BYTES = 512 << 20
+DEFAULT_THRESHOLD = 0.25
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+_Data = bytes  # inside FileSpec the name belongs to a field
+
+
+class FileSpec(_Strict):
+    """One file of the archive."""
+
+    path: str = Field(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$",
+        description="place in the archive; it can't lead out of it",
+    )
+    bytes: int = Field(gt=0, le=MAX_MODEL_BYTES)
+    sha256: Sha256
+
+    @classmethod
+    def of(cls, path: str, data: _Data) -> "FileSpec":
+        """Describe these bytes."""
+        return cls(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+class TeacherSpec(_Strict):
+    """The network that labelled the student's training data."""
+
+    name: str = Field(max_length=100)
+    weights_sha256: Sha256
+
+
+class Manifest(_Strict):
+    """How to feed a network, how to read it, and what it may be trusted with."""
+
+    schema_: Literal[1] = Field(1, alias="schema")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    version: int = Field(1, ge=1, lt=2**63, description="grows with every release of this name")
+    created: AwareDatetime
+    expires: AwareDatetime | None = None
+    min_agent: str | None = Field(
+        None, pattern=r"^\d{1,4}\.\d{1,4}\.\d{1,4}$", description="oldest agent that can run it"
+    )
+    family: Family
+    layout: Layout | None = Field(None, description="of the family boxes only")
+    outputs: tuple[str, ...] = Field(
+        (), max_length=8, description="outputs to read, in the layout's order; empty: all"
+    )
+    class_count: int = Field(gt=0, le=MAX_CLASSES, description="classes that the network knows")
+    classes: tuple[ClassSpec, ...] = Field(min_length=1, max_length=MAX_CLASSES)
+    input: InputSpec
+    thresholds: dict[str, Share] = Field(
+        default_factory=dict, description="least score by class name"
+    )
+    files: dict[Role, FileSpec] = Field(min_length=1, description="the network, by precision")
+    teacher: TeacherSpec | None = None
+    metrics: dict[str, float] = Field(default_factory=dict, max_length=100)
+    golden: dict[str, float] = Field(
+        default_factory=dict, max_length=20, description="tolerances of the self-test, by name"
+    )
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "Manifest":
+        if (self.layout is None) != (self.family == "yolo_seg"):
+            raise ValueError("family boxes needs a layout (dets, yolox or ssd), yolo_seg has none")
+        names, ids = [spec.name for spec in self.classes], [spec.id for spec in self.classes]
+        if len(set(names)) < len(names) or len(set(ids)) < len(ids):
+            raise ValueError("a class appears twice")
+        if max(ids) >= self.class_count:
+            raise ValueError(f"class id {max(ids)} in a network of {self.class_count} classes")
+        if unknown := set(self.thresholds) - set(names):
+            raise ValueError(f"a threshold for an unknown class: {min(unknown)}")
+        paths = [spec.path for spec in self.files.values()]
+        if len(set(paths)) < len(paths):
+            raise ValueError("two files at one path")
+        return self
+
+    def threshold(self, name: str) -> float:
+        """The least score at which an object of this class is hidden."""
+        return self.thresholds.get(name, DEFAULT_THRESHOLD)
+
+    def has_expired(self, now: datetime | None = None) -> bool:
+        """Whether `now` (default: the clock of this machine) lies behind `expires`."""
+        return self.expires is not None and (now or datetime.now(timezone.utc)) > self.expires
+
+    def to_bytes(self) -> bytes:
+        """The JSON that a bundle holds and a key signs."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Manifest":
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            BundleError: it is not a manifest that this version understands.
+        """
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise BundleError(f"manifest.json: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """What pydantic found, on one line: the first field that is off, and how many more are."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{place + ': ' if place else ''}{first['msg']}{more}"

@@ -1,0 +1,107 @@
+"""Pure geometry of masks: from a network's coarse grid to source pixels, one rectangle at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.instances import Mask
+
+if TYPE_CHECKING:
+    from models.preprocess import Letterbox
+
+    Floats = npt.NDArray[np.float32]
+
+_SURE = 30.0
+"""exp(30) is still finite in float32, and sigmoid(30) is 1 to the last bit."""
+
+
+def whole_rectangle(
+    box: Floats, size: tuple[int, int], *, grow: float
+) -> tuple[int, int, int, int]:
+    """The pixels that a box touches: x0, y0, x1, y1, right and bottom not included.
+
+    Args:
+        box: corners [4], source pixels.
+        size: width, height of the image, to which the rectangle is clipped.
+        grow: how far each side moves out first, as a share of the box's width or height.
+    """
+    x0, y0, x1, y1 = (float(value) for value in box)
+    out_x, out_y = grow * (x1 - x0), grow * (y1 - y0)
+    return (
+        max(0, int(np.floor(x0 - out_x))),
+        max(0, int(np.floor(y0 - out_y))),
+        min(size[0], int(np.ceil(x1 + out_x))),
+        min(size[1], int(np.ceil(y1 + out_y))),
+    )
+
+
+def mask_from_prototypes(
+    prototypes: Floats,
+    coefficients: Floats,
+    rectangle: tuple[int, int, int, int],
+    fit: Letterbox,
+    stride: tuple[float, float],
+) -> Mask:
+    """Combine prototypes, enlarge the logits bilinearly, squash: only inside `rectangle`.
+
+    Cell i of the prototypes covers the input pixels [i * stride, (i + 1) * stride), so that its
+    value stands at its middle; source pixels are taken at their middle too.
+
+    Args:
+        prototypes: [C, h, w].
+        coefficients: [C].
+        rectangle: x0, y0, x1, y1 in source pixels, inside the image.
+        fit: where the source lies in the network's input.
+        stride: input pixels per cell, along x and y.
+    """
+    x0, y0, x1, y1 = rectangle
+    columns, step_x, start_x = _cells(x0, x1, fit, stride, axis=0, limit=prototypes.shape[2])
+    rows, step_y, start_y = _cells(y0, y1, fit, stride, axis=1, limit=prototypes.shape[1])
+    part = prototypes[:, rows, columns]
+    logits = (coefficients @ part.reshape(len(part), -1)).reshape(part.shape[1:])
+    enlarged = cv2.warpAffine(
+        np.clip(logits, -_SURE, _SURE),
+        np.array([[step_x, 0, start_x], [0, step_y, start_y]]),
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return Mask(x0, y0, _probability(enlarged))
+
+
+def whole_mask(rectangle: tuple[int, int, int, int]) -> Mask:
+    """A mask that is certain of every pixel of its rectangle x0, y0, x1, y1."""
+    x0, y0, x1, y1 = rectangle
+    return Mask(x0, y0, np.full((y1 - y0, x1 - x0), 255, np.uint8))
+
+
+def _cells(
+    first: int,
+    last: int,
+    fit: Letterbox,
+    stride: tuple[float, float],
+    *,
+    axis: int,
+    limit: int,
+) -> tuple[slice, float, float]:
+    """The cells that source pixels [first, last) need along one axis.
+
+    Returns:
+        The cells, and the line that maps pixel 0, 1, ... of the rectangle to an index in them.
+    """
+    step = fit.scale[axis] / stride[axis]
+    start = (first + 0.5) * step + fit.offset[axis] / stride[axis] - 0.5
+    end = start + (last - 1 - first) * step
+    # Bilinear interpolation reads the cell before and the cell after.
+    low = min(max(0, int(np.floor(start))), limit - 1)
+    high = min(limit, max(low, int(np.floor(end)) + 1) + 1)
+    return slice(low, high), step, start - low
+
+
+def _probability(logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Sigmoid times 255, rounded; a logit of 0 gives `MASK_THRESHOLD`."""
+    return np.asarray(cv2.divide(255.0, cv2.exp(-logits) + 1, dtype=cv2.CV_8U), np.uint8)

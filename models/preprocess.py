@@ -1,0 +1,144 @@
+"""Image to network input, and the geometry to come back.
+
+The one implementation: the evaluator feeds RGB images, the device feeds YUV planes, and both
+end in the same letterbox. Letterboxing follows Ultralytics (`ultralytics/data/augment.py`,
+`LetterBox`: bilinear, centred, padded with 114), because that is what students are trained on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Image = npt.NDArray[np.uint8]
+    Boxes = npt.NDArray[np.float32]
+
+Matrix = Literal["bt601", "bt709", "bt2020"]
+
+# (Kr, Kb) of ITU-R BT.601, BT.709 and BT.2020.
+_LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "bt2020": (0.2627, 0.0593),
+}
+
+
+class InputSpec(BaseModel):
+    """How a network wants to be fed; part of a bundle's manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    height: int = Field(ge=32, le=4096, description="network input height (px)")
+    width: int = Field(ge=32, le=4096, description="network input width (px)")
+    colour: Literal["rgb", "bgr"] = "rgb"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    pad_value: int = Field(114, ge=0, le=255, description="grey of the letterbox bars")
+    letterbox: Literal["centre", "corner", "stretch"] = Field(
+        "centre", description="bars around, bars right and below, or no bars and no aspect ratio"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """Where a source image lies in a network's input.
+
+    Attributes:
+        source: width, height of the image, pixels.
+        inner: width, height of the scaled image inside the input, pixels.
+        offset: left, top edge of the scaled image, pixels.
+    """
+
+    source: tuple[int, int]
+    inner: tuple[int, int]
+    offset: tuple[int, int]
+
+    @classmethod
+    def fit(cls, source: tuple[int, int], spec: InputSpec) -> Letterbox:
+        """The place of a (width, height) image under `spec`'s letterbox rule."""
+        width, height = source
+        if spec.letterbox == "stretch":
+            return cls(source, (spec.width, spec.height), (0, 0))
+        scale = min(spec.height / height, spec.width / width)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+        if spec.letterbox == "corner":
+            return cls(source, inner, (0, 0))
+        bars = spec.width - inner[0], spec.height - inner[1]
+        return cls(source, inner, (round(bars[0] / 2 - 0.1), round(bars[1] / 2 - 0.1)))
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Input pixels a source pixel, along x and y."""
+        return self.inner[0] / self.source[0], self.inner[1] / self.source[1]
+
+    def to_source(self, boxes: Boxes) -> Boxes:
+        """Boxes [N, 4] xyxy from input pixels to source pixels, clipped to the image."""
+        offset = np.tile(np.asarray(self.offset, np.float32), 2)
+        scale = np.tile(np.asarray(self.scale, np.float32), 2)
+        limit = np.tile(np.asarray(self.source, np.float32), 2)
+        return np.asarray(np.clip((boxes - offset) / scale, 0, limit), np.float32)
+
+
+def rgb_from_yuv(
+    planes: Sequence[Image], size: tuple[int, int], matrix: Matrix, *, full_range: bool
+) -> Image:
+    """Scale I420 (Y, U, V) or NV12 (Y, UV) planes to `size` and convert there.
+
+    Only the small image is converted: for a 1080p frame and a 640 px network that is a ninth
+    of the pixels.
+
+    Returns:
+        uint8 [height, width, 3] RGB.
+    """
+    small = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes]
+    yuv = cv2.merge(small)
+    return np.asarray(cv2.transform(yuv, yuv_to_rgb(matrix, full_range=full_range)), np.uint8)
+
+
+def yuv_to_rgb(matrix: Matrix, *, full_range: bool) -> npt.NDArray[np.float64]:
+    """The 3x4 affine map from 8-bit Y'CbCr to 8-bit R'G'B' (ITU-T H.273, 8.3)."""
+    kr, kb = _LUMA_WEIGHTS[matrix]
+    kg = 1 - kr - kb
+    luma, chroma, black = (1.0, 1.0, 0.0) if full_range else (255 / 219, 255 / 224, 16.0)
+    from_v, from_u = 2 * (1 - kr) * chroma, 2 * (1 - kb) * chroma
+    linear = np.array(
+        [
+            [luma, 0, from_v],
+            [luma, -from_u * kb / kg, -from_v * kr / kg],
+            [luma, from_u, 0],
+        ]
+    )
+    return np.column_stack([linear, -linear @ [black, 128.0, 128.0]])
+
+
+def network_input(scaled: Image, fit: Letterbox, spec: InputSpec) -> npt.NDArray[np.float32]:
+    """Pad and normalise an RGB image that is already `fit.inner` in size.
+
+    Returns:
+        float32 [1, 3, height, width].
+    """
+    canvas = np.full((spec.height, spec.width, 3), spec.pad_value, np.uint8)
+    (left, top), (width, height) = fit.offset, fit.inner
+    canvas[top : top + height, left : left + width] = scaled
+    if spec.colour == "bgr":
+        canvas = canvas[..., ::-1]
+    if spec.mean == (0.0, 0.0, 0.0) and len(set(spec.std)) == 1:
+        return np.asarray(cv2.dnn.blobFromImage(canvas, 1 / spec.std[0]), np.float32)
+    mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
+    pixels = (canvas.astype(np.float32) - mean) / std
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+
+
+def preprocess(image: Image, spec: InputSpec) -> tuple[npt.NDArray[np.float32], Letterbox]:
+    """Feed an RGB uint8 [height, width, 3] image: float32 [1, 3, H, W] and the way back."""
+    fit = Letterbox.fit((image.shape[1], image.shape[0]), spec)
+    scaled = np.asarray(cv2.resize(image, fit.inner, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return network_input(scaled, fit, spec), fit

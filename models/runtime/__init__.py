@@ -1,0 +1,1 @@
+"""Runs a network: arrays in, arrays out."""

@@ -1,0 +1,178 @@
+"""Run a network with ONNX Runtime on the CPU: needs no GPU, and is what others are compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import InferenceError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.bundle import Bundle
+    from models.manifest import Manifest, Role
+    from models.preprocess import InputSpec
+
+_ERROR = 3
+"""ONNX Runtime's severity from which it prints."""
+
+_PREFERENCE: tuple[Role, ...] = ("fp32", "int8", "fp16")
+"""What a CPU runs best of what a bundle holds. FP16 is widened to FP32 there, for nothing."""
+
+
+Shape = tuple[int | str | None, ...]
+
+_TYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+
+
+class OnnxRuntimeNetwork:
+    """One network, which any number of threads may run at once.
+
+    With one thread per run (the default) each caller computes on its own thread and there is no
+    pool at all: two detection workers are two busy cores, and nobody waits for the other.
+
+    Attributes:
+        input_shape: what the network wants; a dimension that varies is a name or None.
+        outputs: every output's shape by its name, likewise.
+        metadata: what the exporter wrote into the file.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        threads: int = 1,
+        *,
+        spec: InputSpec | None = None,
+        outputs: Sequence[str] = (),
+    ) -> None:
+        """Load a network.
+
+        Args:
+            model: an ONNX file.
+            threads: threads that share the work of one run.
+            spec: what the network will be fed, to check it now.
+            outputs: names of the outputs to give, in this order; empty: all.
+
+        Raises:
+            ModelError: it is no network that ONNX Runtime can run, or not the one described.
+        """
+        import onnxruntime  # noqa: PLC0415 0.15 s, which --help need not wait for
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERROR
+        # A plan of the arena made for one caller costs 60 MB more with two callers (YOLOv8n-seg,
+        # 640 px: 215 MB without it, 274 MB with it) and saves no time.
+        options.enable_mem_pattern = False
+        # Threads that wait by spinning take the core that the encoder needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no base
+            raise ModelError(f"ONNX Runtime can't load the model: {_first_line(error)}") from error
+        self._session: Any = session
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.outputs: dict[str, Shape] = {o.name: tuple(o.shape) for o in session.get_outputs()}
+        self._outputs = list(outputs) or list(self.outputs)
+        if missing := set(self._outputs) - self.outputs.keys():
+            raise ModelError(f"the network has no output named {min(missing)!r}")
+        self._read_input(session.get_inputs())
+        if spec is not None:
+            self._check_input(spec)
+
+    def _read_input(self, inputs: Sequence[Any]) -> None:
+        if len(inputs) != 1:
+            raise ModelError(f"the network wants {len(inputs)} inputs, not one image")
+        self._input = inputs[0].name
+        self.input_shape: Shape = tuple(inputs[0].shape)
+        if len(self.input_shape) != 4 or inputs[0].type not in _TYPES:
+            raise ModelError(
+                f"the network wants {inputs[0].type} {list(self.input_shape)}, not one image"
+            )
+        self._dtype = _TYPES[inputs[0].type]
+        # TensorFlow's networks take their channels last.
+        self._channels_last = self.input_shape[3] == 3 and self.input_shape[1] != 3
+
+    def _check_input(self, spec: InputSpec) -> None:
+        size = (spec.height, spec.width)
+        ours = (1, *size, 3) if self._channels_last else (1, 3, *size)
+        for theirs, fed in zip(self.input_shape, ours, strict=True):
+            if isinstance(theirs, int) and theirs > 0 and theirs != fed:
+                raise ModelError(
+                    f"the network wants {list(self.input_shape)}, "
+                    f"but is described as taking {list(ours)}"
+                )
+        if self._dtype is np.uint8 and (set(spec.mean), set(spec.std)) != ({0.0}, {1.0}):
+            raise ModelError(
+                "the network wants whole numbers from 0 to 255: its mean is 0 and its std is 1"
+            )
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width, height of the image that the network wants, or None if it takes any."""
+        height, width = self.input_shape[1:3] if self._channels_last else self.input_shape[2:]
+        if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+            return width, height
+        return None
+
+    @property
+    def precision(self) -> Role:
+        """What the network computes in, as far as the file tells."""
+        if self._dtype is np.float16:
+            return "fp16"
+        return "int8" if "quant" in self.metadata.get("onnx.infer", "") else "fp32"
+
+    def run(self, image: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
+        """Run once; callable from several threads at once.
+
+        Args:
+            image: float32 [1, 3, H, W] from `models.preprocess`.
+
+        Raises:
+            InferenceError: the run failed, or the network was closed.
+        """
+        session = self._session
+        if session is None:
+            raise InferenceError("the network was closed")
+        if self._channels_last:
+            image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+        try:
+            return tuple(
+                session.run(self._outputs, {self._input: image.astype(self._dtype, copy=False)})
+            )
+        except Exception as error:  # ONNX Runtime's errors share no base
+            raise InferenceError(f"the network failed to run: {_first_line(error)}") from error
+
+    def close(self) -> None:
+        """Free the network once the runs under way are done."""
+        self._session = None
+
+
+def network_of(bundle: Bundle, threads: int = 1, role: Role | None = None) -> OnnxRuntimeNetwork:
+    """Load a bundle's network, by default the precision that suits a CPU.
+
+    Raises:
+        BundleError: the bundle has no network of this precision.
+        ModelError: the network can't be loaded, or contradicts the manifest.
+    """
+    manifest = bundle.manifest
+    model = bundle.model_bytes(role or _suits_cpu(manifest))
+    return OnnxRuntimeNetwork(model, threads, spec=manifest.input, outputs=manifest.outputs)
+
+
+def _suits_cpu(manifest: Manifest) -> Role:
+    return next(role for role in _PREFERENCE if role in manifest.files)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:200]
