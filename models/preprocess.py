@@ -8,7 +8,7 @@ end in the same letterbox. Letterboxing follows Ultralytics (`ultralytics/data/a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Boxes = npt.NDArray[np.float32]
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
+Positive = Annotated[float, Field(gt=0)]
 
 # (Kr, Kb) of ITU-R BT.601, BT.709 and BT.2020.
 _LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
@@ -34,13 +35,13 @@ _LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
 class InputSpec(BaseModel):
     """How a network wants to be fed; part of a bundle's manifest."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     height: int = Field(ge=32, le=4096, description="network input height (px)")
     width: int = Field(ge=32, le=4096, description="network input width (px)")
     colour: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    std: tuple[Positive, Positive, Positive] = (255.0, 255.0, 255.0)
     pad_value: int = Field(114, ge=0, le=255, description="grey of the letterbox bars")
     letterbox: Literal["centre", "corner", "stretch"] = Field(
         "centre", description="bars around, bars right and below, or no bars and no aspect ratio"

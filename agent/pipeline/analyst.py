@@ -10,6 +10,7 @@ A frame leaves only once every keyframe that could still change its cover has be
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from agent.track.tracker import LOOK_BACK, Keyframe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from agent.pipeline.channel import Clock
     from agent.pipeline.detector import DetectorPool, Ticket
     from agent.track.tracker import Tracker
     from agent.video.frame import Frame
@@ -68,6 +70,9 @@ class Analyst:
         size: width, height that every frame should have; others are covered whole.
         labels: class names by class id.
         margin: growth of every outline, share of its longer side.
+
+    Attributes:
+        keyframes: indices of the frames that the detector was asked about.
     """
 
     def __init__(
@@ -88,7 +93,22 @@ class Analyst:
         self._scene = 0
         self._due = 0
         self._newest = -1
-        self.keyframes = 0
+        self.keyframes: array[int] = array("Q")
+
+    @property
+    def clock(self) -> Clock:
+        """Where the detector's time went."""
+        return self._pool.clock
+
+    @property
+    def workers(self) -> int:
+        """How many detections run at once."""
+        return self._pool.workers
+
+    @property
+    def waited_s(self) -> float:
+        """How long the analysis had nothing to do but wait for the detector."""
+        return self._pool.waited_s
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
         """Every frame once, in order, with its cover."""
@@ -130,7 +150,7 @@ class Analyst:
     def _ask(self, frame: Frame) -> None:
         insort(self._asks, _Ask(frame.index, self._scene, self._pool.submit(frame)))
         self._newest = max(self._newest, frame.index)
-        self.keyframes += 1
+        self.keyframes.append(frame.index)
 
     def _ask_last(self) -> None:
         """Make the newest frame a keyframe: nothing after it can say what is in it."""

@@ -18,7 +18,7 @@ class Stopped(Exception):  # noqa: N818 - not an error: the run is being torn do
     """The channel was stopped; whoever waits on it goes home."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Clock:
     """Where a stage's time went, seconds; one thread writes, others may read.
 

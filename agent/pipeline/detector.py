@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import queue
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from agent.pipeline.channel import Clock
 from agent.track.track import Sighting, sightings_of
 from models.errors import ModelError
 from models.preprocess import Letterbox, network_input, rgb_from_yuv
 
 if TYPE_CHECKING:
     from agent.video.frame import Frame
-    from models.bundle import Manifest
     from models.decode import Decoder
     from models.instances import Instances
-    from models.runtime import Network
+    from models.preprocess import InputSpec
+    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+
+_log = logging.getLogger(__name__)
 
 MOST_HUNG = 3
 """Workers that may hang before detection is given up for the rest of the run."""
@@ -35,10 +40,17 @@ class Detector(Protocol):
 
 
 class NetworkDetector:
-    """A bundle's network, fed from planes."""
+    """A bundle's network, fed from planes.
 
-    def __init__(self, network: Network, decoder: Decoder, manifest: Manifest) -> None:
-        self._network, self._decoder, self._spec = network, decoder, manifest.input
+    Args:
+        min_score: detections that score no more than this are of no use to anyone.
+    """
+
+    def __init__(
+        self, network: OnnxRuntimeNetwork, decoder: Decoder, spec: InputSpec, min_score: float
+    ) -> None:
+        self._network, self._decoder = network, decoder
+        self._spec, self._min_score = spec, min_score
 
     def detect(self, frame: Frame) -> Instances:
         """Scale, convert, run, decode."""
@@ -46,7 +58,7 @@ class NetworkDetector:
         colour = frame.colour
         rgb = rgb_from_yuv(frame.planes, fit.inner, colour.matrix, full_range=colour.full_range)
         outputs = self._network.run(network_input(rgb, fit, self._spec))
-        return self._decoder.decode(outputs, fit)
+        return self._decoder.decode(outputs, fit, min_score=self._min_score)
 
 
 @dataclass(slots=True)
@@ -69,64 +81,82 @@ class DetectorPool:
 
     Args:
         timeout_s: a detection that takes longer is a fault, and its worker is written off.
+
+    Attributes:
+        clock: where the workers' time went, all of them together.
+        waited_s: how long callers of `wait` waited.
     """
 
     def __init__(self, detector: Detector, workers: int, timeout_s: float) -> None:
         self._detector, self._timeout_s = detector, timeout_s
-        self._todo: queue.PriorityQueue[tuple[int, Ticket | None]] = queue.PriorityQueue()
+        self._todo: queue.PriorityQueue[tuple[int, int, Ticket | None]] = queue.PriorityQueue()
+        self._numbers = itertools.count()
         self._hung = 0
-        self._count = 0
+        self._lock = threading.Lock()
         self.workers = workers
-        self.busy_s = 0.0
+        self.clock = Clock("detect")
+        self.waited_s = 0.0
         for _ in range(workers):
             self._hire()
-
-    @property
-    def given_up(self) -> bool:
-        """Too many workers hung: every further frame is covered whole, at once."""
-        return self._hung >= MOST_HUNG
 
     def submit(self, frame: Frame) -> Ticket:
         """Hand in a frame; the earliest one that waits is seen first."""
         ticket = Ticket(frame)
-        self._todo.put((frame.index, ticket))
+        self._todo.put((frame.index, next(self._numbers), ticket))
         return ticket
 
     def wait(self, ticket: Ticket) -> Ticket:
         """The ticket once it has a result or a fault."""
-        while not self.given_up:
-            began = ticket.began
-            left = self._timeout_s if began is None else began + self._timeout_s - time.monotonic()
-            if ticket.done.wait(max(left, 0)):
-                return ticket
-            if began is not None and left <= 0:
-                self._hung += 1
-                self._hire()
-                break
+        began = time.monotonic()
+        try:
+            while self._hung < MOST_HUNG:
+                if ticket.done.wait(self._patience_s(ticket)):
+                    return ticket
+                if self._patience_s(ticket) <= 0:
+                    self._hung += 1
+                    self._hire()
+                    break
+        finally:
+            self.waited_s += time.monotonic() - began
         return Ticket(None, fault="detector timed out")
 
     def close(self) -> None:
         """Let idle workers go; a hung one is a daemon and can't keep the process alive."""
         for _ in range(self.workers + self._hung):
-            self._todo.put((-1, None))
+            self._todo.put((-1, next(self._numbers), None))
+
+    def _patience_s(self, ticket: Ticket) -> float:
+        """Time that is left to a ticket; one that waits for a worker has all of it."""
+        began = ticket.began
+        return self._timeout_s - (0.0 if began is None else time.monotonic() - began)
 
     def _hire(self) -> None:
-        self._count += 1
-        threading.Thread(target=self._work, name=f"detect-{self._count}", daemon=True).start()
+        name = f"detect-{next(self._numbers)}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
         while True:
-            _, ticket = self._todo.get()
-            if ticket is None or ticket.frame is None:
+            idle = time.monotonic()
+            ticket = self._todo.get()[2]
+            if ticket is None:
                 return
-            frame, ticket.frame = ticket.frame, None
-            ticket.began = time.monotonic()
-            try:
-                ticket.sightings = tuple(sightings_of(self._detector.detect(frame), frame.index))
-            except ModelError:
-                ticket.fault = "no valid result"
-            except Exception:  # noqa: BLE001 - whatever it was, the frame must be covered
-                ticket.fault = "detector failed"
-            del frame
-            self.busy_s += time.monotonic() - ticket.began
+            ticket.began = began = time.monotonic()
+            self._see(ticket)
+            with self._lock:
+                self.clock.wait_in_s += began - idle
+                self.clock.busy_s += time.monotonic() - began
+                self.clock.frames += 1
             ticket.done.set()
+            del ticket
+
+    def _see(self, ticket: Ticket) -> None:
+        frame, ticket.frame = ticket.frame, None
+        if frame is None:
+            return
+        try:
+            ticket.sightings = tuple(sightings_of(self._detector.detect(frame), frame.index))
+        except ModelError:
+            ticket.fault = "no valid result"
+        except Exception:
+            _log.exception("detection failed at frame %d", frame.index)
+            ticket.fault = "detector failed"

@@ -44,10 +44,24 @@ class Canvas:
     def wrap(self, frame: RedactedFrame) -> VideoFrame:
         """`frame` for the encoder; without a copy where its planes already lie as one."""
         packed = self._packed(frame.planes)
-        if packed is None:
-            packed = np.empty((self.height * 3 // 2, self.width), np.uint8)
-            self._draw(frame, self._planes(packed))
-        return VideoFrame.from_numpy_buffer(packed, self.pixel_format)
+        # PyAV takes a packed picture's height to be a multiple of four, and cuts off the rest.
+        if packed is not None and self.height % 4 == 0:
+            return VideoFrame.from_numpy_buffer(packed, self.pixel_format)
+        picture = VideoFrame(self.width, self.height, self.pixel_format)
+        self._draw(frame, self._planes_of(picture))
+        return picture
+
+    def _planes_of(self, picture: VideoFrame) -> Planes:
+        """Views of an encoder's picture, to be written to."""
+        rows = [
+            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+            for plane in picture.planes
+        ]
+        half = self.width // 2
+        if self.interleaved:
+            pairs = rows[1][:, : 2 * half].reshape(-1, half, 2)
+            return rows[0][:, : self.width], pairs
+        return rows[0][:, : self.width], rows[1][:, :half], rows[2][:, :half]
 
     def _packed(self, planes: Planes) -> Plane | None:
         """The one buffer that `planes` are all of, in order and without gaps; else None."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from av.container import OutputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
     from agent.video.stream import StreamInfo
@@ -31,6 +32,8 @@ Codec = Literal["h264", "hevc"]
 _ENCODERS: dict[Codec, str] = {"h264": "libx264", "hevc": "libx265"}
 _MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _USUAL_RATE = Fraction(25)
+_X265_DELAY = 2
+"""Pictures that x265 looks ahead of the one it gives out, to place B-frames."""
 
 
 @final
@@ -76,6 +79,7 @@ class VideoSink:
         self._path = Path(os.path.realpath(path))
         self._info = info
         self._last_pts: int | None = None
+        self._written = 0
         self._shift = 0
         muxer = _MUXERS.get(self._path.suffix.lower())
         if muxer is None:
@@ -130,6 +134,7 @@ class VideoSink:
         elif frame.pts <= self._last_pts:
             raise ValueError(f"frame {frame.index} at {frame.pts} follows one at {self._last_pts}")
         self._last_pts = frame.pts
+        self._written += 1
         picture = self._canvas.wrap(frame)
         picture.pts = frame.pts + self._shift
         picture.time_base = frame.time_base
@@ -143,7 +148,7 @@ class VideoSink:
         if self._last_pts is None:
             raise OutputError(f"{self._path}: no frame to write")
         with self._failing_as_output_error():
-            self._container.mux(self._stream.encode(None))
+            self._container.mux(self._rest())
         if self._open_audio is not None:
             step = 1 / (self._info.frame_rate or _USUAL_RATE)
             self._copy_audio(self._open_audio, self._last_pts * self._info.time_base + step)
@@ -154,6 +159,16 @@ class VideoSink:
             _sync(self._part)
             self._part.replace(self._path)
             _sync(self._path.parent)
+
+    def _rest(self) -> list[Packet[VideoStream]]:
+        """What the encoder still holds."""
+        packets = self._stream.encode(None)
+        if self._written <= _X265_DELAY and self._stream.codec_context.name == "libx265":
+            # It subtracts a delay that it never got to measure: memory nobody has set. So few
+            # pictures leave in the order they came.
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def abort(self) -> None:
         """Delete what was written; harmless after `finish`."""

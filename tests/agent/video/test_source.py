@@ -285,7 +285,7 @@ def test_cover_art_is_not_the_video(clips, tmp_path):
     def add_cover(output, _):
         cover = output.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 640, 480, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
+        cover.disposition = av.stream.Disposition.attached_pic.value
         image = av.VideoFrame.from_ndarray(np.full((480, 640, 3), 200, np.uint8), "rgb24")
         image.pts = 0
         output.mux(cover.encode(image.reformat(format="yuvj420p")))
@@ -342,8 +342,8 @@ def test_truncated_file_gives_what_is_whole(clips, tmp_path):
 
 def test_closing_in_mid_stream_lets_go_of_the_file(clip):
     def open_files():
-        targets = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]
-        return [target for target in targets if target == str(clip)]
+        links = Path("/proc/self/fd").iterdir()
+        return [link for link in links if link.exists() and link.readlink() == clip]
 
     source = VideoSource(clip)
     next(source)

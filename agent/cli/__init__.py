@@ -1,0 +1,51 @@
+"""`sfumato`: one command, one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from agent.cli import blur, model
+from agent.errors import AgentError
+from models.errors import ModelError
+
+_MODEL_EXIT_CODE = 5
+_INTERRUPTED_EXIT_CODE = 130
+
+_EPILOG = """\
+exit codes:
+  0 done   1 a fault of ours   2 the command's words   3 an input can't be read
+  4 an output can't be written   5 the model can't be used   6 redaction could not go on
+  130 stopped with Ctrl-C
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except AgentError as error:
+        return _fail(error, error.exit_code)
+    except ModelError as error:
+        return _fail(error, _MODEL_EXIT_CODE)
+    except KeyboardInterrupt:
+        return _fail("stopped", _INTERRUPTED_EXIT_CODE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sfumato",
+        description="Dissolve people, plates, brands and bottles out of video, on this machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    blur.add_parser(commands)
+    model.add_parser(commands)
+    return parser
+
+
+def _fail(reason: object, exit_code: int) -> int:
+    print(f"sfumato: {reason}", file=sys.stderr)
+    return exit_code

@@ -1,0 +1,230 @@
+"""`sfumato blur`: redact videos."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from agent.cli.files import add_model_arguments, open_bundle, pairs_of, write_text
+from agent.errors import AgentError, UsageError
+from agent.settings import BlurSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.blur import Watcher
+    from agent.report import Report
+    from models.bundle import Bundle
+
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .asf .avi .flv .h264 .h265 .hevc .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv"
+    " .ts .vob .webm .wmv .y4m".split()
+)
+
+_EPILOG = """\
+  sfumato blur street.mp4 out.mp4 --model person.sfm
+  sfumato blur *.mp4 clips/ --out-dir redacted --model person.sfm --effect solid
+  sfumato blur street.mp4 out.mp4 --model street.sfm --classes person --every auto \\
+          --report out.json --timeline out.png --contact-sheet sheet.png
+
+The detector sees every Nth frame (--every); in between, objects are followed and their outlines
+interpolated, looking ahead. --every 1 is the most exact and the slowest, auto looks twice where
+something moves much. What can't be redacted with confidence is covered whole, and counted.
+Ctrl-C ends the run early and leaves a playable file; twice, and it leaves nothing.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `blur`."""
+    defaults = BlurSettings()
+    parser = subparsers.add_parser(
+        "blur",
+        help="redact videos",
+        description="Hide the objects that a model finds in videos, frame by frame.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="IN [OUT]",
+        help="one video and its output (default: IN.redacted.mp4 beside it), "
+        "or any number of videos and folders with --out-dir",
+    )
+    parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs")
+    add_model_arguments(parser)
+
+    what = parser.add_argument_group("what to hide, and how")
+    what.add_argument("--classes", metavar="A,B", help="default: all that the bundle offers")
+    what.add_argument(
+        "--conf", type=float, metavar="P", help="score from which to hide (default: the bundle's)"
+    )
+    what.add_argument(
+        "--effect",
+        default=defaults.effect,
+        help="blur (default), pixelate, solid or solid:RRGGBB; solid gives away the least",
+    )
+    what.add_argument("--shape", choices=("mask", "box"), default=defaults.shape)
+    what.add_argument(
+        "--margin",
+        type=float,
+        default=defaults.margin,
+        metavar="SHARE",
+        help="grow covers by this share of the object's longer side (default: %(default)s)",
+    )
+
+    when = parser.add_argument_group("how often to look")
+    when.add_argument(
+        "--every",
+        default=str(defaults.every),
+        metavar="N|auto",
+        help="frames from one detection to the next (default: %(default)s)",
+    )
+    when.add_argument(
+        "--max-every",
+        type=int,
+        default=defaults.max_every,
+        metavar="N",
+        help="the most that auto may take (default: %(default)s)",
+    )
+    when.add_argument(
+        "--latency",
+        choices=("normal", "low"),
+        default=defaults.latency,
+        help="low: no frame waits for a later one, covers grow with age instead",
+    )
+    when.add_argument(
+        "--workers",
+        type=int,
+        default=defaults.workers,
+        metavar="N",
+        help="detections at once (default: one a core, here %(default)s)",
+    )
+
+    output = parser.add_argument_group("output")
+    output.add_argument("--codec", choices=("h264", "hevc"), default=defaults.codec)
+    output.add_argument(
+        "--crf", type=int, default=defaults.crf, help="quality, 0 to 51, lower is better (%(default)s)"
+    )
+    output.add_argument("--preset", default=defaults.preset, help="of the encoder (%(default)s)")
+    output.add_argument(
+        "--audio",
+        choices=("drop", "copy"),
+        default=defaults.audio,
+        help="drop (default), since a voice identifies people too",
+    )
+    output.add_argument("--report", type=Path, metavar="R.json", help="what was done, in numbers")
+    output.add_argument(
+        "--timeline", type=Path, metavar="T.png", help="keyframes, tracks, covers and load as a plot"
+    )
+    output.add_argument(
+        "--contact-sheet", type=Path, metavar="S.png", help="a dozen redacted frames with outlines"
+    )
+    output.add_argument(
+        "--boxes",
+        action="store_true",
+        help="for tuning: draw labelled boxes INSTEAD of hiding",
+    )
+    output.add_argument(
+        "--i-know-this-is-not-redacted",
+        action="store_true",
+        help="what --boxes needs you to say",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = _settings(args)
+    pairs = pairs_of(args.paths, args.out_dir, VIDEO_SUFFIXES)
+    if len(pairs) > 1 and (args.timeline or args.contact_sheet):
+        raise UsageError("--timeline and --contact-sheet show one video; give one input")
+    bundle = open_bundle(args)
+    from agent.blur import check_paths, detector_of, hidden_classes
+
+    hidden = hidden_classes(bundle, settings)
+    if len(pairs) == 1:
+        check_paths(*pairs[0])
+    detector = detector_of(bundle, hidden)
+    reports: list[Report] = []
+    failed: AgentError | None = None
+    for source, target in pairs:
+        try:
+            reports.append(_one(source, target, bundle, settings, args, detector))
+        except AgentError as error:
+            if len(pairs) == 1:
+                raise
+            print(f"sfumato: {error}; going on with the next", file=sys.stderr)
+            failed = failed or error
+        if reports and not reports[-1].complete:
+            break
+    if args.report:
+        dumped = [report.model_dump(mode="json") for report in reports]
+        write_text(args.report, json.dumps(dumped if len(pairs) > 1 else dumped[0], indent=1))
+    if failed is not None:
+        return failed.exit_code
+    return 0 if reports[-1].complete else 130
+
+
+def _settings(args: argparse.Namespace) -> BlurSettings:
+    if args.boxes and not args.i_know_this_is_not_redacted:
+        raise UsageError(
+            "--boxes hides nothing; if that is what you want, add --i-know-this-is-not-redacted"
+        )
+    given: dict[str, Any] = {
+        name: getattr(args, name) for name in BlurSettings.model_fields if hasattr(args, name)
+    }
+    given["annotate"] = args.boxes
+    given["classes"] = tuple(name.strip() for name in args.classes.split(",")) if args.classes else ()
+    if args.every != "auto":
+        try:
+            given["every"] = int(args.every)
+        except ValueError:
+            raise UsageError(f"--every {args.every}: give a number of frames, or auto") from None
+    try:
+        return BlurSettings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{option} {first['input']}: {first['msg']}") from error
+
+
+def _one(
+    source: Path,
+    target: Path,
+    bundle: Bundle,
+    settings: BlurSettings,
+    args: argparse.Namespace,
+    detector: Any,
+) -> Report:
+    from agent.blur import blur
+    from agent.cli.watch import TerminalWatcher
+
+    watcher = TerminalWatcher(settings, timeline=args.timeline, contact_sheet=args.contact_sheet)
+    with _stoppable(watcher):
+        report = blur(source, target, bundle, settings, watcher=watcher, detector=detector)
+    watcher.sum_up(report)
+    return report
+
+
+@contextmanager
+def _stoppable(watcher: Any) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) ends the run in order, the second at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.default_int_handler)
+        watcher.cancel()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

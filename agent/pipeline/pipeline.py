@@ -1,0 +1,196 @@
+"""Pipeline: decode, analyse, redact and encode, each on its own thread.
+
+Frames pass by reference through bounded channels. The first stage that fails stops the others,
+and its error is the run's. A redaction that fails covers its frame whole; if even that fails,
+the run ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from agent.pipeline.channel import Channel, Clock, Stopped
+from agent.pipeline.journal import Journal, LoadSample
+from agent.redact.cover import Cover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.pipeline.analyst import Analyst
+    from agent.redact.redacted import RedactedFrame
+    from agent.video.frame import Frame
+
+_log = logging.getLogger(__name__)
+
+_CHANNEL_SIZE = 4
+_LOAD_EVERY_S = 0.5
+
+
+class Redacts(Protocol):
+    """Makes a frame fit to be shown."""
+
+    def redact(self, frame: Frame, cover: Cover) -> RedactedFrame:
+        """The frame with its cover applied."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes frames that may be shown, and nothing else."""
+
+    def write(self, frame: RedactedFrame) -> None:
+        """Take the next frame."""
+        ...
+
+
+class Pipeline:
+    """One run from a source to a sink.
+
+    Args:
+        watch: called after each frame was written, on the encoder's thread.
+
+    Attributes:
+        journal: what happened so far.
+        clocks: one for each stage, in order; `detect_clock` sums up `workers` threads.
+        frames_in: frames that the source gave.
+    """
+
+    def __init__(
+        self,
+        source: Iterable[Frame],
+        analyst: Analyst,
+        redactor: Redacts,
+        sink: Sink,
+        watch: Callable[[RedactedFrame, Cover], None],
+    ) -> None:
+        self._source, self._analyst, self._redactor = source, analyst, redactor
+        self._sink, self._watch = sink, watch
+        self.journal = Journal(keyframes=analyst.keyframes)
+        self._go = threading.Event()
+        self._go.set()
+        self._cancelled = False
+        self._error: BaseException | None = None
+        self._began = self._sampled = 0.0
+        self.wall_s = 0.0
+        self.frames_in = 0
+        decode, analyse, redact, encode = (
+            Clock(name) for name in ("decode", "analyse", "redact", "encode")
+        )
+        self.detect_clock, self.workers = analyst.clock, analyst.workers
+        self.clocks = (decode, self.detect_clock, analyse, redact, encode)
+        self._stages = {
+            decode: self._decode,
+            analyse: self._analyse,
+            redact: self._redact,
+            encode: self._encode,
+        }
+        self._decoded: Channel[Frame] = Channel(_CHANNEL_SIZE, decode, analyse)
+        self._covered: Channel[tuple[Frame, Cover]] = Channel(_CHANNEL_SIZE, analyse, redact)
+        self._redacted: Channel[tuple[RedactedFrame, Cover]] = Channel(
+            _CHANNEL_SIZE, redact, encode
+        )
+
+    def run(self) -> None:
+        """Run to the end of the source, or to `cancel`.
+
+        Raises:
+            AgentError: whatever a stage failed with.
+        """
+        self._began = time.monotonic()
+        threads = [
+            threading.Thread(target=self._guard, args=(clock, stage), name=clock.name)
+            for clock, stage in self._stages.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.wall_s = time.monotonic() - self._began
+        if self._error is not None:
+            raise self._error
+
+    def cancel(self) -> None:
+        """Take no more frames; those under way are finished and written."""
+        self._cancelled = True
+        self._go.set()
+
+    def pause(self) -> None:
+        """Take no more frames until `resume`; those under way go on."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._go.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled
+
+    def _guard(self, clock: Clock, stage: Callable[[Clock], None]) -> None:
+        began = time.monotonic()
+        try:
+            stage(clock)
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - it is raised again by `run`
+            self._error = self._error or error
+            for channel in (self._decoded, self._covered, self._redacted):
+                channel.stop()
+        clock.busy_s = time.monotonic() - began - clock.wait_in_s - clock.wait_out_s
+
+    def _decode(self, clock: Clock) -> None:
+        for frame in self._source:
+            self.frames_in += 1
+            clock.frames += 1
+            self._decoded.put(frame)
+            del frame
+            self._go.wait()
+            if self._cancelled:
+                break
+        self._decoded.close()
+
+    def _analyse(self, clock: Clock) -> None:
+        for item in self._analyst.run(self._decoded):
+            clock.frames += 1
+            self._covered.put(item)
+            del item
+        clock.wait_in_s += self._analyst.waited_s
+        self._covered.close()
+
+    def _redact(self, clock: Clock) -> None:
+        for frame, cover in self._covered:
+            redacted = self._hidden(frame, cover)
+            del frame
+            self.journal.note(redacted, cover)
+            clock.frames += 1
+            self._redacted.put((redacted, cover))
+            del redacted, cover
+        self._redacted.close()
+
+    def _hidden(self, frame: Frame, cover: Cover) -> RedactedFrame:
+        try:
+            return self._redactor.redact(frame, cover)
+        except Exception:
+            _log.exception("redaction failed at frame %d", frame.index)
+            return self._redactor.redact(frame, Cover.all_of_it("redaction failed"))
+
+    def _encode(self, clock: Clock) -> None:
+        for frame, cover in self._redacted:
+            self._sink.write(frame)
+            clock.frames += 1
+            self._watch(frame, cover)
+            self._sample(frame.index)
+            del frame, cover
+
+    def _sample(self, index: int) -> None:
+        now = time.monotonic()
+        if now - self._sampled < _LOAD_EVERY_S:
+            return
+        self._sampled = now
+        wall_s = now - self._began
+        busy_s = {c.name: wall_s - c.wait_in_s - c.wait_out_s for c in self._stages}
+        busy_s[self.detect_clock.name] = self.detect_clock.busy_s / self.workers
+        self.journal.loads.append(LoadSample(index, wall_s, busy_s))

@@ -1,0 +1,67 @@
+"""BlurSettings: everything about a run but its files and its model."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from agent.errors import UsageError
+from agent.redact.effect import Effect
+
+Share = float
+
+
+class BlurSettings(BaseModel):
+    """How to hide, what to hide, how often to look, how to encode."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    classes: tuple[str, ...] = Field(
+        (), description="class names to hide; empty: all that the bundle offers"
+    )
+    conf: float | None = Field(
+        None, gt=0, lt=1, description="score from which an object is hidden; None: the bundle's"
+    )
+    every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
+    max_every: int = Field(8, ge=1, le=60, description="the most that `auto` may leave out")
+    latency: Literal["normal", "low"] = Field(
+        "normal", description="low: no frame waits for a later one; covers grow instead"
+    )
+    effect: str = Field("blur", description="blur, pixelate, solid or solid:RRGGBB")
+    shape: Literal["mask", "box"] = "mask"
+    margin: float = Field(
+        0.005, ge=0, le=0.5, description="growth of a cover, share of the object's longer side"
+    )
+    codec: Literal["h264", "hevc"] = "h264"
+    crf: int = Field(23, ge=0, le=51, description="constant rate factor, lower is better")
+    preset: str = Field("veryfast", pattern=r"^[a-z]{4,16}$", description="of the encoder")
+    audio: Literal["drop", "copy"] = Field("drop", description="a voice identifies people too")
+    workers: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        ge=1,
+        le=64,
+        description="detections that run at once, one core each",
+    )
+    detect_timeout_s: float = Field(
+        20.0, gt=0, le=600, description="a detection that takes longer is a fault"
+    )
+    annotate: bool = Field(
+        default=False, description="draw boxes INSTEAD of hiding; the output is not redacted"
+    )
+
+    @field_validator("every")
+    @classmethod
+    def _at_least_one(cls, every: int | Literal["auto"]) -> int | Literal["auto"]:
+        if every != "auto" and not 1 <= every <= 60:
+            raise ValueError("must be a number from 1 (every frame) to 60, or auto")
+        return every
+
+    @field_validator("effect")
+    @classmethod
+    def _is_known(cls, effect: str) -> str:
+        try:
+            return str(Effect.parse(effect))
+        except UsageError as error:
+            raise ValueError(str(error)) from error

@@ -1,0 +1,183 @@
+"""A bundle is what it was when it was signed, or it does not open."""
+
+import hashlib
+import json
+import zipfile
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+
+import pytest
+
+from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
+from models.bundle import Bundle, read_claims, sign_bundle, write_bundle
+from models.errors import BundleError, TrustError
+from models.signing import PrivateKey
+
+KEY, OTHER = PrivateKey.generate(), PrivateKey.generate()
+
+
+@pytest.fixture
+def signed(tmp_path, manifest, model):
+    path = tmp_path / "signed.sfm"
+    write_bundle(path, manifest, {"fp32": model}, KEY)
+    return path
+
+
+def rewrite(path, **changes):
+    """Replace, add or (with None) remove files of an archive."""
+    files = read_archive(path) | changes
+    write_archive(path, {name: data for name, data in files.items() if data is not None})
+
+
+def restate(path, **fields):
+    """Change fields of an unsigned bundle's manifest."""
+    manifest = json.loads(read_archive(path)[MANIFEST]) | fields
+    rewrite(path, **{MANIFEST: json.dumps(manifest).encode()})
+
+
+def test_a_signed_bundle_opens_with_its_key(signed, manifest, model):
+    bundle = Bundle.open(signed, [OTHER.public, KEY.public])
+    assert bundle.manifest == manifest
+    assert bundle.model_bytes("fp32") == model
+    assert bundle.signed_by == KEY.public.id
+    assert bundle.digest == hashlib.sha256(manifest.to_bytes()).hexdigest()
+
+
+def test_an_unsigned_bundle_opens_only_where_that_is_allowed(bundle_path, model):
+    with pytest.raises(TrustError, match="unsigned.*--allow-unsigned"):
+        Bundle.open(bundle_path, [KEY.public])
+    bundle = Bundle.open(bundle_path, allow_unsigned=True)
+    assert bundle.signed_by is None
+    assert bundle.model_bytes("fp32") == model
+
+
+@pytest.mark.parametrize("allow_unsigned", [True, False])
+def test_a_bundle_by_another_key_never_opens(signed, allow_unsigned):
+    with pytest.raises(TrustError, match=rf"key {KEY.public.id}.*--trust KEY\.pub"):
+        Bundle.open(signed, [OTHER.public], allow_unsigned=allow_unsigned)
+
+
+def test_a_signature_that_borrows_a_trusted_key_id_is_refused(signed):
+    line = OTHER.sign(read_archive(signed)[MANIFEST]).to_line()
+    forged = line.replace(OTHER.public.id, KEY.public.id).encode()
+    rewrite(signed, **{SIGNATURE: forged})
+    with pytest.raises(TrustError, match="changed after signing"):
+        Bundle.open(signed, [KEY.public], allow_unsigned=True)
+
+
+def test_a_changed_manifest_is_refused(signed):
+    data = read_archive(signed)[MANIFEST]
+    rewrite(signed, **{MANIFEST: data.replace(b'"version": 3', b'"version": 9')})
+    assert read_claims(signed).manifest.version == 9
+    with pytest.raises(TrustError, match="changed after signing"):
+        Bundle.open(signed, [KEY.public], allow_unsigned=True)
+
+
+@pytest.mark.parametrize("place", [0, 700, -1])
+def test_a_changed_model_is_refused(signed, model, place):
+    changed = bytearray(model)
+    changed[place] ^= 1
+    rewrite(signed, **{"model.onnx": bytes(changed)})
+    with pytest.raises(BundleError, match=r"model\.onnx is damaged"):
+        Bundle.open(signed, [KEY.public])
+
+
+def test_a_flipped_bit_on_the_disk_is_found(signed, model):
+    """Here the archive's own checksum finds it first."""
+    data = bytearray(signed.read_bytes())
+    data[data.index(model) + 50] ^= 4
+    signed.write_bytes(data)
+    with pytest.raises(BundleError, match="damaged"):
+        Bundle.open(signed, [KEY.public])
+
+
+@pytest.mark.parametrize("signature", [b"", b"nonsense", b"\xff\xfe", b"sfumato-ed25519 AA 00"])
+def test_a_damaged_signature_is_not_a_missing_one(signed, signature):
+    rewrite(signed, **{SIGNATURE: signature})
+    with pytest.raises(TrustError):
+        Bundle.open(signed, [KEY.public], allow_unsigned=True)
+
+
+def test_files_that_are_missing_or_unlisted_are_refused(bundle_path):
+    rewrite(bundle_path, extra=b"what is this")
+    with pytest.raises(BundleError, match="does not list: extra"):
+        Bundle.open(bundle_path, allow_unsigned=True)
+    rewrite(bundle_path, **{"extra": None, "model.onnx": None})
+    with pytest.raises(BundleError, match=r"lacks model\.onnx"):
+        Bundle.open(bundle_path, allow_unsigned=True)
+
+
+def test_a_zip_that_is_no_bundle_is_refused(tmp_path):
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jpg", b"")
+    with pytest.raises(BundleError, match=r"photos\.zip: holds no manifest\.json"):
+        Bundle.open(path, allow_unsigned=True)
+
+
+def test_an_expired_bundle_is_refused(bundle_path):
+    restate(bundle_path, expires="2026-02-03T00:00:00Z")
+    assert datetime.now(timezone.utc).year >= 2026
+    with pytest.raises(BundleError, match="expired on 2026-02-03"):
+        Bundle.open(bundle_path, allow_unsigned=True)
+
+
+def test_a_bundle_for_a_newer_agent_is_refused(bundle_path):
+    restate(bundle_path, min_agent="999.0.0")
+    with pytest.raises(BundleError, match=r"needs Sfumato 999\.0\.0 or newer"):
+        Bundle.open(bundle_path, allow_unsigned=True)
+
+
+def test_a_bundle_for_an_older_agent_opens_if_ours_has_a_version(bundle_path):
+    restate(bundle_path, min_agent="0.0.1")
+    try:
+        version("sfumato")
+    except PackageNotFoundError:
+        with pytest.raises(BundleError, match="not an installed version"):
+            Bundle.open(bundle_path, allow_unsigned=True)
+    else:
+        assert Bundle.open(bundle_path, allow_unsigned=True).manifest.min_agent == "0.0.1"
+
+
+def test_the_bytes_are_those_that_were_verified(signed, model):
+    bundle = Bundle.open(signed, [KEY.public])
+    signed.write_bytes(b"swapped after the check")
+    assert bundle.model_bytes("fp32") == model
+
+
+def test_a_precision_that_is_not_there_is_named(bundle_path):
+    bundle = Bundle.open(bundle_path, allow_unsigned=True)
+    with pytest.raises(BundleError, match="no int8 model, only fp32"):
+        bundle.model_bytes("int8")
+
+
+def test_nobody_makes_a_bundle_without_verifying_it(manifest):
+    with pytest.raises(TypeError, match=r"made by Bundle\.open"):
+        Bundle(object(), manifest, "", None, {})
+
+
+def test_files_that_the_manifest_does_not_describe_are_not_packed(tmp_path, manifest):
+    with pytest.raises(BundleError, match="damaged"):
+        write_bundle(tmp_path / "x.sfm", manifest, {"fp32": b"another"})
+    assert not (tmp_path / "x.sfm").exists()
+
+
+def test_claims_are_read_without_trust(signed, manifest):
+    claims = read_claims(signed)
+    assert claims.manifest == manifest
+    assert claims.signed_by == KEY.public.id
+    assert claims.digest == Bundle.open(signed, [KEY.public]).digest
+
+
+def test_signing_keeps_the_digest_and_replaces_the_signature(bundle_path, signed):
+    unsigned = Bundle.open(bundle_path, allow_unsigned=True)
+    sign_bundle(bundle_path, bundle_path, OTHER)
+    assert Bundle.open(bundle_path, [OTHER.public]).digest == unsigned.digest
+    sign_bundle(bundle_path, bundle_path, KEY)
+    assert bundle_path.read_bytes() == signed.read_bytes()
+
+
+def test_a_damaged_bundle_is_not_signed(bundle_path):
+    rewrite(bundle_path, **{"model.onnx": b"damaged"})
+    with pytest.raises(BundleError, match="damaged"):
+        sign_bundle(bundle_path, bundle_path, KEY)

@@ -1,0 +1,78 @@
+"""What a manifest accepts, and what it refuses."""
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from models.errors import BundleError
+from models.manifest import Manifest
+
+
+def changed(manifest, **fields):
+    return json.dumps(json.loads(manifest.to_bytes()) | fields).encode()
+
+
+def test_a_manifest_survives_its_bytes(manifest):
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    assert Manifest.from_bytes(manifest.to_bytes()).to_bytes() == manifest.to_bytes()
+
+
+FILE = {"path": "model.onnx", "bytes": 1, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"schema": 2}, "schema"),
+        ({"surprise": 1}, "surprise"),
+        ({"name": "../up"}, "name"),
+        ({"version": 0}, "version"),
+        ({"created": "2026-01-02T03:04:05"}, "created"),
+        ({"family": "rtmdet_ins"}, "family"),
+        ({"family": "boxes"}, "needs a layout"),
+        ({"layout": "dets"}, "needs a layout"),
+        ({"class_count": 1}, "class id 1 in a network of 1"),
+        ({"classes": []}, "classes"),
+        ({"classes": [{"id": 0, "name": "a"}, {"id": 1, "name": "a"}]}, "twice"),
+        ({"classes": [{"id": 0, "name": "a"}, {"id": 0, "name": "b"}]}, "twice"),
+        ({"thresholds": {"dog": 0.5}}, "unknown class: dog"),
+        ({"thresholds": {"car": 1.5}}, "thresholds.car"),
+        ({"files": {}}, "files"),
+        ({"files": {"fp8": FILE}}, "files"),
+        ({"files": {"fp32": FILE | {"path": "../model.onnx"}}}, "path"),
+        ({"files": {"fp32": FILE | {"path": "/model.onnx"}}}, "path"),
+        ({"files": {"fp32": FILE | {"path": "a//b"}}}, "path"),
+        ({"files": {"fp32": FILE | {"path": "a/../b"}}}, "path"),
+        ({"files": {"fp32": FILE | {"path": ".hidden"}}}, "path"),
+        ({"files": {"fp32": FILE | {"bytes": 1 << 40}}}, "bytes"),
+        ({"files": {"fp32": FILE | {"sha256": "0" * 63}}}, "sha256"),
+        ({"files": {"fp32": FILE, "int8": FILE}}, "two files at one path"),
+        ({"metrics": {"map": float("nan")}}, "metrics"),
+        ({"min_agent": "1.2"}, "min_agent"),
+        ({"input": {"height": 64, "width": 10**9}}, "input.width"),
+        ({"input": {"height": 64, "width": 64, "std": [0, 1, 1]}}, "input.std"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(manifest, fields, message):
+    with pytest.raises(BundleError, match=message) as caught:
+        Manifest.from_bytes(changed(manifest, **fields))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"\xff\xfe", b'{"schema": 1}', b"[" * 10_000])
+def test_what_is_no_manifest_is_refused(data):
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        Manifest.from_bytes(data)
+
+
+def test_thresholds_fall_back_on_the_default(manifest):
+    manifest = Manifest.from_bytes(changed(manifest, thresholds={"car": 0.4}))
+    assert (manifest.threshold("car"), manifest.threshold("person")) == (0.4, 0.25)
+
+
+def test_expiry_is_a_moment(manifest):
+    moment = datetime(2027, 1, 1, tzinfo=timezone.utc)
+    manifest = Manifest.from_bytes(changed(manifest, expires=moment.isoformat()))
+    assert not manifest.has_expired(moment)
+    assert manifest.has_expired(moment + timedelta(seconds=1))
