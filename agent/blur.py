@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import InputError, OutputError, UsageError
@@ -24,7 +22,7 @@ from models.errors import UnknownClassError
 from models.runtime.onnxruntime import network_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from agent.pipeline.detector import Detector
     from agent.pipeline.journal import Journal
@@ -60,7 +58,9 @@ def hidden_classes(bundle: Bundle, settings: BlurSettings) -> Hidden:
     """
     known = bundle.manifest.classes
     try:
-        chosen: tuple[ClassSpec, ...] = choose(settings.classes, known) if settings.classes else known
+        chosen: tuple[ClassSpec, ...] = (
+            choose(settings.classes, known) if settings.classes else known
+        )
     except UnknownClassError as error:
         raise UsageError(str(error)) from error
     return Hidden(
@@ -142,7 +142,7 @@ def check_paths(source: Path, target: Path) -> None:
     """
     if not source.exists():
         raise InputError(f"{source}: no such file")
-    if target.exists() and os.path.samefile(source, target):
+    if target.exists() and source.samefile(target):
         raise OutputError(f"{target} is the input; give the output another name")
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it, or use --out-dir")

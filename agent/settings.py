@@ -8,10 +8,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
-from agent.redact.effect import Effect
-
-Share = float
-
 
 class BlurSettings(BaseModel):
     """How to hide, what to hide, how often to look, how to encode."""
@@ -61,6 +57,8 @@ class BlurSettings(BaseModel):
     @field_validator("effect")
     @classmethod
     def _is_known(cls, effect: str) -> str:
+        from agent.redact.effect import Effect  # noqa: PLC0415 - OpenCV takes 0.2 s, --help none
+
         try:
             return str(Effect.parse(effect))
         except UsageError as error:

@@ -130,7 +130,7 @@ def describe(metadata: Mapping[str, str]) -> Description:
             "export a segmentation model (its name ends in -seg)"
         )
     names, size = _literal(metadata["names"], "names"), _literal(metadata["imgsz"], "imgsz")
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+    if isinstance(names, dict) and names.keys() == set(range(len(names))):
         names = [names[i] for i in range(len(names))]
     if (
         not isinstance(names, list)

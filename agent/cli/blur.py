@@ -19,13 +19,12 @@ from agent.settings import BlurSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.blur import Watcher
     from agent.report import Report
     from models.bundle import Bundle
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .h264 .h265 .hevc .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv"
-    " .ts .vob .webm .wmv .y4m".split()
+    {".3gp", ".asf", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov"}
+    | {".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
 
 _EPILOG = """\
@@ -112,7 +111,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     output = parser.add_argument_group("output")
     output.add_argument("--codec", choices=("h264", "hevc"), default=defaults.codec)
     output.add_argument(
-        "--crf", type=int, default=defaults.crf, help="quality, 0 to 51, lower is better (%(default)s)"
+        "--crf",
+        type=int,
+        default=defaults.crf,
+        help="quality, 0 to 51, lower is better (%(default)s)",
     )
     output.add_argument("--preset", default=defaults.preset, help="of the encoder (%(default)s)")
     output.add_argument(
@@ -123,7 +125,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     output.add_argument("--report", type=Path, metavar="R.json", help="what was done, in numbers")
     output.add_argument(
-        "--timeline", type=Path, metavar="T.png", help="keyframes, tracks, covers and load as a plot"
+        "--timeline",
+        type=Path,
+        metavar="T.png",
+        help="keyframes, tracks, covers and load as a plot",
     )
     output.add_argument(
         "--contact-sheet", type=Path, metavar="S.png", help="a dozen redacted frames with outlines"
@@ -182,7 +187,9 @@ def _settings(args: argparse.Namespace) -> BlurSettings:
         name: getattr(args, name) for name in BlurSettings.model_fields if hasattr(args, name)
     }
     given["annotate"] = args.boxes
-    given["classes"] = tuple(name.strip() for name in args.classes.split(",")) if args.classes else ()
+    given["classes"] = (
+        tuple(name.strip() for name in args.classes.split(",")) if args.classes else ()
+    )
     if args.every != "auto":
         try:
             given["every"] = int(args.every)

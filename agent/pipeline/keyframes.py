@@ -10,7 +10,7 @@ import numpy as np
 from agent.track.shape import longer_side
 
 if TYPE_CHECKING:
-    from agent.track.track import Sighting
+    from agent.track.track import Sighting, Track
     from agent.track.tracker import Tracker
     from agent.video.frame import Plane
 
@@ -39,19 +39,40 @@ class CutFinder:
         return cut
 
 
-_STEADY = 0.35  # change between two keyframes, in object sizes, that interpolation bears
+_OUTLINE_ERROR = 0.1
+"""Expected error of the outlines half-way, share of an object's longer side, that is borne."""
+
+_WORTH_HALVING = 4
+"""Frames between keyframes below which another one adds detector noise and no knowledge."""
 
 
 def needs_another(tracker: Tracker, found: tuple[Sighting, ...]) -> bool:
-    """Whether a frame half-way between the last keyframe and this one must be seen too."""
-    pairs, lost, births = tracker.preview(found)
-    if lost or births:
-        return True
-    return any(
-        float(np.abs(new.shape.bounds - track.sightings[-1].shape.bounds).max())
-        > _STEADY * longer_side(new.shape.bounds)
-        for track, new in pairs
-    )
+    """Whether a frame half-way between the last keyframe and this one must be seen too.
+
+    Objects count by their area: a crowd far away, of which the detector sees another part each
+    time, would else ask for every frame and be covered no better.
+    """
+    error = area = 0.0
+    for track, new in tracker.preview(found):
+        if new.index - track.sightings[-1].index < _WORTH_HALVING:
+            continue
+        width, height = new.shape.bounds[2:] - new.shape.bounds[:2]
+        error += _outline_error(track, new) * width * height
+        area += width * height
+    return error > _OUTLINE_ERROR * area
+
+
+def _outline_error(track: Track, new: Sighting) -> float:
+    """How wrong the outline may be between a track's last sighting and a new one.
+
+    A bent path, as `agent.track.interpolate` reckons it, and the mean distance of the outlines.
+    """
+    last = track.sightings[-1]
+    gap = new.index - last.index
+    pace = (new.shape.bounds - last.shape.bounds) / gap
+    bend_px = float(np.abs(pace - track.velocity(-1)).max()) * gap / 8
+    shapes = float(np.abs(new.shape.field - last.shape.field).mean())
+    return bend_px / longer_side(new.shape.bounds) + shapes
 
 
 def next_interval(tracker: Tracker, most: int) -> int:

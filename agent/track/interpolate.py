@@ -84,7 +84,7 @@ def _blend(a: Shape, b: Shape, share: float, middle: float) -> Field:
     if share == 0:
         return a.field
     blended = a.field * np.float32(1 - share) + b.field * np.float32(share)
-    return blended + np.abs(a.field - b.field) * np.float32(DISAGREEMENT * middle)
+    return np.asarray(blended + np.abs(a.field - b.field) * np.float32(DISAGREEMENT * middle))
 
 
 def _residual(track: Track, at: int) -> float:

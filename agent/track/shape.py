@@ -8,12 +8,15 @@ Growing an outline by any number of pixels is a change of threshold, so a margin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.instances import Mask
+if TYPE_CHECKING:
+    from models.instances import Mask
+
 
 GRID = 64
 PAD = 0.25
@@ -86,9 +89,10 @@ def _in_box_coordinates(inside: npt.NDArray[np.bool_]) -> Field:
     height, width = inside.shape
     above, beside = int(np.ceil(height * PAD)), int(np.ceil(width * PAD))
     padded = np.pad(inside.astype(np.uint8), ((above, above), (beside, beside)))
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
-    distance -= cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5)
-    distance -= np.sign(distance) * 0.5  # the outline lies between two pixels, not on one
+    inwards: Field = np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5), np.float32)
+    outwards: Field = np.asarray(cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5), np.float32)
+    distance = inwards - outwards
+    distance -= np.sign(distance) * np.float32(0.5)  # the outline lies between two pixels
     at = (np.arange(GRID, dtype=np.float32) + 0.5) / GRID * (1 + 2 * PAD) - PAD
     columns, rows = np.meshgrid(at * width + beside - 0.5, at * height + above - 0.5)
     field = cv2.remap(

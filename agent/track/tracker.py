@@ -9,6 +9,7 @@ reaches back into keyframes that have not left yet.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,34 +83,24 @@ class Tracker:
             if sighting not in self._taken:
                 self._bear(sighting)
 
-    def preview(
-        self, found: tuple[Sighting, ...]
-    ) -> tuple[list[tuple[Track, Sighting]], bool, bool]:
-        """What a keyframe would bring, without taking it in.
-
-        Returns:
-            tracks with the sightings that would carry them on, whether a track that was seen in
-            the last keyframe would be lost, and whether one would be born.
-        """
-        tracks = [t for t in self.tracks if t.misses == 0]
-        births = [c for c in found if self._starts_track(c)]
-        pairs = self._match(tracks, births)
-        kept = {track.number for track, _ in pairs}
-        claimed = {sighting for _, sighting in pairs}
-        left = [t for t in tracks if t.number not in kept]
-        pairs += self._match(left, [c for c in found if c not in claimed])
-        return pairs, len(pairs) < len(tracks), len(births) > len(claimed)
+    def preview(self, found: tuple[Sighting, ...]) -> list[tuple[Track, Sighting]]:
+        """Tracks with the sightings that would carry them on, if `found` were taken in now."""
+        tracks = [track for track in self.tracks if track.misses == 0]
+        pairs = self._match(tracks, [c for c in found if self._starts_track(c)])
+        kept, claimed = {t.number for t, _ in pairs}, {s for _, s in pairs}
+        left = [track for track in tracks if track.number not in kept]
+        return pairs + self._match(left, [c for c in found if c not in claimed])
 
     def before(self, index: int) -> int | None:
         """The keyframe before this one in the same scene; a track born here may be since there."""
-        for earlier, later in zip(self.keyframes, self.keyframes[1:]):
+        for earlier, later in itertools.pairwise(self.keyframes):
             if later.index == index:
                 return earlier.index if earlier.scene == later.scene else None
         return None
 
     def after(self, index: int) -> float:
         """The last frame up to which an object that was last seen at keyframe `index` is held."""
-        for earlier, later in zip(self.keyframes, self.keyframes[1:]):
+        for earlier, later in itertools.pairwise(self.keyframes):
             if earlier.index == index:
                 return later.index if earlier.scene == later.scene else later.index - 1
         return float("inf")
@@ -206,4 +197,5 @@ def _assign(costs: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 
     rows, columns = linear_sum_assignment(costs)
-    return [(r, c) for r, c in zip(rows, columns, strict=True) if costs[r, c] < _IMPOSSIBLE]
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if costs[row, column] < _IMPOSSIBLE]

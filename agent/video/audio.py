@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import av
-from av.error import FFmpegError
-
-from agent.errors import InputError, OutputError
+from agent.errors import OutputError
+from agent.video.container import Packets, open_container
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from fractions import Fraction
     from pathlib import Path
 
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
-    from av.stream import Stream
 
 
 class AudioCopy:
@@ -30,10 +26,7 @@ class AudioCopy:
 
     def __init__(self, path: Path, output: OutputContainer, name: Path) -> None:
         self._output = output
-        try:
-            self._input = av.open(f"file:{path}", metadata_errors="replace")
-        except (FFmpegError, OSError) as error:
-            raise InputError(f"{path}: its sound can't be read ({error.strerror})") from error
+        self._input = open_container(path)
         try:
             self._targets = {
                 stream.index: self._add(stream, name) for stream in self._input.streams.audio
@@ -41,17 +34,16 @@ class AudioCopy:
         except BaseException:
             self._input.close()
             raise
-        self._packets: Iterator[Packet[Stream]] = iter(())
-        if self._targets:
-            self._packets = self._input.demux(list(self._input.streams.audio))
-        self._waiting: Packet[Stream] | None = None
+        self._packets = Packets(self._input, self._input.streams.audio)
+        self._waiting: Packet[AudioStream] | None = None
 
     def _add(self, stream: AudioStream, name: Path) -> AudioStream:
         try:
             target = self._output.add_stream_from_template(stream)
         except ValueError as error:
+            kind = stream.codec_context.name if stream.codec_context else "this"
             raise OutputError(
-                f"{name}: {name.suffix} can't hold {stream.codec_context.name} sound; "
+                f"{name}: {name.suffix} can't hold {kind} sound; "
                 "write .mkv, or drop the sound with --audio drop"
             ) from error
         if stream.language:
@@ -66,7 +58,7 @@ class AudioCopy:
             if packet is None:
                 return
             if packet.pts is None or packet.dts is None:
-                continue  # the marker at a stream's end
+                continue  # it can't be placed
             if packet.pts * packet.time_base >= until:
                 self._waiting = packet
                 return
@@ -80,6 +72,6 @@ class AudioCopy:
 
     def close(self) -> None:
         """Let go of the input."""
-        self._packets = iter(())
+        self._packets.close()
         self._waiting = None
         self._input.close()

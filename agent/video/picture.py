@@ -66,12 +66,9 @@ def colour_of(frame: VideoFrame) -> Colour:
     if matrix is None:
         # Nobody says, so what players assume (mpv, VLC): high definition is BT.709.
         matrix = "bt709" if frame.width >= 1280 or frame.height > 576 else "bt601"
-    name = frame.format.name
-    full_range = (
-        frame.color_range == ColorRange.JPEG
-        or name.startswith("yuvj")
-        or (name.startswith("gray") and frame.color_range != ColorRange.MPEG)
-    ) and not frame.format.is_rgb
+    full_range = not frame.format.is_rgb and (
+        frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    )
     return Colour(matrix, full_range, frame.color_primaries, frame.color_trc)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import stat
+import shlex
 from collections import deque
 from fractions import Fraction
 from pathlib import Path
@@ -16,26 +15,19 @@ from av.video.reformatter import VideoReformatter
 
 from agent.errors import InputError
 from agent.video.clock import Clock
+from agent.video.container import Packets, open_container
 from agent.video.frame import Frame
 from agent.video.picture import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
 from agent.video.stream import StreamInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_log = logging.getLogger(__name__)
-
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
-_TEXT_FORMATS = frozenset({"tty"})
-_READ_ATTEMPTS = 16
-"""Failed reads in a row after which the rest of a damaged file is given up."""
-
 _USUAL_RATE = Fraction(25)
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
 
@@ -49,6 +41,7 @@ class VideoSource:
 
     Frames come out upright, in order of presentation, with strictly rising `pts` in ticks of
     the stream's own time base. What can't be decoded is skipped and counted in `damaged`.
+    Every thread beyond the first holds a frame more in memory.
 
     Raises:
         InputError: when the file can't be read, or no picture can be decoded from it, or its
@@ -57,16 +50,16 @@ class VideoSource:
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self._path = Path(path)
-        self._container = _open(self._path)
+        self._container = open_container(self._path)
         try:
             self._stream = _best_video(self._container, self._path)
             self._stream.thread_count = threads
-            # More than one thread decodes several frames at once, each with its own memory.
-            self._stream.thread_type = "AUTO" if threads != 1 else "SLICE"
-            self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
+            # Threads that each take a frame; slice threads, PyAV's default, would switch off the
+            # check of H.264 that tells a damaged picture from a good one.
+            self._stream.thread_type = "AUTO"
+            self._packets = Packets(self._container, [self._stream])
             self._pictures: deque[VideoFrame] = deque()
             self._ended = False
-            self._failed_reads = 0
             self._reformatter = VideoReformatter()
             self._index = 0
             self._rotation = 0
@@ -76,8 +69,7 @@ class VideoSource:
             self._clock = Clock(
                 step=round(1 / (rate * self._time_base)), jump=round(_JUMP_S / self._time_base)
             )
-            self.damaged = 0
-            """Packets and pictures that were skipped because they are damaged."""
+            self._skipped = 0
             self.info = self._describe(self._first())
         except BaseException:
             self._container.close()
@@ -98,8 +90,13 @@ class VideoSource:
         """Let go of the file; frames that were given out stay valid."""
         self._ended = True
         self._pictures.clear()
-        self._packets = iter(())
+        self._packets.close()
         self._container.close()
+
+    @property
+    def damaged(self) -> int:
+        """Packets and pictures that were skipped so far because they are damaged."""
+        return self._skipped + self._packets.damaged
 
     def __iter__(self) -> VideoSource:
         return self
@@ -136,44 +133,17 @@ class VideoSource:
     def _fill(self) -> bool:
         """Decode until a picture waits; False when the stream has ended."""
         while not self._pictures and not self._ended:
-            packet = self._read()
-            if packet is None:
-                continue
-            flushes = packet.size == 0 and packet.pts is None and packet.dts is None
+            packet = next(self._packets, None)
+            self._ended = packet is None
             try:
-                pictures = packet.decode()
-            except FFmpegError as error:
-                self._skip(str(error))
-                pictures = []
-            for picture in pictures:
-                if picture.is_corrupt:
-                    self._skip("a damaged picture")
-                else:
-                    self._pictures.append(picture)
-            self._ended = self._ended or flushes
+                pictures = self._stream.decode(packet)  # None: what the decoder still holds
+            except FFmpegError:
+                self._skipped += 1
+                continue
+            whole = [picture for picture in pictures if not picture.is_corrupt]
+            self._skipped += len(pictures) - len(whole)
+            self._pictures.extend(whole)
         return bool(self._pictures)
-
-    def _read(self) -> Packet[VideoStream] | None:
-        """The next packet, an empty one at the end; None after a failed read."""
-        try:
-            packet = next(self._packets)
-        except StopIteration:
-            self._ended = True
-            return None
-        except FFmpegError as error:
-            self._skip(str(error))
-            self._failed_reads += 1
-            if self._failed_reads > _READ_ATTEMPTS:
-                self._ended = True
-            else:  # a generator that raised is spent
-                self._packets = self._container.demux(self._stream)
-            return None
-        self._failed_reads = 0
-        return packet
-
-    def _skip(self, why: str) -> None:
-        self.damaged += 1
-        _log.debug("%s: skipped after %d frames: %s", self._path, self._index, why)
 
     def _describe(self, picture: VideoFrame) -> StreamInfo:
         stream, container = self._stream, self._container
@@ -218,33 +188,8 @@ class VideoSource:
     def _interlaced(self) -> InputError:
         return InputError(
             f"{self._path}: its pictures are interlaced; deinterlace it first: "
-            f"ffmpeg -i {self._path.name} -vf bwdif -crf 16 progressive.mp4"
+            f"ffmpeg -i {shlex.quote(str(self._path))} -vf bwdif -crf 16 progressive.mp4"
         )
-
-
-def _open(path: Path) -> InputContainer:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{path}: is a folder, not a video")
-        if stat.S_ISREG(mode):  # a pipe must not be touched before libav reads it
-            with path.open("rb") as file:
-                if not file.read(1):
-                    raise InputError(f"{path}: the file is empty")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    try:
-        # The prefix keeps a colon in a name from being read as a protocol, and the white list
-        # keeps a playlist from reaching out to the network.
-        container = av.open(
-            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
-    except FFmpegError as error:
-        raise InputError(f"{path}: not a video that FFmpeg can read ({error.strerror})") from error
-    if container.format.name in _TEXT_FORMATS:
-        container.close()
-        raise InputError(f"{path}: a text file, not a video")
-    return container
 
 
 def _best_video(container: InputContainer, path: Path) -> VideoStream:

@@ -20,7 +20,11 @@ _ERROR = 3
 """ONNX Runtime's severity from which it prints."""
 
 _PREFERENCE: tuple[Role, ...] = ("fp32", "int8", "fp16")
-"""What a CPU runs best of what a bundle holds. FP16 is widened to FP32 there, for nothing."""
+"""What a CPU runs best of what a bundle holds.
+
+YOLOv8n-seg at 320 px on one thread of an x86 server: 26 ms in FP32, 201 ms in a dynamically
+quantised INT8 file. FP16 is widened to FP32 there, for nothing.
+"""
 
 
 Shape = tuple[int | str | None, ...]

@@ -21,7 +21,7 @@ _ELEMENT_TYPES = {"float32": 1, "uint8": 2, "int64": 7, "float16": 10}  # onnx.T
 
 
 def _varint(value: int) -> bytes:
-    out = bytearray()
+    out, value = bytearray(), value & (1 << 64) - 1
     while value > 127:
         out.append(value & 127 | 128)
         value >>= 7

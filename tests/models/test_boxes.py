@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -24,6 +24,7 @@ def test_centre_and_size_become_corners():
     assert xyxy_from_cxcywh(boxes).tolist() == [[8, 17, 12, 23]]
 
 
+@settings(deadline=None)
 @given(corners, corners)
 def test_iou_is_that_of_the_definition(a, b):
     a[:, 2:] = np.maximum(a[:, 2:], a[:, :2])

@@ -44,7 +44,7 @@ def test_a_signed_bundle_opens_with_its_key(signed, manifest, model):
 
 
 def test_an_unsigned_bundle_opens_only_where_that_is_allowed(bundle_path, model):
-    with pytest.raises(TrustError, match="unsigned.*--allow-unsigned"):
+    with pytest.raises(TrustError, match=r"unsigned.*--allow-unsigned"):
         Bundle.open(bundle_path, [KEY.public])
     bundle = Bundle.open(bundle_path, allow_unsigned=True)
     assert bundle.signed_by is None

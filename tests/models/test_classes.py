@@ -26,5 +26,5 @@ def test_an_unknown_class_is_refused_with_the_nearest():
 
 
 def test_an_unknown_class_with_nothing_near_names_what_there_is():
-    with pytest.raises(UnknownClassError, match="it knows person, bicycle, car, Bus$"):
+    with pytest.raises(UnknownClassError, match=r"it knows person, bicycle, car, Bus$"):
         choose(["xyzzy"], KNOWN)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.preprocess import InputSpec, Letterbox, network_input, preprocess, rgb_from_yuv
@@ -27,9 +27,8 @@ def test_an_image_is_placed_as_ultralytics_places_it(source, letterbox, inner, o
     assert Letterbox.fit(source, spec) == Letterbox(source, inner, offset)
 
 
-@given(
-    st.integers(8, 4000), st.integers(8, 4000), st.sampled_from(["centre", "corner", "stretch"])
-)
+@settings(deadline=None)
+@given(st.integers(8, 4000), st.integers(8, 4000), st.sampled_from(["centre", "corner", "stretch"]))
 def test_the_way_back_ends_at_the_edges_of_the_image(width, height, letterbox):
     fit = Letterbox.fit((width, height), InputSpec(height=352, width=640, letterbox=letterbox))
     (x, y), (w, h) = fit.offset, fit.inner

@@ -3,7 +3,7 @@
 import stat
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import TrustError
@@ -12,11 +12,13 @@ from models.signing import PrivateKey, PublicKey, Signature, load_private, load_
 KEY = PrivateKey.generate()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_a_signature_fits_what_was_signed(data):
     Signature.from_line(KEY.sign(data).to_line()).verify(data, KEY.public)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=50), st.integers(0), st.integers(0, 7))
 def test_one_changed_bit_breaks_a_signature(data, place, bit):
     changed = bytearray(data)

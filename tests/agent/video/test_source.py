@@ -281,19 +281,44 @@ def test_resolution_change_comes_as_it_is(data):
     assert all(before < after for before, after in pairwise(times))
 
 
-def test_cover_art_is_not_the_video(clips, tmp_path):
-    def add_cover(output, _):
-        cover = output.add_stream("mjpeg", rate=1)
-        cover.width, cover.height, cover.pix_fmt = 640, 480, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic.value
-        image = av.VideoFrame.from_ndarray(np.full((480, 640, 3), 200, np.uint8), "rgb24")
-        image.pts = 0
-        output.mux(cover.encode(image.reformat(format="yuvj420p")))
+def add_cover(output, _):
+    cover = output.add_stream("mjpeg", rate=1)
+    cover.width, cover.height, cover.pix_fmt = 640, 480, "yuvj420p"
+    cover.disposition = av.stream.Disposition.attached_pic.value
+    image = av.VideoFrame.from_ndarray(np.full((480, 640, 3), 200, np.uint8), "rgb24")
+    image.pts = 0
+    output.mux(cover.encode(image.reformat(format="yuvj420p")))
 
+
+def test_cover_art_is_not_the_video(clips, tmp_path):
     path = clips.write(tmp_path / "clip.mp4", prepare=add_cover)
     with av.open(str(path)) as plain:
         assert len(plain.streams.video) == 2
     assert [frame.size for frame in clips.frames_of(path)] == [(96, 64)] * 12
+
+
+def test_song_with_cover_art_is_no_video(tmp_path):
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w", format="mp4") as output:
+        stream = output.add_stream("aac", rate=48000)
+        add_cover(output, None)
+        silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+        silence.sample_rate = 48000
+        output.mux(stream.encode(silence) + stream.encode(None))
+    with pytest.raises(InputError, match="no video stream in it"):
+        VideoSource(path)
+
+
+def test_camera_may_be_turned_in_mid_stream(clips, tmp_path):
+    """H.264 tells so, for one picture, in a display orientation SEI (ITU-T H.264, D.1.27)."""
+    quarter_counter_clockwise = b"\0\0\0\1\6\x2f\x03\x08\x00\x09\x80"
+    first = clips.write(tmp_path / "first.h264", range(6))
+    second = clips.write(tmp_path / "second.h264", range(6))
+    both = tmp_path / "both.h264"
+    both.write_bytes(first.read_bytes() + quarter_counter_clockwise + second.read_bytes())
+    frames = clips.frames_of(both)
+    assert [frame.size for frame in frames] == [(96, 64)] * 6 + [(64, 96)] + [(96, 64)] * 5
+    assert clips.number_of(np.rot90(frames[6].planes[0], -1)) == 0
 
 
 def test_interlaced_video_is_refused_with_the_remedy(clips, tmp_path):
@@ -329,6 +354,24 @@ def test_garbage_in_mid_file_is_skipped_and_counted(clips, tmp_path, threads):
     for frame in whole:
         assert clips.number_of(frame.planes[0]) == frame.pts * frame.time_base * 25
     assert len(whole) == 20
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("which", range(5, 10))
+def test_picture_that_the_decoder_had_to_invent_is_skipped(clips, tmp_path, threads, which):
+    """What breaks off in mid-picture is filled with a guess that looks like any other picture."""
+    path = clips.write(tmp_path / "clip.mp4", range(20), size=(320, 192), options={"g": "5"})
+    with av.open(str(path)) as plain:
+        packet = list(plain.demux(video=0))[which]
+        at, pts = packet.pos + packet.size // 3, packet.pts
+    data = bytearray(path.read_bytes())
+    data[at : at + 10] = b"\xff" * 10
+    path.write_bytes(data)
+    with VideoSource(path, threads=threads) as source:
+        given = [frame.pts for frame in source]
+        assert source.damaged == 1
+    assert len(given) == 19
+    assert pts not in given
 
 
 def test_truncated_file_gives_what_is_whole(clips, tmp_path):
@@ -426,8 +469,9 @@ def test_unreadable_file_is_refused(clip):
         VideoSource(clip)
 
 
-def test_a_colon_in_the_name_is_no_protocol(clips, tmp_path):
-    path = clips.write(tmp_path / "clip.mp4").rename(tmp_path / "http:clip.mp4")
+def test_a_colon_in_the_name_is_no_protocol(clips, clip, monkeypatch):
+    monkeypatch.chdir(clip.parent)
+    path = clip.rename("http:clip.mp4")
     assert len(clips.frames_of(path)) == 12
 
 

@@ -1,0 +1,34 @@
+# Every target sets up its own .venv first. PYTHON picks the interpreter (3.10 to 3.13).
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# Until a bundle of our own ships with the project, the demo needs a network:
+#   make demo MODEL=yolov8n-seg.onnx [CLIP=street.mp4]
+demo: .venv/ready
+	@test -n "$(MODEL)" || { echo "make demo needs a network: make demo MODEL=path/to/yolo-seg.onnx (or a bundle, .sfm)"; exit 2; }
+	$(BIN)/python -m tests.demo --model "$(MODEL)" $(if $(CLIP),--clip "$(CLIP)")
+
+# opencv-python needs two libraries of the system; they are installed where that is allowed.
+test: .venv/ready
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; } || { \
+	  echo "tests need: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Side by side with an Ultralytics loop; PEER is a Python that has ultralytics, if .venv has not.
+bench: .venv/ready
+	$(BIN)/python -m tests.bench $(if $(PEER),--peer-python "$(PEER)") $(BENCH)

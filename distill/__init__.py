@@ -1,0 +1,1 @@
+"""Makes a bundle: a large teacher labels clips, and a compact student learns from it."""

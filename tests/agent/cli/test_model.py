@@ -1,0 +1,206 @@
+"""`sfumato model`, as typed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import stat
+
+import pytest
+
+from agent.cli import model as command
+from agent.errors import InputError, OutputError, UsageError
+from models.bundle import Bundle
+from models.errors import BundleError, ModelError, TrustError
+from models.signing import load_public
+
+
+@pytest.fixture
+def sfumato(capsys):
+    """Run the command; returns what it printed."""
+
+    def run(*words):
+        parser = argparse.ArgumentParser("sfumato")
+        command.add_parser(parser.add_subparsers(required=True))
+        args = parser.parse_args(["model", *map(str, words)])
+        assert args.run(args) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def yolo(data):
+    return data / "weights" / "coco-yolov8n-seg-320-int8dyn.onnx"
+
+
+@pytest.fixture
+def keys(sfumato, tmp_path):
+    sfumato("keygen", tmp_path / "office")
+    return tmp_path / "office.key", tmp_path / "office.pub"
+
+
+@pytest.fixture
+def bundle(sfumato, yolo, tmp_path):
+    sfumato("import", yolo, "--classes", "person,car", "--out", tmp_path / "pc.sfm")
+    return tmp_path / "pc.sfm"
+
+
+def test_an_ordinary_export_becomes_a_bundle(sfumato, yolo, tmp_path):
+    out = tmp_path / "pc.sfm"
+    said = sfumato("import", yolo, "--classes", "person,car", "--out", out)
+    assert (
+        said
+        == f"{out}: yolo_seg 320x320, hides person, car; unsigned, so it needs --allow-unsigned\n"
+    )
+    opened = Bundle.open(out, allow_unsigned=True)
+    assert opened.model_bytes("int8") == yolo.read_bytes()
+    assert opened.manifest.name == "pc"
+
+
+def test_a_bundle_can_be_named_and_signed_at_once(sfumato, yolo, tmp_path, keys):
+    out = tmp_path / "x.sfm"
+    said = sfumato("import", yolo, "--out", out, "--name", "coco", "--key", keys[0])
+    key = load_public(keys[1])
+    assert f"signed by {key.id}" in said
+    assert "airplane, bus and 74 more" in said
+    assert Bundle.open(out, [key]).manifest.name == "coco"
+
+
+def test_other_networks_are_described(sfumato, data, tmp_path):
+    weights, out = data / "weights" / "rtmdet-nano-person.onnx", tmp_path / "p.sfm"
+    described = ["--family", "boxes", "--layout", "dets", "--names", "person", "--size", "320x256"]
+    fed = ["--colour", "rgb", "--mean", "1,2,3", "--std", "4,5,6", "--letterbox", "centre"]
+    sfumato("import", weights, "--out", out, *described, *fed, "--pad", "0")
+    manifest = Bundle.open(out, allow_unsigned=True).manifest
+    assert manifest.layout == "dets"
+    assert manifest.input.model_dump() == {
+        "width": 320,
+        "height": 256,
+        "colour": "rgb",
+        "mean": (1, 2, 3),
+        "std": (4, 5, 6),
+        "letterbox": "centre",
+        "pad_value": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        (["--classes", "persn"], UsageError, r"--classes: .*'persn'; did you mean 'person'\?"),
+        (["--names", "person"], UsageError, "--family and --names"),
+        (["--size", "320x320"], UsageError, "--family and --names"),
+        (["--family", "boxes"], UsageError, "needs --names"),
+        (["--family", "boxes", "--names", "a"], UsageError, "--layout goes with"),
+        (["--family", "yolo_seg", "--names", "a", "--layout", "ssd"], UsageError, "goes with"),
+        (["--family", "yolo_seg", "--names", "a"], ModelError, "with 1 classes"),
+        (["--key", "gone.key"], TrustError, "can't read the key"),
+        (["--name", "a b"], ModelError, "name: "),
+    ],
+)
+def test_words_that_make_no_sense_are_refused_and_nothing_is_written(
+    sfumato, yolo, tmp_path, *, words, error, message
+):
+    with pytest.raises(error, match=message):
+        sfumato("import", yolo, "--out", tmp_path / "x.sfm", *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--size", "320"],
+        ["--size", "ax3"],
+        ["--mean", "1,2"],
+        ["--std", "a,b,c"],
+        ["--classes", "person,,car"],
+        ["--family", "rtmdet"],
+    ],
+)
+def test_words_that_are_not_numbers_or_names_end_with_two(sfumato, tmp_path, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        sfumato("import", "x.onnx", "--out", tmp_path / "x.sfm", *words)
+    assert caught.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_inputs_that_cannot_be_read_are_named(sfumato, tmp_path):
+    with pytest.raises(InputError, match=r"gone\.onnx: can't read the model \(No such file"):
+        sfumato("import", tmp_path / "gone.onnx", "--out", tmp_path / "x.sfm")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(ModelError, match="can't load the model"):
+        sfumato("import", tmp_path / "text.onnx", "--out", tmp_path / "x.sfm")
+
+
+def test_an_output_that_cannot_be_written_is_named(sfumato, yolo, tmp_path):
+    with pytest.raises(OutputError, match=r"x\.sfm: can't write the bundle \(No such file"):
+        sfumato("import", yolo, "--out", tmp_path / "no" / "folder" / "x.sfm")
+
+
+def test_a_model_is_not_overwritten_by_its_bundle(sfumato, tmp_path):
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"precious")
+    with pytest.raises(UsageError, match="is the model itself"):
+        sfumato("import", path, "--out", path)
+    assert path.read_bytes() == b"precious"
+
+
+def test_show_says_what_the_bundle_says(sfumato, bundle):
+    said = sfumato("show", bundle)
+    assert "person, car\n" in said
+    assert "yolo_seg" in said
+    assert "signature  none" in said
+
+
+def test_show_has_a_form_for_programs(sfumato, bundle, keys):
+    sfumato("sign", bundle, "--key", keys[0])
+    said = json.loads(sfumato("show", bundle, "--json"))
+    opened = Bundle.open(bundle, [load_public(keys[1])])
+    assert said["digest"] == opened.digest
+    assert said["signed_by"] == opened.signed_by
+    assert said["manifest"]["classes"] == [{"id": 0, "name": "person"}, {"id": 2, "name": "car"}]
+
+
+def test_sign_then_verify(sfumato, bundle, keys, tmp_path):
+    key, public = keys
+    with pytest.raises(TrustError, match="unsigned"):
+        sfumato("verify", bundle, "--trust", public)
+    unsigned = hashlib.sha256(bundle.read_bytes()).hexdigest()
+    sfumato("sign", bundle, "--key", key, "--out", tmp_path / "signed.sfm")
+    assert hashlib.sha256(bundle.read_bytes()).hexdigest() == unsigned
+    said = sfumato("verify", tmp_path / "signed.sfm", "--trust", public)
+    assert f"signed by {load_public(public).id}" in said
+    sfumato("keygen", tmp_path / "other")
+    with pytest.raises(TrustError, match="not trusted"):
+        sfumato("verify", tmp_path / "signed.sfm", "--trust", tmp_path / "other.pub")
+    both = ["--trust", tmp_path / "other.pub", "--trust", public]
+    assert "good" in sfumato("verify", tmp_path / "signed.sfm", *both)
+
+
+def test_a_damaged_bundle_does_not_verify(sfumato, bundle, keys):
+    bundle.write_bytes(bundle.read_bytes()[:-1000])
+    with pytest.raises(BundleError, match="cut short"):
+        sfumato("verify", bundle, "--trust", keys[1])
+    with pytest.raises(BundleError, match="cut short"):
+        sfumato("show", bundle)
+
+
+def test_keys_are_never_overwritten(sfumato, keys, tmp_path):
+    before = [key.read_bytes() for key in keys]
+    assert stat.S_IMODE(keys[0].stat().st_mode) == 0o600
+    with pytest.raises(OutputError, match="can't write the key"):
+        sfumato("keygen", tmp_path / "office")
+    keys[1].unlink()
+    with pytest.raises(OutputError, match=r"office\.key: can't write the key \(File exists"):
+        sfumato("keygen", tmp_path / "office")
+    assert keys[0].read_bytes() == before[0]
+
+
+@pytest.mark.parametrize("words", [[], ["import"], ["show"], ["verify"], ["sign"], ["keygen"]])
+def test_help_teaches(sfumato, capsys, words):
+    with pytest.raises(SystemExit) as caught:
+        sfumato(*words, "--help")
+    assert caught.value.code == 0
+    assert "usage: sfumato model" in capsys.readouterr().out

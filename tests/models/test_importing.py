@@ -1,0 +1,193 @@
+"""From a file that somebody exported to a manifest that fits it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.errors import FamilyError, InferenceError, ModelError, UnknownClassError
+from models.importing import Description, describe, import_onnx
+
+METADATA = {"task": "segment", "names": "{0: 'person', 1: 'car'}", "imgsz": "[64, 64]"}
+
+
+def yolo(make_onnx, metadata=METADATA, predictions=None, **options):
+    if predictions is None:
+        predictions = np.zeros((1, 38, 84), np.float32)
+    prototypes = np.zeros((1, 32, 16, 16), np.float32)
+    return make_onnx({"output0": predictions, "output1": prototypes}, metadata=metadata, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "role", "path"),
+    [
+        ("coco-yolov8n-seg-320.onnx", 320, "fp32", "model.onnx"),
+        ("coco-yolov8n-seg-640.onnx", 640, "fp32", "model.onnx"),
+        ("coco-yolov8n-seg-320-int8dyn.onnx", 320, "int8", "model.int8.onnx"),
+    ],
+)
+def test_an_ordinary_export_needs_no_description(data, name, size, role, path):
+    model = (data / "weights" / name).read_bytes()
+    manifest, files = import_onnx(model, "street", classes=["car", "person"])
+    assert files == {role: model}
+    assert manifest.files[role].path == path
+    assert (manifest.family, manifest.layout, manifest.class_count) == ("yolo_seg", None, 80)
+    assert [(spec.id, spec.name) for spec in manifest.classes] == [(2, "car"), (0, "person")]
+    assert (manifest.input.width, manifest.input.height) == (size, size)
+    assert manifest.created.tzinfo is not None
+
+
+def test_without_a_choice_all_classes_are_offered(make_onnx):
+    manifest, _ = import_onnx(yolo(make_onnx), "street")
+    assert [spec.name for spec in manifest.classes] == ["person", "car"]
+
+
+def test_an_end_to_end_export_is_imported(make_onnx):
+    model = yolo(make_onnx, predictions=np.zeros((1, 300, 38), np.float32))
+    assert import_onnx(model, "street")[0].family == "yolo_seg"
+
+
+def test_an_export_of_varying_size_takes_the_size_it_was_made_for(make_onnx):
+    metadata = METADATA | {"imgsz": "[64, 96]"}
+    model = yolo(make_onnx, metadata, shape=("batch", 3, "height", "width"))
+    manifest, _ = import_onnx(model, "street")
+    assert (manifest.input.width, manifest.input.height) == (96, 64)
+
+
+def test_an_unknown_class_is_refused(make_onnx):
+    with pytest.raises(UnknownClassError, match="did you mean 'person'"):
+        import_onnx(yolo(make_onnx), "street", classes=["persons"])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({}, "--family, --layout and --names"),
+        (METADATA | {"task": "detect"}, "'detect' network, which gives no masks"),
+        (METADATA | {"names": "__import__('os').getcwd()"}, "names can't be read"),
+        (METADATA | {"names": "[" * 5000}, "names can't be read"),
+        (METADATA | {"names": "{0: '" + "a" * 300_000 + "'}"}, "names can't be read"),
+        (METADATA | {"names": "{1: 'person', 2: 'car'}"}, "not a list, nor numbered from 0"),
+        (METADATA | {"names": "{0: 1}"}, "not a list"),
+        (METADATA | {"names": "{'a': 'b', 0: 'c'}"}, "not a list"),
+        (METADATA | {"names": "{}"}, "not a list"),
+        (METADATA | {"names": "7"}, "not a list"),
+        (METADATA | {"imgsz": "64"}, r"not \[height, width\]"),
+        (METADATA | {"imgsz": "[64, 'a']"}, r"not \[height, width\]"),
+        (METADATA | {"imgsz": "[64"}, "imgsz can't be read"),
+    ],
+)
+def test_metadata_that_says_nothing_useful_is_refused_in_one_line(metadata, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        describe(metadata)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_names_may_be_a_list():
+    assert describe(METADATA | {"names": "['a', 'b']"}).names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        (METADATA | {"names": "['a', '']"}, "name: String should have at least 1"),
+        (METADATA | {"names": "['a', 'a']"}, "a class appears twice"),
+        (METADATA | {"imgsz": "[64, 9999999]"}, "width: Input should be less"),
+        (METADATA | {"imgsz": "[96, 96]"}, r"wants \[1, 3, 64, 64\]"),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(make_onnx, metadata, message):
+    with pytest.raises(ModelError, match=message):
+        import_onnx(yolo(make_onnx, metadata), "street")
+
+
+def test_a_name_that_is_none_is_refused(make_onnx):
+    with pytest.raises(ModelError, match="name: "):
+        import_onnx(yolo(make_onnx), "../street")
+
+
+def test_a_network_that_is_not_what_its_file_says_fails_here(make_onnx):
+    with pytest.raises(FamilyError, match="with 3 classes"):
+        import_onnx(yolo(make_onnx, METADATA | {"names": "['a', 'b', 'c']"}), "street")
+
+
+def test_a_network_that_gives_nonsense_fails_here(make_onnx):
+    broken = np.full((1, 38, 84), np.nan, np.float32)
+    with pytest.raises(InferenceError, match="not finite"):
+        import_onnx(yolo(make_onnx, predictions=broken), "street")
+
+
+def test_rtmdet_is_imported_as_mmdetection_feeds_it(data):
+    model = (data / "weights" / "rtmdet-nano-person.onnx").read_bytes()
+    manifest, _ = import_onnx(
+        model, "person", description=Description("boxes", ("person",), "dets", (320, 320))
+    )
+    assert manifest.input.model_dump() == {
+        "height": 320,
+        "width": 320,
+        "colour": "bgr",
+        "mean": (103.53, 116.28, 123.675),
+        "std": (57.375, 57.12, 58.395),
+        "pad_value": 114,
+        "letterbox": "corner",
+    }
+
+
+def test_a_network_of_any_size_needs_one(data):
+    model = (data / "weights" / "rtmdet-nano-person.onnx").read_bytes()
+    with pytest.raises(ModelError, match="--size WxH"):
+        import_onnx(model, "person", description=Description("boxes", ("person",), "dets"))
+
+
+def test_yolox_is_imported_at_its_own_size(data):
+    model = (data / "weights" / "coco-yolox-nano.onnx").read_bytes()
+    names = tuple(f"class {i}" for i in range(80))
+    manifest, _ = import_onnx(model, "coco", description=Description("boxes", names, "yolox"))
+    assert (manifest.input.width, manifest.input.colour, manifest.input.std) == (
+        416,
+        "bgr",
+        (1,) * 3,
+    )
+    with pytest.raises(FamilyError, match="with 3 classes"):
+        import_onnx(model, "coco", description=Description("boxes", names[:3], "yolox"))
+    with pytest.raises(FamilyError, match="layout dets"):
+        import_onnx(model, "coco", description=Description("boxes", names, "dets"))
+    with pytest.raises(FamilyError, match="yolo_seg with 80 classes"):
+        import_onnx(model, "coco", description=Description("yolo_seg", names))
+
+
+def test_of_all_that_the_tensorflow_zoo_gives_the_right_four_are_read(make_onnx):
+    """Named and ordered as an export of TensorFlow 2 has them."""
+    floats = np.float32
+    outputs = {
+        "detection_anchor_indices": np.zeros((1, 5), floats),
+        "detection_boxes": np.zeros((1, 5, 4), floats),
+        "detection_classes": np.full((1, 5), 3, floats),
+        "detection_multiclass_scores": np.zeros((1, 5, 4), floats),
+        "detection_scores": np.full((1, 5), 0.5, floats),
+        "num_detections": np.full(1, 5, floats),
+        "raw_detection_boxes": np.zeros((1, 99, 4), floats),
+        "raw_detection_scores": np.zeros((1, 99, 4), floats),
+    }
+    model = make_onnx(outputs, shape=(1, "h", "w", 3), dtype="uint8")
+    described = Description("boxes", ("a", "b", "c"), "ssd", (300, 300))
+    manifest, _ = import_onnx(model, "zoo", description=described)
+    assert manifest.outputs == (
+        "detection_boxes",
+        "detection_scores",
+        "detection_classes",
+        "num_detections",
+    )
+    assert manifest.input.letterbox == "stretch"
+
+
+def test_an_ssd_without_its_outputs_is_refused(make_onnx):
+    model = make_onnx({"boxes": np.zeros((1, 5, 4), np.float32)})
+    with pytest.raises(FamilyError, match="named like 'scores'"):
+        import_onnx(model, "zoo", description=Description("boxes", ("a",), "ssd"))
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ModelError, match="can't load"):
+        import_onnx(b"hello", "street")
