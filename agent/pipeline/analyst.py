@@ -227,7 +227,7 @@ class Analyst:
         return self._settled[after].fault
 
     def _patches(self, index: int) -> Iterator[Patch]:
-        for placed in placements(self._tracker, index):
+        for placed in placements(self._tracker, index, self._size):
             grow_px = placed.grow_px + self._margin * longer_side(placed.bounds)
             painted = render(placed.bounds, placed.field, grow_px, self._size)
             if painted is not None:

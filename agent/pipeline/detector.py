@@ -10,9 +10,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from agent.pipeline.channel import Clock
 from agent.track.track import Sighting, sightings_of
-from models.errors import ModelError
+from models.errors import InferenceError, ModelError
 from models.preprocess import Letterbox, network_input, rgb_from_yuv
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ _log = logging.getLogger(__name__)
 
 MOST_HUNG = 3
 """Workers that may hang before detection is given up for the rest of the run."""
+
+
+_FURTHEST_PX = 1e6
+"""No camera sees as far; beyond, areas overflow."""
 
 
 class Detector(Protocol):
@@ -61,7 +67,19 @@ class NetworkDetector:
         return self._decoder.decode(outputs, fit, min_score=self._min_score)
 
 
-@dataclass(slots=True)
+def check_sane(found: Instances) -> None:
+    """Refuse numbers that are none, or absurd.
+
+    A score that is NaN compares as "nothing here", and an object would be let through.
+
+    Raises:
+        InferenceError: a score is not finite, or a box reaches out of this world.
+    """
+    if not (np.isfinite(found.scores).all() and (np.abs(found.boxes) <= _FURTHEST_PX).all()):
+        raise InferenceError("the detector gave numbers that can't be true")
+
+
+@dataclass(slots=True, eq=False)
 class Ticket:
     """A frame that was handed in, and what came of it.
 
@@ -74,6 +92,11 @@ class Ticket:
     fault: str | None = None
     began: float | None = None
     done: threading.Event = field(default_factory=threading.Event)
+
+    def give_up(self) -> None:
+        """Wait no longer; what may still come of it is not believed."""
+        self.frame, self.fault = None, "detector timed out"
+        self.done.set()
 
 
 class DetectorPool:
@@ -91,6 +114,7 @@ class DetectorPool:
         self._detector, self._timeout_s = detector, timeout_s
         self._todo: queue.PriorityQueue[tuple[int, int, Ticket | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
+        self._running: set[Ticket] = set()
         self._hung = 0
         self._lock = threading.Lock()
         self.workers = workers
@@ -102,33 +126,48 @@ class DetectorPool:
     def submit(self, frame: Frame) -> Ticket:
         """Hand in a frame; the earliest one that waits is seen first."""
         ticket = Ticket(frame)
-        self._todo.put((frame.index, next(self._numbers), ticket))
+        if self._hung < MOST_HUNG:
+            self._todo.put((frame.index, next(self._numbers), ticket))
+        else:  # nobody will look at it, and such frames must not pile up
+            ticket.give_up()
         return ticket
 
     def wait(self, ticket: Ticket) -> Ticket:
         """The ticket once it has a result or a fault."""
         began = time.monotonic()
-        try:
-            while self._hung < MOST_HUNG:
-                if ticket.done.wait(self._patience_s(ticket)):
-                    return ticket
-                if self._patience_s(ticket) <= 0:
-                    self._hung += 1
-                    self._hire()
-                    break
-        finally:
-            self.waited_s += time.monotonic() - began
-        return Ticket(None, fault="detector timed out")
+        while not ticket.done.is_set():
+            if self._hung >= MOST_HUNG:
+                ticket.give_up()
+            elif not ticket.done.wait(self._patience_s()):
+                self._write_off()
+        self.waited_s += time.monotonic() - began
+        return ticket
 
     def close(self) -> None:
         """Let idle workers go; a hung one is a daemon and can't keep the process alive."""
         for _ in range(self.workers + self._hung):
             self._todo.put((-1, next(self._numbers), None))
 
-    def _patience_s(self, ticket: Ticket) -> float:
-        """Time that is left to a ticket; one that waits for a worker has all of it."""
-        began = ticket.began
-        return self._timeout_s - (0.0 if began is None else time.monotonic() - began)
+    def _patience_s(self) -> float:
+        """Time until a detection that runs now has taken too long, whoever waits for it."""
+        now = time.monotonic()
+        with self._lock:
+            began = [ticket.began or now for ticket in self._running]
+        return max(0.0, min(began, default=now) + self._timeout_s - now)
+
+    def _write_off(self) -> None:
+        """Replace the workers that take too long.
+
+        Any of them, for a ticket may be stuck behind one that nobody waits for yet.
+        """
+        with self._lock:
+            limit = time.monotonic() - self._timeout_s
+            late = [t for t in self._running if t.began is not None and t.began <= limit]
+            self._running.difference_update(late)
+        for ticket in late:
+            ticket.give_up()
+            self._hung += 1
+            self._hire()
 
     def _hire(self) -> None:
         name = f"detect-{next(self._numbers)}"
@@ -141,11 +180,16 @@ class DetectorPool:
             if ticket is None:
                 return
             ticket.began = began = time.monotonic()
+            with self._lock:
+                self._running.add(ticket)
             self._see(ticket)
             with self._lock:
                 self.clock.wait_in_s += began - idle
                 self.clock.busy_s += time.monotonic() - began
                 self.clock.frames += 1
+                if ticket not in self._running:
+                    return  # too late: another worker has this one's place
+                self._running.remove(ticket)
             ticket.done.set()
             del ticket
 
@@ -154,7 +198,9 @@ class DetectorPool:
         if frame is None:
             return
         try:
-            ticket.sightings = tuple(sightings_of(self._detector.detect(frame), frame.index))
+            found = self._detector.detect(frame)
+            check_sane(found)
+            ticket.sightings = tuple(sightings_of(found, frame.index))
         except ModelError:
             ticket.fault = "no valid result"
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered

@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from agent.errors import PipelineError
 from agent.pipeline.channel import Channel, Clock, Stopped
 from agent.pipeline.journal import Journal, LoadSample
 from agent.redact.cover import Cover
@@ -137,9 +138,14 @@ class Pipeline:
             pass
         except BaseException as error:  # noqa: BLE001 - it is raised again by `run`
             self._error = self._error or error
-            for channel in (self._decoded, self._covered, self._redacted):
-                channel.stop()
+            self._stop()
         clock.busy_s = time.monotonic() - began - clock.wait_in_s - clock.wait_out_s
+
+    def _stop(self) -> None:
+        """Send every stage home, whatever it waits for."""
+        for channel in (self._decoded, self._covered, self._redacted):
+            channel.stop()
+        self._go.set()
 
     def _decode(self, clock: Clock) -> None:
         for frame in self._source:
@@ -175,7 +181,12 @@ class Pipeline:
             return self._redactor.redact(frame, cover)
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered
             _log.exception("redaction failed at frame %d", frame.index)
+        try:
             return self._redactor.redact(frame, Cover.all_of_it("redaction failed"))
+        except Exception as error:
+            raise PipelineError(
+                f"frame {frame.index} can't be covered, so the run ends here ({error})"
+            ) from error
 
     def _encode(self, clock: Clock) -> None:
         for frame, cover in self._redacted:

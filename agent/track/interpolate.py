@@ -26,6 +26,8 @@ DISAGREEMENT = 0.1
 MOST_GROWTH = 0.25
 """Of the longer side: beyond that the motion is a guess, and the cover would hide the street."""
 
+EDGE_PX = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -41,27 +43,39 @@ class Placement:
     grow_px: float
 
 
-def placements(tracker: Tracker, index: int) -> list[Placement]:
-    """All that the tracker's tracks hide in one frame."""
-    found = (_place(track, index, tracker) for track in tracker.tracks)
+def placements(tracker: Tracker, index: int, size: tuple[int, int]) -> list[Placement]:
+    """All that the tracker's tracks hide in one frame of `size` (width, height)."""
+    found = (_place(track, index, tracker, size) for track in tracker.tracks)
     return [placement for placement in found if placement is not None]
 
 
-def _place(track: Track, index: int, tracker: Tracker) -> Placement | None:
+def _place(
+    track: Track, index: int, tracker: Tracker, size: tuple[int, int]
+) -> Placement | None:
     first, last = track.sightings[0], track.sightings[-1]
     if index < first.index:
-        before = tracker.before(first.index)
-        if before is None or index <= before:
+        if index <= tracker.before(first.index, _reach(first, size)):
             return None
         return _beyond(track, first, index, track.velocity(0))
     if index >= last.index:
-        if index > last.index and index > tracker.after(last.index):
+        if index > last.index and index > tracker.after(last.index, _reach(last, size)):
             return None
         return _beyond(track, last, index, track.velocity(-1))
     for at in range(len(track.sightings) - 1):
         if index < track.sightings[at + 1].index:
             return _between(track, at, index)
     return None
+
+
+def _reach(seen: Sighting, size: tuple[int, int]) -> int:
+    """Keyframes beyond its ends for which a track is held.
+
+    What the frame's edge cuts off is on its way in or out, and for a while too little of it
+    shows for the network to tell what it is.
+    """
+    x0, y0, x1, y1 = seen.shape.bounds
+    cut_off = x0 < EDGE_PX or y0 < EDGE_PX or x1 > size[0] - EDGE_PX or y1 > size[1] - EDGE_PX
+    return 2 if cut_off else 1
 
 
 def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds) -> Placement:

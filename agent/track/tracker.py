@@ -9,7 +9,7 @@ reaches back into keyframes that have not left yet.
 
 from __future__ import annotations
 
-import itertools
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,19 +91,30 @@ class Tracker:
         left = [track for track in tracks if track.number not in kept]
         return pairs + self._match(left, [c for c in found if c not in claimed])
 
-    def before(self, index: int) -> int | None:
-        """The keyframe before this one in the same scene; a track born here may be since there."""
-        for earlier, later in itertools.pairwise(self.keyframes):
-            if later.index == index:
-                return earlier.index if earlier.scene == later.scene else None
-        return None
+    def before(self, index: int, count: int) -> int:
+        """The frame after which an object that is first seen at keyframe `index` is hidden.
 
-    def after(self, index: int) -> float:
-        """The last frame up to which an object that was last seen at keyframe `index` is held."""
-        for earlier, later in itertools.pairwise(self.keyframes):
-            if earlier.index == index:
-                return later.index if earlier.scene == later.scene else later.index - 1
-        return float("inf")
+        That is the keyframe `count` before, or the last frame of the scene before.
+        """
+        at = self._position(index)
+        scene = self.keyframes[at].scene
+        earlier = [k.index for k in self.keyframes[max(0, at - count) : at] if k.scene == scene]
+        return earlier[0] if len(earlier) == count else min([index, *earlier]) - 1
+
+    def after(self, index: int, count: int) -> float:
+        """The frame up to which an object that was last seen at keyframe `index` is hidden.
+
+        That is the keyframe `count` after, as soon as it is known, or the scene's last frame.
+        """
+        at = self._position(index)
+        later = self.keyframes[at + 1 : at + 1 + count]
+        for keyframe in later:
+            if keyframe.scene != self.keyframes[at].scene:
+                return keyframe.index - 1
+        return later[-1].index if len(later) == count else float("inf")
+
+    def _position(self, index: int) -> int:
+        return bisect_left(self.keyframes, index, key=lambda keyframe: keyframe.index)
 
     def forget(self, index: int) -> None:
         """Drop what no frame from `index` on can need."""

@@ -41,7 +41,8 @@ class VideoSource:
 
     Frames come out upright, in order of presentation, with strictly rising `pts` in ticks of
     the stream's own time base. What can't be decoded is skipped and counted in `damaged`.
-    Every thread beyond the first holds a frame more in memory.
+    Every thread beyond the first holds a frame more in memory, and H.264 then hands out some
+    damaged pictures before it knows that they are.
 
     Raises:
         InputError: when the file can't be read, or no picture can be decoded from it, or its

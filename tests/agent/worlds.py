@@ -292,7 +292,7 @@ class Unhurried(Eyes):
         return super().detect(frame)
 
 
-class FlatColour:
+class Gallery:
     """Stands in for a sink: keeps what was shown."""
 
     def __init__(self) -> None:
@@ -302,7 +302,7 @@ class FlatColour:
         self.shown.append(frame)
 
 
-class BrokenAt(FlatColour):
+class BrokenAt(Gallery):
     """A sink whose disk fails when frame number `index` is written."""
 
     def __init__(self, index: int, error: Exception) -> None:
