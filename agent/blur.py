@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 WEAK_SHARE = 0.4
 """A detection that scores this share of what a new track needs can still carry one on."""
 
+AUTO_MARGIN = 0.006
+"""Growth, share of the longer side, for which `auto` covers as well as looking at every second
+frame does, with less than half of the detections (measured on DAVIS-2016)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
@@ -140,14 +144,20 @@ def check_paths(source: Path, target: Path) -> None:
         InputError: there is no such file.
         OutputError: the target is the source, or its folder is missing.
     """
-    if not source.exists():
-        raise InputError(f"{source}: no such file")
-    if target.exists() and source.samefile(target):
-        raise OutputError(f"{target} is the input; give the output another name")
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder; name a file in it, or use --out-dir")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target.parent}: no such folder to write to")
+    try:
+        if not source.exists():
+            raise InputError(f"{source}: no such file")
+    except OSError as error:  # a name too long, a folder that must not be looked into
+        raise InputError(f"{source}: {error.strerror}") from error
+    try:
+        if target.exists() and source.samefile(target):
+            raise OutputError(f"{target} is the input; give the output another name")
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder; name a file in it, or use --out-dir")
+        if not target.parent.is_dir():
+            raise OutputError(f"{target.parent}: no such folder to write to")
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror}") from error
 
 
 def _run(
@@ -167,7 +177,8 @@ def _run(
         look_ahead=settings.latency == "normal",
     )
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
-    analyst = Analyst(pool, tracker, rhythm, size, hidden.labels, settings.margin)
+    margin = settings.margin + AUTO_MARGIN * rhythm.adaptive
+    analyst = Analyst(pool, tracker, rhythm, size, hidden.labels, margin)
     redactor = (
         Annotator(size, i_know_this_is_not_redacted=True)
         if settings.annotate

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
 
+
 class BlurSettings(BaseModel):
     """How to hide, what to hide, how often to look, how to encode."""
 
@@ -21,14 +22,14 @@ class BlurSettings(BaseModel):
         None, gt=0, lt=1, description="score from which an object is hidden; None: the bundle's"
     )
     every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
-    max_every: int = Field(8, ge=1, le=60, description="the most that `auto` may leave out")
+    max_every: int = Field(6, ge=1, le=60, description="the most that `auto` may leave out")
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"
     )
     effect: str = Field("blur", description="blur, pixelate, solid or solid:RRGGBB")
     shape: Literal["mask", "box"] = "mask"
     margin: float = Field(
-        0.005, ge=0, le=0.5, description="growth of a cover, share of the object's longer side"
+        0.0, ge=0, le=0.5, description="extra growth of covers, share of the object's longer side"
     )
     codec: Literal["h264", "hevc"] = "h264"
     crf: int = Field(23, ge=0, le=51, description="constant rate factor, lower is better")

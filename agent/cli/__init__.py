@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from agent.cli import blur, model
+from agent.cli import blur, model, still
 from agent.errors import AgentError
 from models.errors import ModelError
 
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     blur.add_parser(commands)
+    still.add_parser(commands)
     model.add_parser(commands)
     return parser
 

@@ -77,7 +77,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=float,
         default=defaults.margin,
         metavar="SHARE",
-        help="grow covers by this share of the object's longer side (default: %(default)s)",
+        help="grow covers further, by this share of the object's longer side (default: %(default)s)",
     )
 
     when = parser.add_argument_group("how often to look")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from agent.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from models.bundle import Bundle
 
@@ -47,49 +48,56 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
     return Bundle.open(args.model, trusted, allow_unsigned=args.allow_unsigned)
 
 
+_VIDEOS = frozenset({".mp4", ".mov", ".mkv"})
+
+
 def pairs_of(
-    paths: Sequence[Path], out_dir: Path | None, suffixes: frozenset[str]
+    paths: Sequence[Path],
+    out_dir: Path | None,
+    suffixes: frozenset[str],
+    *,
+    written: frozenset[str] = _VIDEOS,
+    other: str = ".mp4",
 ) -> list[tuple[Path, Path]]:
     """Inputs with their outputs, from what the command line says.
 
     Args:
         suffixes: which files of a folder are inputs, lower case with the dot.
+        written: which of them an output keeps.
+        other: what an output ends in else.
 
     Raises:
         UsageError: it can't be told which is which, or two outputs would be one file.
         InputError: a folder holds nothing to redact.
         OutputError: the output folder can't be made.
     """
+
+    def suffix_of(path: Path) -> str:
+        return path.suffix if path.suffix.lower() in written else other
+
     if out_dir is None:
-        return [_single(paths)]
+        return [_single(paths, suffix_of)]
     inputs = [found for path in paths for found in _expand(path, suffixes)]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out_dir}: {error.strerror}") from error
-    pairs = [(path, out_dir / _output_name(path)) for path in inputs]
+    pairs = [(path, out_dir / f"{path.stem}{suffix_of(path)}") for path in inputs]
     names = [target.name for _, target in pairs]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"two inputs would both become {out_dir / min(doubled)}; rename one")
     return pairs
 
 
-def _single(paths: Sequence[Path]) -> tuple[Path, Path]:
+def _single(paths: Sequence[Path], suffix_of: Callable[[Path], str]) -> tuple[Path, Path]:
     if len(paths) > 2:
         raise UsageError(f"{len(paths)} paths, but no --out-dir to write to")
-    if paths[0].is_dir():
-        raise UsageError(f"{paths[0]} is a folder; say with --out-dir where its videos go")
+    source = paths[0]
+    if source.is_dir():
+        raise UsageError(f"{source} is a folder; say with --out-dir where its files go")
     if len(paths) == 2:
-        return paths[0], paths[1]
-    return paths[0], paths[0].with_name(f"{paths[0].stem}.redacted{_output_name(paths[0])[-4:]}")
-
-
-_KEPT = frozenset({".mp4", ".mov", ".mkv", ".png", ".jpg"})
-
-
-def _output_name(path: Path) -> str:
-    """The input's name, in a container or format that we write."""
-    return path.name if path.suffix.lower() in _KEPT else f"{path.stem}.mp4"
+        return source, paths[1]
+    return source, source.with_name(f"{source.stem}.redacted{suffix_of(source)}")
 
 
 def _expand(path: Path, suffixes: frozenset[str]) -> list[Path]:
@@ -99,6 +107,23 @@ def _expand(path: Path, suffixes: frozenset[str]) -> list[Path]:
     if not found:
         raise InputError(f"{path}: holds no file to redact")
     return found
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture's path that can't go well, before a run is spent on it.
+
+    Raises:
+        UsageError: it is not named as a PNG; a video would be overwritten by a slip of the hand.
+        OutputError: its folder is missing or can't be written to, or it is a folder itself.
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: the picture is a PNG; let its name end in .png")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path.parent}: no such folder to write to")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path.parent}: can't be written to")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
 from agent.blur import Watcher
+from agent.cli.files import check_picture
+from agent.errors import OutputError
+from agent.pictures.contact_sheet import ContactSheet
+from agent.pictures.file import write_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from agent.pipeline.journal import Journal
@@ -22,15 +27,28 @@ if TYPE_CHECKING:
 
 
 class TerminalWatcher(Watcher):
-    """Shows frames, frames a second and the time left on a terminal; draws what was asked for."""
+    """Shows frames, frames a second and the time left on a terminal; draws what was asked for.
+
+    Args:
+        timeline: where a picture of the run along time goes.
+        contact_sheet: where a page of redacted frames goes.
+
+    Raises:
+        OutputError: a picture could not be written there.
+    """
 
     def __init__(
         self, settings: BlurSettings, *, timeline: Path | None, contact_sheet: Path | None
     ) -> None:
         self._settings = settings
+        for path in filter(None, (timeline, contact_sheet)):
+            check_picture(path)
         self._timeline, self._contact_sheet = timeline, contact_sheet
+        self._sheet: ContactSheet | None = None
+        self._journal: Journal | None = None
+        self._broken: Exception | None = None
         self._pipeline: Pipeline | None = None
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[NoReturn] | None = None
         self._cancelled = False
 
     def cancel(self) -> None:
@@ -50,20 +68,33 @@ class TerminalWatcher(Watcher):
         self._pipeline = pipeline
         if self._cancelled:
             pipeline.cancel()
+        if self._contact_sheet is not None:
+            self._sheet = ContactSheet(info.sample_aspect_ratio)
         self._bar = tqdm(total=info.frames, unit=" frames", disable=None, leave=False)
 
     def wrote(self, frame: RedactedFrame, cover: Cover) -> None:
-        """Move the bar."""
+        """Move the bar, and let the contact sheet look."""
         if self._bar is not None:
             self._bar.update()
+        if self._sheet is None or self._broken is not None:
+            return
+        try:
+            self._sheet.add(frame, cover)
+        except Exception as error:  # noqa: BLE001 - a picture is not worth the video
+            self._broken = error
 
-    def ended(self, info: StreamInfo, journal: Journal) -> None:
+    def ended(self, info: StreamInfo, journal: Journal) -> None:  # noqa: ARG002 - as it is called
         """Close the bar."""
+        self._journal = journal
         if self._bar is not None:
             self._bar.close()
 
     def sum_up(self, report: Report) -> None:
-        """Say what was done, and what could not be."""
+        """Say what was done and what could not be, then draw.
+
+        Raises:
+            OutputError: a picture could not be drawn or written; the video is whole all the same.
+        """
         frames = report.frames
         speed = f"{report.fps:.1f} frames/s"
         if report.real_time_factor is not None:
@@ -78,6 +109,42 @@ class TerminalWatcher(Watcher):
             _say(f"warning: {count} frames covered whole: {reason}")
         if not report.complete:
             _say("stopped early: the output ends where the run was stopped")
+        self._draw(report)
+
+    def _draw(self, report: Report) -> None:
+        failed = []
+        for path, picture in self._pictures(report):
+            try:
+                write_picture(path, picture())
+            except OutputError as error:
+                failed.append(error)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the video is whole
+                failed.append(OutputError(f"{path}: could not be drawn ({error})"))
+        for other in failed[1:]:
+            _say(str(other))
+        if failed:
+            raise failed[0]
+
+    def _pictures(self, report: Report) -> Iterator[tuple[Path, Callable[[], bytes]]]:
+        """Where each picture goes, and what draws it."""
+        if self._timeline is not None and self._journal is not None:
+            journal = self._journal
+
+            def drawn() -> bytes:
+                from agent.pictures.timeline import timeline  # matplotlib takes half a second
+
+                return timeline(journal, report)
+
+            yield self._timeline, drawn
+        if self._contact_sheet is not None and self._sheet is not None:
+            sheet = self._sheet
+
+            def page() -> bytes:
+                if self._broken is not None:
+                    raise self._broken
+                return sheet.draw(report)
+
+            yield self._contact_sheet, page
 
 
 def _say(line: str) -> None:

@@ -140,12 +140,7 @@ class Analyst:
         self._waiting.append((frame, self._scene))
         if frame.index >= self._due and not alien:
             self._ask(frame)
-            self._due = frame.index + self._interval()
-
-    def _interval(self) -> int:
-        if self._rhythm.adaptive and not self._rhythm.look_ahead:
-            return next_interval(self._tracker, self._rhythm.every)
-        return self._rhythm.every
+            self._due = frame.index + self._rhythm.every
 
     def _ask(self, frame: Frame) -> None:
         insort(self._asks, _Ask(frame.index, self._scene, self._pool.submit(frame)))
@@ -171,7 +166,11 @@ class Analyst:
                 self._ask(middle)
                 self._scene = scene
                 return
-            self._tracker.update(Keyframe(ask.index, ask.scene, ticket.sightings))
+            opens = not self._settled or self._settled[-1].scene != ask.scene
+            self._tracker.update(Keyframe(ask.index, ask.scene, ticket.sightings, opens))
+        if self._rhythm.adaptive and not self._rhythm.look_ahead:
+            most = self._rhythm.every if ticket.fault is None else 1
+            self._due = ask.index + next_interval(self._tracker, most)
         self._settled.append(_Settled(ask.index, ask.scene, ticket.fault))
         del self._asks[0]
 

@@ -82,8 +82,8 @@ def next_interval(tracker: Tracker, most: int) -> int:
     """
     interval = float(most)
     for track in tracker.tracks:
-        if track.misses:
-            return 1
+        if track.misses or len(track.sightings) == 1:
+            return 1  # where it is, or how fast, is not known
         bounds = track.sightings[-1].shape.bounds
         speed = float(np.hypot(*track.velocity(-1)[:2]))
         if speed > 0:

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 _CHANNEL_SIZE = 4
 _LOAD_EVERY_S = 0.5
+_FAREWELL_S = 1.0
+"""How long a stage may take to finish what it does when the run is torn down."""
 
 
 class Redacts(Protocol):
@@ -101,13 +103,20 @@ class Pipeline:
         """
         self._began = time.monotonic()
         threads = [
-            threading.Thread(target=self._guard, args=(clock, stage), name=clock.name)
+            # A daemon, for a source or a detector that hangs must not outlive a second Ctrl-C.
+            threading.Thread(target=self._guard, args=(clock, stage), name=clock.name, daemon=True)
             for clock, stage in self._stages.items()
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:  # Ctrl-C: whoever opened the source and the sink closes them now
+            self._stop()
+            for thread in threads:
+                thread.join(_FAREWELL_S)
+            raise
         self.wall_s = time.monotonic() - self._began
         if self._error is not None:
             raise self._error
@@ -120,6 +129,8 @@ class Pipeline:
     def pause(self) -> None:
         """Take no more frames until `resume`; those under way go on."""
         self._go.clear()
+        if self._cancelled or self._error is not None:
+            self._go.set()
 
     def resume(self) -> None:
         """Go on after `pause`."""
@@ -159,11 +170,14 @@ class Pipeline:
         self._decoded.close()
 
     def _analyse(self, clock: Clock) -> None:
+        charged_s = 0.0
         for item in self._analyst.run(self._decoded):
             clock.frames += 1
+            clock.wait_in_s += self._analyst.waited_s - charged_s
+            charged_s = self._analyst.waited_s
             self._covered.put(item)
             del item
-        clock.wait_in_s += self._analyst.waited_s
+        clock.wait_in_s += self._analyst.waited_s - charged_s
         self._covered.close()
 
     def _redact(self, clock: Clock) -> None:

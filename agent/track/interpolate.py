@@ -2,8 +2,8 @@
 
 Between two sightings the outline is blended in box coordinates and placed by linear motion.
 A line through two points of a curved path is wrong by at most an eighth of the change of
-velocity over the interval; by that much the cover grows in the middle, and by the parts of the
-outline that the two sightings disagree about. Beyond the first and last sighting the object may
+velocity over the interval; by that much the cover grows in the middle, less what a box jitters
+by itself, and by a part of what the two outlines disagree about. Beyond the first and last sighting the object may
 stand still or go on: the outline goes half the way and grows by the other half.
 """
 
@@ -25,6 +25,12 @@ DISAGREEMENT = 0.1
 
 MOST_GROWTH = 0.25
 """Of the longer side: beyond that the motion is a guess, and the cover would hide the street."""
+
+BEYOND = 0.1
+"""Likewise beyond the first and last sighting, where often nothing is there any more."""
+
+JITTER = 0.01
+"""Of the longer side: so much do the boxes of an object at rest differ."""
 
 EDGE_PX = 2
 
@@ -49,9 +55,7 @@ def placements(tracker: Tracker, index: int, size: tuple[int, int]) -> list[Plac
     return [placement for placement in found if placement is not None]
 
 
-def _place(
-    track: Track, index: int, tracker: Tracker, size: tuple[int, int]
-) -> Placement | None:
+def _place(track: Track, index: int, tracker: Tracker, size: tuple[int, int]) -> Placement | None:
     first, last = track.sightings[0], track.sightings[-1]
     if index < first.index:
         if index <= tracker.before(first.index, _reach(first, size)):
@@ -81,7 +85,7 @@ def _reach(seen: Sighting, size: tuple[int, int]) -> int:
 def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds) -> Placement:
     moved = velocity * (index - seen.index) / 2
     bounds = seen.shape.bounds + moved
-    grow_px = min(float(np.hypot(*moved[:2])), MOST_GROWTH * longer_side(bounds))
+    grow_px = min(float(np.hypot(*moved[:2])), BEYOND * longer_side(bounds))
     return Placement(track, bounds, seen.shape.field, grow_px)
 
 
@@ -90,8 +94,11 @@ def _between(track: Track, at: int, index: int) -> Placement:
     share = (index - a.index) / (b.index - a.index)
     middle = 4 * share * (1 - share)  # 0 at the sightings, 1 half-way
     bounds = a.shape.bounds * (1 - share) + b.shape.bounds * share
-    grow_px = middle * min(_residual(track, at), MOST_GROWTH * longer_side(bounds))
-    return Placement(track, bounds, _blend(a.shape, b.shape, share, middle), grow_px)
+    longer = longer_side(bounds)
+    bend_px = min(_bend(track, at) - JITTER * longer, MOST_GROWTH * longer)
+    return Placement(
+        track, bounds, _blend(a.shape, b.shape, share, middle), middle * max(bend_px, 0.0)
+    )
 
 
 def _blend(a: Shape, b: Shape, share: float, middle: float) -> Field:
@@ -101,8 +108,8 @@ def _blend(a: Shape, b: Shape, share: float, middle: float) -> Field:
     return np.asarray(blended + np.abs(a.field - b.field) * np.float32(DISAGREEMENT * middle))
 
 
-def _residual(track: Track, at: int) -> float:
-    """The most that a box corner can be off half-way between sightings `at` and `at + 1`."""
+def _bend(track: Track, at: int) -> float:
+    """Pixels that a box corner can be off half-way between sightings `at` and `at + 1`."""
     sightings = track.sightings
 
     def pace(i: int) -> Bounds:

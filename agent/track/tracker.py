@@ -31,6 +31,7 @@ MISSES = 3
 _GATE = 1.0  # centre distance, in square roots of the track's area
 _SIZE_RATIO = 2.2
 _OTHER_CLASS = 0.5  # cost of a change of class, in the same unit as the distance
+_OTHER_IOU = 0.5  # and it must lie where the object was: a bench is no person who sat down
 _BACK_COST, _BACK_IOU = 0.8, 0.2  # a look back is a guess: stricter than following
 _SAME_OBJECT_IOU = 0.8
 _IMPOSSIBLE = 1e3
@@ -42,11 +43,13 @@ class Keyframe:
 
     Attributes:
         scene: counts cuts; nothing is followed from one scene into another.
+        opens_scene: whether it is its scene's first frame.
     """
 
     index: int
     scene: int
     candidates: tuple[Sighting, ...]
+    opens_scene: bool = False
 
 
 class Tracker:
@@ -94,12 +97,15 @@ class Tracker:
     def before(self, index: int, count: int) -> int:
         """The frame after which an object that is first seen at keyframe `index` is hidden.
 
-        That is the keyframe `count` before, or the last frame of the scene before.
+        That is the keyframe `count` before. Where a scene begins there, nothing says that the
+        object came later, and it is hidden from the scene's first frame on.
         """
         at = self._position(index)
         scene = self.keyframes[at].scene
-        earlier = [k.index for k in self.keyframes[max(0, at - count) : at] if k.scene == scene]
-        return earlier[0] if len(earlier) == count else min([index, *earlier]) - 1
+        earlier = [k for k in self.keyframes[max(0, at - count) : at] if k.scene == scene]
+        if len(earlier) == count and not earlier[0].opens_scene:
+            return earlier[0].index
+        return min([index, *(k.index for k in earlier)]) - 1
 
     def after(self, index: int, count: int) -> float:
         """The frame up to which an object that was last seen at keyframe `index` is hidden.
@@ -197,8 +203,9 @@ def _costs(
     distance = np.linalg.norm(centres[:, None] - seen_centres[None], axis=2) / sizes[:, None]
     ratio = np.abs(np.log(seen_sizes[None] / sizes[:, None]))
     other = class_ids[:, None] != np.array([c.class_id for c in candidates])[None]
-    costs = distance + 0.5 * ratio + _OTHER_CLASS * other
-    return np.where((distance > _GATE) | (ratio > np.log(_SIZE_RATIO)), _IMPOSSIBLE, costs)
+    elsewhere = iou(expected.astype(np.float32), _bounds(candidates)) < _OTHER_IOU
+    impossible = (distance > _GATE) | (ratio > np.log(_SIZE_RATIO)) | (other & elsewhere)
+    return np.where(impossible, _IMPOSSIBLE, distance + 0.5 * ratio + _OTHER_CLASS * other)
 
 
 def _assign(costs: npt.NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -42,8 +42,8 @@ LEAK = 140
 BLACK = 40
 """Luma below which a pixel was hidden by `SOLID`; the ground is never darker than 60."""
 
-SOLID = BlurSettings(effect="solid", crf=10, workers=2)
-"""What worlds are redacted with unless a test says otherwise."""
+SOLID = BlurSettings(effect="solid", crf=10, workers=2, margin=0.03)
+"""What worlds are redacted with unless a test says otherwise; things get a margin of one pixel."""
 
 CLASSES = (ClassSpec(id=0, name="person"), ClassSpec(id=1, name="car"), ClassSpec(id=2, name="cow"))
 
@@ -134,11 +134,13 @@ class World:
         pts: Sequence[int] | None = None,
         time_base: Fraction = Fraction(1, 25),
         bframes: int = 0,
+        codec: str = "libx264",
     ) -> Path:
-        """A lossless clip with frame i at `pts[i]`."""
+        """A lossless clip with frame i at `pts[i]`; FFV1 takes odd sizes too."""
         with av.open(str(path), "w") as output:
-            options = {"qp": "0", "preset": "ultrafast", "bf": str(bframes)}
-            stream = output.add_stream("libx264", rate=25, options=options)
+            h264 = {"qp": "0", "preset": "ultrafast", "bf": str(bframes)}
+            options = h264 if codec == "libx264" else {}
+            stream = output.add_stream(codec, rate=25, options=options)
             stream.width, stream.height = self.size
             stream.pix_fmt = "yuv420p"
             stream.codec_context.time_base = time_base
@@ -164,6 +166,7 @@ class Eyes:
 
     def __init__(self, world: World, *, score: float = 0.9, masks: bool = True) -> None:
         self._world, self._score, self._masks = world, score, masks
+        self._kinds = tuple(dict.fromkeys((t.luma, t.class_id) for t in world.things))
         self._lock = threading.Lock()
         self.seen: list[int] = []
 
@@ -172,14 +175,14 @@ class Eyes:
             self.seen.append(frame.index)
         boxes, classes, masks = [], [], []
         luma = frame.planes[0]
-        for thing in self._world.things:
-            same = (np.abs(luma.astype(np.int16) - thing.luma) <= 4).astype(np.uint8)
+        for bright, class_id in self._kinds:
+            same = (np.abs(luma.astype(np.int16) - bright) <= 4).astype(np.uint8)
             _, _, found, _ = cv2.connectedComponentsWithStats(same)
             for x, y, width, height, area in found[1:].tolist():
                 if area < 12:  # what is left of a thing behind another
                     continue
                 boxes.append([x, y, x + width, y + height])
-                classes.append(thing.class_id)
+                classes.append(class_id)
                 masks.append(Mask(x, y, same[y : y + height, x : x + width] * 255))
         scores = np.full(len(boxes), self._score, np.float32)
         return Instances(

@@ -1,0 +1,53 @@
+"""Arguments that several commands share: what to hide and how, and the settings they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from agent.errors import UsageError
+from agent.settings import BlurSettings
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_hiding_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to hide, and how."""
+    defaults = BlurSettings()
+    what = parser.add_argument_group("what to hide, and how")
+    what.add_argument("--classes", metavar="A,B", help="default: all that the bundle offers")
+    what.add_argument(
+        "--conf", type=float, metavar="P", help="score from which to hide (default: the bundle's)"
+    )
+    what.add_argument(
+        "--effect",
+        default=defaults.effect,
+        help="blur (default), pixelate, solid or solid:RRGGBB; solid gives away the least",
+    )
+    what.add_argument("--shape", choices=("mask", "box"), default=defaults.shape)
+    what.add_argument(
+        "--margin",
+        type=float,
+        default=defaults.margin,
+        metavar="SHARE",
+        help="grow covers further, by this share of the object's longer side "
+        "(default: %(default)s)",
+    )
+
+
+def settings_of(args: argparse.Namespace, **more: Any) -> BlurSettings:
+    """The settings that the arguments make, where `more` says what they don't.
+
+    Raises:
+        UsageError: a value is out of its bounds; the option is named.
+    """
+    given = {name: getattr(args, name) for name in BlurSettings.model_fields if hasattr(args, name)}
+    names = tuple(name.strip() for name in args.classes.split(",")) if args.classes else ()
+    try:
+        return BlurSettings(**{**given, "classes": names, **more})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{option} {first['input']}: {first['msg']}") from error

@@ -1,0 +1,161 @@
+"""A bounded queue between two threads."""
+
+import gc
+import threading
+import time
+import weakref
+
+import pytest
+
+from agent.pipeline.channel import Channel, Clock, Stopped
+
+SIZE = 3
+
+
+@pytest.fixture
+def clocks():
+    return Clock("writer"), Clock("reader")
+
+
+@pytest.fixture
+def channel(clocks):
+    return Channel(SIZE, *clocks)
+
+
+def started(work):
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def ended(thread):
+    thread.join(5)
+    return not thread.is_alive()
+
+
+def test_items_come_out_in_order_until_the_writer_closes(channel):
+    def write():
+        for number in range(500):
+            channel.put(number)
+        channel.close()
+
+    thread = started(write)
+    assert list(channel) == list(range(500))
+    assert ended(thread)
+
+
+def test_it_never_holds_more_than_its_size(channel):
+    put = []
+
+    def write():
+        for number in range(10):
+            channel.put(number)
+            put.append(number)
+
+    thread = started(write)
+    reader = iter(channel)
+    for taken in range(4):
+        deadline = time.monotonic() + 5
+        while len(put) < taken + SIZE and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.02)
+        assert len(put) == taken + SIZE
+        assert next(reader) == taken
+    for _ in range(6):
+        next(reader)
+    assert ended(thread)
+
+
+def test_what_was_put_before_the_close_still_comes_out(channel):
+    channel.put("a")
+    channel.put("b")
+    channel.close()
+    assert list(channel) == ["a", "b"]
+    assert list(channel) == []
+
+
+def test_stop_frees_a_writer_that_waits(channel):
+    caught = []
+
+    def write():
+        try:
+            for number in range(10):
+                channel.put(number)
+        except Stopped as stopped:
+            caught.append(stopped)
+
+    thread = started(write)
+    time.sleep(0.05)
+    channel.stop()
+    assert ended(thread)
+    assert len(caught) == 1
+
+
+def test_stop_frees_a_reader_that_waits(channel):
+    caught = []
+
+    def read():
+        try:
+            list(channel)
+        except Stopped as stopped:
+            caught.append(stopped)
+
+    thread = started(read)
+    time.sleep(0.05)
+    channel.stop()
+    assert ended(thread)
+    assert len(caught) == 1
+
+
+def test_nothing_comes_out_after_a_stop(channel):
+    channel.put("raw")
+    channel.stop()
+    with pytest.raises(Stopped):
+        next(iter(channel))
+    with pytest.raises(Stopped):
+        channel.put("more")
+
+
+def test_a_stop_wins_over_a_close(channel):
+    channel.put("raw")
+    channel.close()
+    channel.stop()
+    with pytest.raises(Stopped):
+        list(channel)
+
+
+class Heavy:
+    """Something that must not be kept alive."""
+
+
+def test_an_item_is_let_go_before_its_successor_is_awaited(channel):
+    item = Heavy()
+    gone = weakref.ref(item)
+    channel.put(item)
+    del item
+    reader = iter(channel)
+    next(reader)
+    waiting = started(lambda: next(reader, None))
+    time.sleep(0.05)
+    gc.collect()
+    assert gone() is None
+    channel.close()
+    assert ended(waiting)
+
+
+def test_each_side_is_charged_for_its_own_waiting(channel, clocks):
+    writer, reader = clocks
+
+    def write():
+        for number in range(SIZE + 1):
+            channel.put(number)
+        time.sleep(0.1)
+        channel.close()
+
+    thread = started(write)
+    time.sleep(0.1)
+    list(channel)
+    assert ended(thread)
+    assert 0.05 < writer.wait_out_s < 5
+    assert 0.05 < reader.wait_in_s < 5
+    assert writer.wait_in_s == reader.wait_out_s == 0

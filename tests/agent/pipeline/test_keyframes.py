@@ -1,0 +1,99 @@
+"""Which frames the detector must see."""
+
+import numpy as np
+import pytest
+from worlds import Thing, World, linear
+
+from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
+from agent.track.shape import Shape
+from agent.track.track import Sighting
+from agent.track.tracker import Keyframe, Tracker
+
+
+def cuts_of(pictures):
+    finder = CutFinder()
+    return [i for i, picture in enumerate(pictures) if finder.is_cut(picture)]
+
+
+def noise(seed, low, high, size=(96, 160)):
+    return np.random.default_rng(seed).integers(low, high, size, np.uint8)
+
+
+def test_a_cut_is_the_first_frame_of_a_new_scene():
+    world = World(Thing(linear(10, 8, 2)), cuts=[7, 8, 20])
+    pictures = [world.luma(i) for i in range(40)]
+    assert cuts_of(pictures) == [7, 8, 20]
+
+
+def test_the_first_frame_is_no_cut():
+    assert cuts_of([noise(0, 0, 255)]) == []
+
+
+def test_things_that_move_are_no_cut():
+    world = World(Thing(linear(0, 8, 4), (48, 80)))
+    assert cuts_of([world.luma(i) for i in range(40)]) == []
+
+
+def test_a_camera_that_shakes_makes_no_cuts_but_the_cut_from_it_is_found():
+    rng = np.random.default_rng(1)
+    wide = np.kron(rng.integers(0, 160, (12, 20)), np.ones((16, 16))).astype(np.uint8)
+    shaky = [
+        wide[y : y + 96, x : x + 160] for x, y in rng.integers(0, 8, (30, 2)).tolist()
+    ]
+    assert cuts_of([*shaky, *(np.full((96, 160), 235, np.uint8) for _ in range(5))]) == [30]
+
+
+@pytest.mark.parametrize("size", [(2, 2), (96, 16), (1080, 1920)])
+def test_any_size_will_do(size):
+    dark, light = np.full(size, 20, np.uint8), np.full(size, 220, np.uint8)
+    assert cuts_of([dark, dark, light, light]) == [2]
+
+
+def sighting(index, x, width=30, y=20, height=30):
+    box = np.float32([x, y, x + width, y + height])
+    return Sighting(index, Shape.from_box(box), 0.9, 0)
+
+
+def tracker_of(*keyframes):
+    tracker = Tracker((0,), {0: 0.25})
+    for index, *candidates in keyframes:
+        tracker.update(Keyframe(index, 0, tuple(candidates)))
+    return tracker
+
+
+def test_what_goes_on_as_it_went_needs_no_second_look():
+    tracker = tracker_of((0, sighting(0, 10)), (8, sighting(8, 26)))
+    assert not needs_another(tracker, (sighting(16, 42),))
+
+
+def test_what_turns_needs_a_second_look():
+    tracker = tracker_of((0, sighting(0, 10)), (8, sighting(8, 34)))
+    assert needs_another(tracker, (sighting(16, 30),))
+
+
+def test_neighbouring_keyframes_are_close_enough():
+    tracker = tracker_of((0, sighting(0, 10)), (2, sighting(2, 34)))
+    assert not needs_another(tracker, (sighting(4, 36),))
+
+
+def test_an_empty_street_needs_no_second_look():
+    assert not needs_another(tracker_of((0,), (8,)), ())
+
+
+def test_without_tracks_it_looks_as_rarely_as_it_may():
+    assert next_interval(tracker_of((0,)), 8) == 8
+
+
+def test_what_stands_is_looked_at_as_rarely_as_it_may():
+    assert next_interval(tracker_of((0, sighting(0, 10)), (8, sighting(8, 10))), 8) == 8
+
+
+@pytest.mark.parametrize(("step_px", "expected"), [(1, 7), (2, 3), (4, 1), (15, 1)])
+def test_an_object_moves_at_most_a_quarter_of_its_smaller_side_unseen(step_px, expected):
+    tracker = tracker_of((0, sighting(0, 10)), (1, sighting(1, 10 + step_px)))
+    assert next_interval(tracker, 8) == expected
+
+
+def test_what_is_new_or_was_missed_is_looked_at_again_at_once():
+    assert next_interval(tracker_of((0, sighting(0, 10))), 8) == 1
+    assert next_interval(tracker_of((0, sighting(0, 10)), (8, sighting(8, 10)), (16,)), 8) == 1

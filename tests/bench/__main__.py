@@ -1,0 +1,54 @@
+"""`python -m tests.bench`: figures measured side by side in one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.bench import cover, memory, speed
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+PROGRAMS = {
+    "speed": speed.run,
+    "startup": speed.run_startup,
+    "memory": memory.run,
+    "cover": cover.run,
+    "auto": cover.run_auto,
+}
+ALL = ("speed", "startup", "memory", "cover")
+"""What runs when nothing is named; cover holds all that auto does."""
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=", ".join(PROGRAMS))
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="videos and weights")
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT", help="the figures for a program to read"
+    )
+    for program in (speed, memory, cover):
+        program.add_arguments(parser)
+    args = parser.parse_args()
+    if unknown := set(args.programs) - set(PROGRAMS):
+        parser.error(f"no program {min(unknown)!r}; there are {', '.join(PROGRAMS)}")
+    if not args.data.is_dir():
+        parser.error(f"{args.data}: no such folder; name the one with videos and weights: --data")
+    figures = {}
+    for name in args.programs or ALL:
+        outcome = PROGRAMS[name](args)
+        print(f"## {name}\n\n{outcome.markdown()}\n", flush=True)
+        figures[name] = {
+            "tables": [asdict(table) for table in outcome.tables],
+            "targets": [{**asdict(target), "met": target.met} for target in outcome.targets],
+        }
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The peer: blur people in every frame with Ultralytics, as its users write it.
+
+Runs by itself, under any Python that has ultralytics and av:
+`ultralytics_loop.py IN OUT ONNX SIZE (x264|mp4v)`. x264 with the settings that Sfumato has makes
+the same file; OpenCV's own `mp4v` is what most tutorials show, a larger file of an older codec
+that costs less.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from fractions import Fraction
+
+import av
+import cv2
+from ultralytics import YOLO
+
+PERSON = 0
+
+
+class OpenCvWriter:
+    """What `cv2.VideoWriter` writes without being told more."""
+
+    def __init__(self, target: str, rate: float, size: tuple[int, int]) -> None:
+        self._writer = cv2.VideoWriter(target, cv2.VideoWriter_fourcc(*"mp4v"), rate, size)
+
+    def write(self, frame: cv2.typing.MatLike) -> None:
+        """Encode a BGR image."""
+        self._writer.write(frame)
+
+    def release(self) -> None:
+        """End the file."""
+        self._writer.release()
+
+
+class X264Writer:
+    """The same with PyAV and x264."""
+
+    def __init__(self, target: str, rate: float, size: tuple[int, int]) -> None:
+        self._container = av.open(target, "w")
+        self._stream = self._container.add_stream(
+            "libx264",
+            rate=Fraction(rate).limit_denominator(1001),
+            options={"crf": "23", "preset": "veryfast"},
+        )
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+
+    def write(self, frame: cv2.typing.MatLike) -> None:
+        """Encode a BGR image."""
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(frame, "bgr24")))
+
+    def release(self) -> None:
+        """End the file."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+def main() -> None:
+    """Blur, then print the frames and the seconds that all but the first took, as JSON."""
+    source, target, onnx, side, encoder = sys.argv[1:]
+    model = YOLO(onnx, task="segment")
+    capture = cv2.VideoCapture(source)
+    size = (
+        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+    )
+    kind = {"x264": X264Writer, "mp4v": OpenCvWriter}[encoder]
+    writer = kind(target, capture.get(cv2.CAP_PROP_FPS), size)
+    frames, began = 0, 0.0
+    while True:
+        going_on, frame = capture.read()
+        if not going_on:
+            break
+        result = model.predict(frame, imgsz=int(side), conf=0.25, classes=[PERSON], verbose=False)
+        for x0, y0, x1, y1 in result[0].boxes.xyxy.int().tolist():
+            frame[y0:y1, x0:x1] = cv2.blur(frame[y0:y1, x0:x1], (51, 51))
+        writer.write(frame)
+        frames += 1
+        if frames == 1:  # the network is loaded with the first frame
+            began = time.perf_counter()
+    capture.release()
+    writer.release()
+    print(json.dumps({"frames": frames, "steady_s": time.perf_counter() - began}))
+
+
+if __name__ == "__main__":
+    main()
