@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import InputError, OutputError, UsageError
+from agent.output_file import check_output_file
 from agent.pipeline.analyst import Analyst, Rhythm
 from agent.pipeline.detector import DetectorPool, NetworkDetector
 from agent.pipeline.pipeline import Pipeline
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.pipeline.detector import Detector
-    from agent.pipeline.journal import Journal
     from agent.redact.cover import Cover
     from agent.redact.redacted import RedactedFrame
     from agent.settings import BlurSettings
@@ -81,9 +81,6 @@ class Watcher:
 
     def wrote(self, frame: RedactedFrame, cover: Cover) -> None:
         """A frame was written. Called on the encoder's thread."""
-
-    def ended(self, info: StreamInfo, journal: Journal) -> None:
-        """The output is whole and has its name."""
 
 
 def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
@@ -149,15 +146,9 @@ def check_paths(source: Path, target: Path) -> None:
             raise InputError(f"{source}: no such file")
     except OSError as error:  # a name too long, a folder that must not be looked into
         raise InputError(f"{source}: {error.strerror}") from error
-    try:
-        if target.exists() and source.samefile(target):
-            raise OutputError(f"{target} is the input; give the output another name")
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder; name a file in it, or use --out-dir")
-        if not target.parent.is_dir():
-            raise OutputError(f"{target.parent}: no such folder to write to")
-    except OSError as error:
-        raise OutputError(f"{target}: {error.strerror}") from error
+    check_output_file(target)
+    if target.exists() and source.samefile(target):
+        raise OutputError(f"{target} is the input; give the output another name")
 
 
 def _run(
@@ -197,5 +188,4 @@ def _run(
         watcher.started(info, pipeline)
         pipeline.run()
         sink.finish()
-    watcher.ended(info, pipeline.journal)
     return report_of(pipeline, bundle, settings, info, paths, video.damaged)

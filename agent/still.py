@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from agent.blur import WEAK_SHARE, check_paths
 from agent.errors import InputError, UsageError
-from agent.pictures.file import write_picture
+from agent.output_file import write_output_file
 from agent.pipeline.detector import check_sane
 from agent.redact.cover import Cover, Patch
 from agent.redact.effect import Effect
@@ -157,7 +157,7 @@ def redact_image_file(
         )
     check_paths(source, target)
     redacted, count = redact_image(read_image(source), detector, hidden, settings)
-    write_picture(target, _encoded(redacted, file_format))
+    write_output_file(target, _encoded(redacted, file_format))
     return count
 
 
@@ -223,7 +223,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
         theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         ours = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB")
-    except ImageCms.PyCMSError:  # a profile that makes no sense changes no colour anywhere else
+    except (OSError, ImageCms.PyCMSError):  # a damaged profile changes no colour elsewhere either
         converted = None
     return image.convert("RGB") if converted is None else converted
 

@@ -8,13 +8,13 @@ directory, then every entry's name, size and storage.
 from __future__ import annotations
 
 import os
-import secrets
 import struct
 import zipfile
 from typing import TYPE_CHECKING, BinaryIO
 
 from models.errors import BundleError
 from models.manifest import MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
+from models.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,20 +98,6 @@ def write_archive(path: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         OSError: the disk is full, or the place can't be written to.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, data in files.items():
-                    archive.writestr(zipfile.ZipInfo(name), data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)

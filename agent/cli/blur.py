@@ -8,17 +8,19 @@ import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from agent.cli.files import add_model_arguments, open_bundle, pairs_of, write_text
+from agent.cli.arguments import add_hiding_arguments, settings_of
+from agent.cli.files import add_model_arguments, open_bundle, pairs_of
 from agent.errors import AgentError, UsageError
+from agent.output_file import check_output_file, write_output_file
 from agent.settings import BlurSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.cli.watch import TerminalWatcher
+    from agent.pipeline.detector import Detector
     from agent.report import Report
     from models.bundle import Bundle
 
@@ -60,25 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs")
     add_model_arguments(parser)
-
-    what = parser.add_argument_group("what to hide, and how")
-    what.add_argument("--classes", metavar="A,B", help="default: all that the bundle offers")
-    what.add_argument(
-        "--conf", type=float, metavar="P", help="score from which to hide (default: the bundle's)"
-    )
-    what.add_argument(
-        "--effect",
-        default=defaults.effect,
-        help="blur (default), pixelate, solid or solid:RRGGBB; solid gives away the least",
-    )
-    what.add_argument("--shape", choices=("mask", "box"), default=defaults.shape)
-    what.add_argument(
-        "--margin",
-        type=float,
-        default=defaults.margin,
-        metavar="SHARE",
-        help="grow covers further, by this share of the object's longer side (default: %(default)s)",
-    )
+    add_hiding_arguments(parser)
 
     when = parser.add_argument_group("how often to look")
     when.add_argument(
@@ -149,10 +133,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     pairs = pairs_of(args.paths, args.out_dir, VIDEO_SUFFIXES)
-    if len(pairs) > 1 and (args.timeline or args.contact_sheet):
-        raise UsageError("--timeline and --contact-sheet show one video; give one input")
+    _check_side_outputs(args, pairs)
     bundle = open_bundle(args)
     from agent.blur import check_paths, detector_of, hidden_classes
+    from agent.cli.watch import TerminalWatcher
 
     hidden = hidden_classes(bundle, settings)
     if len(pairs) == 1:
@@ -161,21 +145,37 @@ def _run(args: argparse.Namespace) -> int:
     reports: list[Report] = []
     failed: AgentError | None = None
     for source, target in pairs:
+        watcher = TerminalWatcher(
+            settings, timeline=args.timeline, contact_sheet=args.contact_sheet
+        )
         try:
-            reports.append(_one(source, target, bundle, settings, args, detector))
+            reports.append(_one(source, target, bundle, settings, watcher, detector))
+            watcher.sum_up(reports[-1])
         except AgentError as error:
-            if len(pairs) == 1:
-                raise
-            print(f"sfumato: {error}; going on with the next", file=sys.stderr)
             failed = failed or error
+            if len(pairs) > 1:
+                print(f"sfumato: {error}; going on with the next", file=sys.stderr)
         if reports and not reports[-1].complete:
             break
-    if args.report:
+    if args.report and reports:
         dumped = [report.model_dump(mode="json") for report in reports]
-        write_text(args.report, json.dumps(dumped if len(pairs) > 1 else dumped[0], indent=1))
+        text = json.dumps(dumped if len(pairs) > 1 else dumped[0], indent=1)
+        write_output_file(args.report, f"{text}\n".encode())
     if failed is not None:
+        if len(pairs) == 1:
+            raise failed
         return failed.exit_code
     return 0 if reports[-1].complete else 130
+
+
+def _check_side_outputs(args: argparse.Namespace, pairs: list[tuple[Path, Path]]) -> None:
+    """Refuse what would overwrite a video, or can't be written, before a run is spent on it."""
+    if len(pairs) > 1 and (args.timeline or args.contact_sheet):
+        raise UsageError("--timeline and --contact-sheet show one video; give one input")
+    if args.report is not None:
+        if args.report.suffix.lower() != ".json":
+            raise UsageError(f"--report {args.report}: let its name end in .json")
+        check_output_file(args.report)
 
 
 def _settings(args: argparse.Namespace) -> BlurSettings:
@@ -183,24 +183,13 @@ def _settings(args: argparse.Namespace) -> BlurSettings:
         raise UsageError(
             "--boxes hides nothing; if that is what you want, add --i-know-this-is-not-redacted"
         )
-    given: dict[str, Any] = {
-        name: getattr(args, name) for name in BlurSettings.model_fields if hasattr(args, name)
-    }
-    given["annotate"] = args.boxes
-    given["classes"] = (
-        tuple(name.strip() for name in args.classes.split(",")) if args.classes else ()
-    )
-    if args.every != "auto":
+    every: int | str = args.every
+    if every != "auto":
         try:
-            given["every"] = int(args.every)
+            every = int(every)
         except ValueError:
-            raise UsageError(f"--every {args.every}: give a number of frames, or auto") from None
-    try:
-        return BlurSettings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{option} {first['input']}: {first['msg']}") from error
+            raise UsageError(f"--every {every}: give a number of frames, or auto") from None
+    return settings_of(args, annotate=args.boxes, every=every)
 
 
 def _one(
@@ -208,21 +197,20 @@ def _one(
     target: Path,
     bundle: Bundle,
     settings: BlurSettings,
-    args: argparse.Namespace,
-    detector: Any,
+    watcher: TerminalWatcher,
+    detector: Detector,
 ) -> Report:
     from agent.blur import blur
-    from agent.cli.watch import TerminalWatcher
 
-    watcher = TerminalWatcher(settings, timeline=args.timeline, contact_sheet=args.contact_sheet)
-    with _stoppable(watcher):
-        report = blur(source, target, bundle, settings, watcher=watcher, detector=detector)
-    watcher.sum_up(report)
-    return report
+    try:
+        with _stoppable(watcher):
+            return blur(source, target, bundle, settings, watcher=watcher, detector=detector)
+    finally:
+        watcher.close()
 
 
 @contextmanager
-def _stoppable(watcher: Any) -> Iterator[None]:
+def _stoppable(watcher: TerminalWatcher) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) ends the run in order, the second at once."""
 
     def stop(number: int, _frame: object) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import InputError, OutputError, UsageError
+from agent.output_file import check_output_file
 
 if TYPE_CHECKING:
     import argparse
@@ -93,7 +93,7 @@ def _single(paths: Sequence[Path], suffix_of: Callable[[Path], str]) -> tuple[Pa
     if len(paths) > 2:
         raise UsageError(f"{len(paths)} paths, but no --out-dir to write to")
     source = paths[0]
-    if source.is_dir():
+    if _is_folder(source):
         raise UsageError(f"{source} is a folder; say with --out-dir where its files go")
     if len(paths) == 2:
         return source, paths[1]
@@ -101,7 +101,7 @@ def _single(paths: Sequence[Path], suffix_of: Callable[[Path], str]) -> tuple[Pa
 
 
 def _expand(path: Path, suffixes: frozenset[str]) -> list[Path]:
-    if not path.is_dir():
+    if not _is_folder(path):
         return [path]
     found = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes and p.is_file())
     if not found:
@@ -109,30 +109,20 @@ def _expand(path: Path, suffixes: frozenset[str]) -> list[Path]:
     return found
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long; whoever opens it will say so
+        return False
+
+
 def check_picture(path: Path) -> None:
     """Refuse a picture's path that can't go well, before a run is spent on it.
 
     Raises:
         UsageError: it is not named as a PNG; a video would be overwritten by a slip of the hand.
-        OutputError: its folder is missing or can't be written to, or it is a folder itself.
+        OutputError: it can't be written to.
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: the picture is a PNG; let its name end in .png")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path.parent}: no such folder to write to")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path.parent}: can't be written to")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}") from error
+    check_output_file(path)

@@ -66,4 +66,6 @@ def _run(args: argparse.Namespace) -> int:
             continue
         objects = "object" if count == 1 else "objects"
         print(f"sfumato: {target}: {count} {objects} hidden", file=sys.stderr)
+    if bundle.signed_by is None:
+        print(f"sfumato: warning: nobody signed {args.model}", file=sys.stderr)
     return 0 if failed is None else failed.exit_code

@@ -9,15 +9,14 @@ from tqdm import tqdm
 
 from agent.blur import Watcher
 from agent.cli.files import check_picture
-from agent.errors import OutputError
+from agent.errors import OutputError, UsageError
+from agent.output_file import write_output_file
 from agent.pictures.contact_sheet import ContactSheet
-from agent.pictures.file import write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from agent.pipeline.journal import Journal
     from agent.pipeline.pipeline import Pipeline
     from agent.redact.cover import Cover
     from agent.redact.redacted import RedactedFrame
@@ -34,6 +33,7 @@ class TerminalWatcher(Watcher):
         contact_sheet: where a page of redacted frames goes.
 
     Raises:
+        UsageError: a picture is not named as a PNG, or both have one name.
         OutputError: a picture could not be written there.
     """
 
@@ -43,9 +43,10 @@ class TerminalWatcher(Watcher):
         self._settings = settings
         for path in filter(None, (timeline, contact_sheet)):
             check_picture(path)
+        if timeline is not None and timeline == contact_sheet:
+            raise UsageError(f"{timeline}: one picture would overwrite the other")
         self._timeline, self._contact_sheet = timeline, contact_sheet
         self._sheet: ContactSheet | None = None
-        self._journal: Journal | None = None
         self._broken: Exception | None = None
         self._pipeline: Pipeline | None = None
         self._bar: tqdm[NoReturn] | None = None
@@ -83,9 +84,8 @@ class TerminalWatcher(Watcher):
         except Exception as error:  # noqa: BLE001 - a picture is not worth the video
             self._broken = error
 
-    def ended(self, info: StreamInfo, journal: Journal) -> None:  # noqa: ARG002 - as it is called
-        """Close the bar."""
-        self._journal = journal
+    def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
 
@@ -100,13 +100,17 @@ class TerminalWatcher(Watcher):
         if report.real_time_factor is not None:
             speed += f", {report.real_time_factor:.2f}x real time"
         _say(
-            f"{report.output}: {frames.written} frames, {report.keyframes} detections, "
-            f"{len(report.tracks)} objects hidden, {speed}"
+            f"{report.output}: {_count(frames.written, 'frame')}, "
+            f"{_count(report.keyframes, 'detection')}, "
+            f"{_count(len(report.tracks), 'object')} hidden, {speed}"
         )
         if frames.damaged:
-            _say(f"warning: {frames.damaged} damaged frames could not be decoded and are left out")
+            damaged = _count(frames.damaged, "damaged frame")
+            _say(f"warning: left out what could not be decoded: {damaged}")
         for reason, count in report.whole_frame_covers.items():
-            _say(f"warning: {count} frames covered whole: {reason}")
+            _say(f"warning: {_count(count, 'frame')} covered whole: {reason}")
+        if report.model.signed_by is None:
+            _say(f"warning: nobody signed the model {report.model.name}")
         if not report.complete:
             _say("stopped early: the output ends where the run was stopped")
         self._draw(report)
@@ -115,7 +119,7 @@ class TerminalWatcher(Watcher):
         failed = []
         for path, picture in self._pictures(report):
             try:
-                write_picture(path, picture())
+                write_output_file(path, picture())
             except OutputError as error:
                 failed.append(error)
             except Exception as error:  # noqa: BLE001 - whatever it was, the video is whole
@@ -127,8 +131,8 @@ class TerminalWatcher(Watcher):
 
     def _pictures(self, report: Report) -> Iterator[tuple[Path, Callable[[], bytes]]]:
         """Where each picture goes, and what draws it."""
-        if self._timeline is not None and self._journal is not None:
-            journal = self._journal
+        if self._timeline is not None and self._pipeline is not None:
+            journal = self._pipeline.journal
 
             def drawn() -> bytes:
                 from agent.pictures.timeline import timeline  # matplotlib takes half a second
@@ -145,6 +149,10 @@ class TerminalWatcher(Watcher):
                 return sheet.draw(report)
 
             yield self._contact_sheet, page
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _say(line: str) -> None:

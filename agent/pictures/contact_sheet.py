@@ -169,7 +169,8 @@ def _page(thumbnails: list[_Thumbnail], report: Report) -> Image:
         left = _MARGIN_PX + column * (column_px + _GAP_PX) + (column_px - wide) // 2
         top = _HEADER_PX + row * (row_px + _GAP_PX)
         page[top : top + tall, left : left + wide] = _annotated(thumbnail, colours)
-        _draw_caption(page, (left, top + tall), wide, thumbnail)
+        verb = "seen" if report.settings.annotate else "hidden"
+        _draw_caption(page, (left, top + tall), wide, thumbnail, verb)
     return page
 
 
@@ -180,7 +181,9 @@ def _draw_header(page: Image, shown: int, report: Report, colours: Mapping[str, 
     frames = report.frames.written
     parts = [
         f"{shown} of {frames} frames" if frames else "no frame was written",
-        f"effect {report.settings.effect}, {report.settings.shape} shaped",
+        "effect none"
+        if report.settings.annotate
+        else f"effect {report.settings.effect}, {report.settings.shape} shaped",
         f"{report.keyframes} detections",
     ]
     if not report.complete:
@@ -233,12 +236,14 @@ def _draw_name(rgb: Image, outline: _Outline, words: str, colour: RGB) -> None:
     _write(rgb, words, (x + 4, y + _CHIP_PX - 4), _WHITE, _SMALL)
 
 
-def _draw_caption(page: Image, corner: tuple[int, int], wide: int, thumbnail: _Thumbnail) -> None:
+def _draw_caption(
+    page: Image, corner: tuple[int, int], wide: int, thumbnail: _Thumbnail, verb: str
+) -> None:
     left, top = corner
     minutes, seconds = divmod(thumbnail.time_s, 60)
     _write(page, f"{int(minutes)}:{seconds:04.1f}", (left, top + 20), _INK, 0.5)
-    hidden = len(thumbnail.outlines)
-    text, colour = (f"{hidden} hidden" if hidden else "nothing seen"), _FAINT
+    count = len(thumbnail.outlines)
+    text, colour = (f"{count} {verb}" if count else "nothing seen"), _FAINT
     if thumbnail.whole is not None:
         text, colour = f"covered whole: {thumbnail.whole}", ALARM
     _write(page, text, (left + max(60, wide - _width(text, 0.5)), top + 20), colour, 0.5)

@@ -7,6 +7,7 @@ bar, how many objects were hidden, and how busy each stage was while those frame
 from __future__ import annotations
 
 import io
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,9 @@ class _Drawing:
                 zorder=0,
             )
         data = io.BytesIO()
-        self._figure.savefig(data, format="png", metadata={"Software": None})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names in scripts that the font does not have
+            self._figure.savefig(data, format="png", metadata={"Software": None})
         return data.getvalue()
 
     def _x(self, frame: float) -> float:
@@ -120,8 +123,9 @@ class _Drawing:
         length = _count(len(journal.patches), "frame")
         if self._rate:
             length += f", {_clock(len(journal.patches) / self._rate)} at {self._rate:g} fps"
+        verb = "seen" if report.settings.annotate else "hidden"
         counts = f"{_count(len(journal.keyframes), 'detection')}, "
-        counts += f"{_count(len(journal.tracks), 'object')} hidden"
+        counts += f"{_count(len(journal.tracks), 'object')} {verb}"
         pace = f"redacted at {report.fps:.1f} fps"
         if report.real_time_factor is not None:
             pace += f" ({report.real_time_factor:.2f}x real time)"
@@ -129,7 +133,7 @@ class _Drawing:
         if not report.complete:
             parts.append("stopped early")
         if report.settings.annotate:
-            parts.append("NOT REDACTED: boxes only")
+            parts.insert(0, "NOT REDACTED: boxes only")
         left = 0.3 / _WIDTH_IN
         self._heading_line(left, 0.42, Path(report.input.path).name, size=16, weight="bold")
         self._heading_line(left, 0.72, "   ·   ".join(parts), size=10.5, color=_FAINT)

@@ -39,7 +39,7 @@ class CutFinder:
         return cut
 
 
-_OUTLINE_ERROR = 0.1
+_OUTLINE_ERROR = 0.08
 """Expected error of the outlines half-way, share of an object's longer side, that is borne."""
 
 _WORTH_HALVING = 4

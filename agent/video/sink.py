@@ -16,6 +16,7 @@ from agent.errors import OutputError
 from agent.redact.redacted import RedactedFrame
 from agent.video.audio import AudioCopy
 from agent.video.canvas import Canvas
+from models.whole_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,9 +157,9 @@ class VideoSink:
         with self._failing_as_output_error():
             self._is_open = False
             self._container.close()
-            _sync(self._part)
+            sync(self._part)
             self._part.replace(self._path)
-            _sync(self._path.parent)
+            sync(self._path.parent)
 
     def _rest(self) -> list[Packet[VideoStream]]:
         """What the encoder still holds."""
@@ -261,12 +262,3 @@ class VideoSink:
             yield
         except (FFmpegError, OSError) as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold `path`, a file or a folder, before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -97,8 +97,9 @@ def test_what_moves_smoothly_is_hidden_in_every_frame(run, name, every):
         assert leaks(pictures) == {}
     assert report.whole_frame_covers == {}
     assert covered_whole(pictures) == []
-    looser = 0.10 if name in {"is born", "dies", "hides for a while", "jumps"} else 0.05
-    assert worst_over_redaction(world, pictures) < looser * 2 if every == 8 else looser
+    # Where a thing came or went, one place too many may be hidden: 7 % of the ground.
+    steady = name in {"stands", "walks", "runs", "walks down", "is round", "two pass each other"}
+    assert worst_over_redaction(world, pictures) < (0.03 if steady else 0.14)
 
 
 @pytest.mark.parametrize("every", RHYTHMS)
@@ -116,9 +117,7 @@ def test_crossing_things_are_hidden_but_for_a_rim(run, every):
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_turning_things_are_hidden_but_for_a_rim(run, every):
     """A circle at nearly 7 pixels a frame, on a thing of 32."""
-    world = World(
-        Thing(lambda i: (60 + round(40 * np.sin(i / 6)), 30 + round(20 * np.cos(i / 6))))
-    )
+    world = World(Thing(lambda i: (60 + round(40 * np.sin(i / 6)), 30 + round(20 * np.cos(i / 6)))))
     _, pictures = run(world, every=every)
     shares = leak_shares(world, pictures)
     assert max(shares) < 0.07  # two columns of pixels
@@ -219,9 +218,7 @@ def test_every_frame_comes_out_once_at_its_own_time(bundle, tmp_path, name, suff
 def test_odd_sizes_are_hidden_to_the_last_pixel(bundle, tmp_path, size):
     """Things stand in the corners, where the odd edge is."""
     width, height = size
-    world = World(
-        Thing(linear(width - 20, height - 20)), Thing(linear(0, 0), luma=180), size=size
-    )
+    world = World(Thing(linear(width - 20, height - 20)), Thing(linear(0, 0), luma=180), size=size)
     source, target = world.write(tmp_path / "in.mkv", codec="ffv1"), tmp_path / "out.mp4"
     blur(source, target, bundle, SOLID, detector=Eyes(world))
     assert leaks(lumas(target)) == {}
@@ -249,7 +246,9 @@ def test_frames_of_another_size_are_covered_whole(bundle, tmp_path, data):
     source, target = data / "videos" / "resolution-change.h264", tmp_path / "out.mp4"
     report = blur(source, target, bundle, SOLID, detector=Eyes(World()))
     with VideoSource(source) as video:
-        other = [frame.index for frame in video if frame.size != (video.info.width, video.info.height)]
+        other = [
+            frame.index for frame in video if frame.size != (video.info.width, video.info.height)
+        ]
     assert other
     pictures = lumas(target)
     assert len(pictures) == report.frames.read == report.frames.written
@@ -361,13 +360,10 @@ class Noting(Watcher):
         self.pipeline = pipeline
         self.told.append(("started", info.width))
 
-    def wrote(self, frame, cover):
+    def wrote(self, frame, _cover):
         self.told.append(("wrote", frame.index))
         if frame.index == self._cancel_at:
             self.pipeline.cancel()
-
-    def ended(self, info, journal):
-        self.told.append(("ended", len(journal.patches)))
 
 
 @pytest.mark.parametrize("cancel_at", [None, 0, 12])
@@ -385,7 +381,6 @@ def test_a_watcher_is_told_and_may_cancel(bundle, tmp_path, cancel_at):
     assert watcher.told == [
         ("started", 160),
         *(("wrote", i) for i in range(count)),
-        ("ended", count),
     ]
 
 

@@ -314,7 +314,7 @@ class JammedWhilePaused(worlds.Gallery):
     def write(self, frame):
         self.pipeline.pause()
         time.sleep(0.2)  # the decoder comes to wait for `resume`, which nobody will call
-        raise OutputError("jammed")
+        raise OutputError(f"jammed at frame {frame.index}")
 
 
 def test_a_sink_that_fails_while_paused_ends_the_run(world):
@@ -336,7 +336,7 @@ def test_a_sink_that_fails_while_paused_ends_the_run(world):
 
 def test_a_watcher_that_fails_ends_the_run_and_leaves_nothing(world, clip, bundle, tmp_path):
     class Careless(Watcher):
-        def wrote(self, frame, cover):
+        def wrote(self, frame, _cover):
             if frame.index == 10:
                 raise ValueError("dropped the pen")
 
@@ -362,7 +362,7 @@ def test_a_source_that_fails_ends_the_run(world):
 # Files.
 
 
-def test_garbage_in_mid_file_loses_frames_and_leaks_none(world, clip, bundle, tmp_path):
+def test_garbage_in_mid_file_loses_frames_and_shows_no_thing(world, clip, bundle, tmp_path):
     damaged = tmp_path / "damaged.mp4"
     data = bytearray(clip.read_bytes())
     start = data.index(b"mdat")
@@ -374,7 +374,10 @@ def test_garbage_in_mid_file_loses_frames_and_leaks_none(world, clip, bundle, tm
     pictures = lumas(target)
     assert len(pictures) == report.frames.written == report.frames.read
     assert report.frames.damaged > 0
-    assert len(pictures) < 40
+    assert 10 < len(pictures) < 40
+    # Until the next whole picture the decoder predicts from what is lost: a smear may remain
+    # that is no thing to any detector.
+    assert max(leaks(pictures).values(), default=0) < 0.1 * world.truth(20).sum()
 
 
 @pytest.fixture(scope="module")
@@ -416,7 +419,7 @@ else:
         env=child_env(),
         capture_output=True,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),  # noqa: PLW1509
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
     )
     assert done.stdout.count("\n") == 1
     assert "can't be written" in done.stdout

@@ -18,7 +18,6 @@ import av
 import cv2
 import numpy as np
 
-from agent.redact.cover import Cover
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.settings import BlurSettings
@@ -31,9 +30,10 @@ from models.manifest import FileSpec, Manifest
 from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
+    from agent.redact.cover import Cover
     from agent.redact.redacted import RedactedFrame
 
 LEAK = 140
@@ -46,8 +46,6 @@ SOLID = BlurSettings(effect="solid", crf=10, workers=2, margin=0.03)
 """What worlds are redacted with unless a test says otherwise; things get a margin of one pixel."""
 
 CLASSES = (ClassSpec(id=0, name="person"), ClassSpec(id=1, name="car"), ClassSpec(id=2, name="cow"))
-
-Path2D = "Callable[[int], tuple[int, int] | None]"
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ class World:
 
     Args:
         cuts: frames with which a new scene begins: another ground.
-        painters: draw more, by frame index.
     """
 
     def __init__(
@@ -212,14 +209,14 @@ class FailingAt(_Odd):
     """Raises what nobody foresaw."""
 
     def oddly(self, seen: Instances) -> Instances:
-        raise RuntimeError("the eye was poked")
+        raise RuntimeError(f"poked in the eye at {len(seen)} things")
 
 
 class InvalidAt(_Odd):
     """Says itself that its result can't be trusted."""
 
     def oddly(self, seen: Instances) -> Instances:
-        raise InferenceError("not finite")
+        raise InferenceError(f"{len(seen)} things are not finite")
 
 
 class NanAt(_Odd):
@@ -234,16 +231,14 @@ class NanScoresAt(_Odd):
     """Compares as 'nothing here'."""
 
     def oddly(self, seen: Instances) -> Instances:
-        return Instances(
-            seen.boxes, seen.scores * np.float32("nan"), seen.classes, seen.masks
-        )
+        return Instances(seen.boxes, seen.scores * np.float32("nan"), seen.classes, seen.masks)
 
 
 class BlindAt(_Odd):
     """Misses everything."""
 
     def oddly(self, seen: Instances) -> Instances:
-        return Instances.none()
+        return seen.take([])
 
 
 class WeakAt(_Odd):
@@ -321,9 +316,7 @@ class BrokenAt(Gallery):
 class Clumsy:
     """A redactor that drops some frames the first time, or `always`."""
 
-    def __init__(
-        self, size: tuple[int, int], at: Collection[int], *, always: bool = False
-    ) -> None:
+    def __init__(self, size: tuple[int, int], at: Collection[int], *, always: bool = False) -> None:
         self._redactor = Redactor(size, Effect("solid"))
         self._at, self._always = frozenset(at), always
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import sys
+import time
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import cover, memory, speed
@@ -37,7 +41,8 @@ def main() -> int:
         parser.error(f"no program {min(unknown)!r}; there are {', '.join(PROGRAMS)}")
     if not args.data.is_dir():
         parser.error(f"{args.data}: no such folder; name the one with videos and weights: --data")
-    figures = {}
+    figures: dict[str, object] = {"machine": (machine := _machine())}
+    print("# Benchmarks\n\n" + "\n".join(f"- {k}: {v}" for k, v in machine.items()) + "\n")
     for name in args.programs or ALL:
         outcome = PROGRAMS[name](args)
         print(f"## {name}\n\n{outcome.markdown()}\n", flush=True)
@@ -48,6 +53,21 @@ def main() -> int:
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1))
     return 0
+
+
+def _machine() -> dict[str, str]:
+    """What figures must name to mean anything."""
+    described = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in described if line.startswith("model name")]
+    packages = ("av", "numpy", "onnxruntime", "opencv-python", "scipy")
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "processor": names[0] if names else platform.machine(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "load before": f"{os.getloadavg()[0]:.2f}",
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
 
 
 if __name__ == "__main__":

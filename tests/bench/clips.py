@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FULL_HD = (1920, 1080)
+USUAL_RATE = Fraction(25)
+"""Frames a second of a clip that claims none."""
 
 
 def made(
@@ -27,13 +29,12 @@ def made(
         inside = before.streams.video[0]
         inside.thread_type = "AUTO"
         width, height = size or (inside.width, inside.height)
-        stream = after.add_stream(
-            "libx264", rate=inside.average_rate, options={"crf": "20", "preset": "veryfast"}
-        )
+        rate = inside.average_rate or USUAL_RATE
+        stream = after.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index, frame in enumerate(islice(before.decode(inside), frames)):
             picture = frame.reformat(width, height, "yuv420p", interpolation="BICUBIC")
-            picture.pts, picture.time_base = index, 1 / Fraction(inside.average_rate)
+            picture.pts, picture.time_base = index, 1 / rate
             after.mux(stream.encode(picture))
         after.mux(stream.encode(None))
     return target
@@ -44,12 +45,15 @@ def looped(source: Path, target: Path, frames: int) -> Path:
     with av.open(str(source)) as before:
         inside = before.streams.video[0]
         packets = [packet for packet in before.demux(inside) if packet.size]
-        step = max(1, round(1 / (inside.average_rate * inside.time_base)))
+        rate, tick = inside.average_rate or USUAL_RATE, inside.time_base or 1 / USUAL_RATE
+        step = max(1, round(1 / (rate * tick)))
         length = len(packets) * step
         with av.open(str(target), "w") as after:
             stream = after.add_stream_from_template(inside)
             for count in range(frames):
                 packet = packets[count % len(packets)]
+                if packet.pts is None or packet.dts is None:
+                    raise SystemExit(f"{source}: a packet without a time can't be repeated")
                 if count >= len(packets):
                     packet.pts, packet.dts = packet.pts + length, packet.dts + length
                 # Muxing converts a packet's times in place to the output's ticks.

@@ -75,7 +75,7 @@ def pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     """A video's frames as RGB, uint8 [h, w, 3]."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
+            yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _read(path: Path, flags: int) -> npt.NDArray[np.uint8]:

@@ -28,6 +28,7 @@ from agent.video.source import VideoSource
 from models.bundle import Bundle
 
 if TYPE_CHECKING:
+    from agent.pipeline.detector import Detector
     from agent.redact.redacted import RedactedFrame
     from agent.video.frame import Frame
     from models.instances import Instances
@@ -56,7 +57,7 @@ class Stopwatch:
 class Seen:
     """A detector that knows some frames already, and looks at others without being timed."""
 
-    def __init__(self, detector: object, watch: Stopwatch) -> None:
+    def __init__(self, detector: Detector, watch: Stopwatch) -> None:
         self._detector, self._watch = detector, watch
         self._known: dict[int, Instances] = {}
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, field
 from typing import Literal
-
 
 NOTHING = "-"
 """A cell that has no figure."""
@@ -47,7 +45,7 @@ class Target:
     @property
     def met(self) -> bool:
         """Whether the figure keeps its limit; one that is no number does not."""
-        return {"<=": operator.le, ">=": operator.ge}[self.relation](self.value, self.limit)
+        return self.value <= self.limit if self.relation == "<=" else self.value >= self.limit
 
 
 @dataclass(slots=True)

@@ -54,7 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(sys.executable),
         metavar="PATH",
-        help="a Python that has ultralytics (default: this one)",
+        help="a Python that has ultralytics and av (default: this one)",
+    )
+    group.add_argument(
+        "--peer-encoder",
+        choices=("x264", "mp4v"),
+        default="x264",
+        help="x264 with Sfumato's settings (default), or OpenCV's own, as in tutorials",
     )
 
 
@@ -127,7 +133,9 @@ def _take_turns(trial: Trial, args: argparse.Namespace) -> Turns:
         _tell(f"speed: {trial.clip.stem}, {trial.size} px, turn {turn + 1} of {args.rounds}")
         turns.sfumato.append(subjects.sfumato(trial))
         if peer:
-            turns.ultralytics.append(subjects.ultralytics(trial, args.peer_python))
+            turns.ultralytics.append(
+                subjects.ultralytics(trial, args.peer_python, args.peer_encoder)
+            )
         turns.transcode.append(subjects.transcode(trial))
         turns.floor.append(subjects.floor(trial, EVERY))
     return turns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -67,12 +68,12 @@ def sfumato(trial: Trial) -> Timing:
     return Timing(told["frames"]["written"], whole_s, told["fps"])
 
 
-def ultralytics(trial: Trial, python: Path) -> Timing:
+def ultralytics(trial: Trial, python: Path, encoder: str = "x264") -> Timing:
     """A loop around Ultralytics, looking at every frame."""
     loop = Path(__file__).with_name("ultralytics_loop.py")
-    target = trial.folder / "ultralytics.mp4"
+    files = trial.clip, trial.folder / "ultralytics.mp4", trial.onnx
     whole_s, said = timed(
-        [str(python), str(loop), str(trial.clip), str(target), str(trial.onnx), str(trial.size)],
+        [str(python), str(loop), *map(str, files), str(trial.size), encoder],
         # It must neither ask the network nor install anything while it is timed.
         YOLO_OFFLINE="true",
         YOLO_AUTOINSTALL="false",
@@ -101,7 +102,12 @@ def floor(trial: Trial, every: int = 5) -> dict[str, float]:
 
 def has_ultralytics(python: Path) -> bool:
     """Whether that Python can run the peer."""
-    question = "import importlib.util as u, sys; sys.exit(not u.find_spec('ultralytics'))"
+    if shutil.which(python) is None:
+        raise SystemExit(f"--peer-python {python}: no such program")
+    question = (
+        "import importlib.util as u, sys; "
+        "sys.exit(not (u.find_spec('ultralytics') and u.find_spec('av')))"
+    )
     return subprocess.run([str(python), "-c", question], check=False).returncode == 0
 
 

@@ -24,7 +24,8 @@ def main() -> None:
             "libx264", rate=inside.average_rate, options={"crf": "23", "preset": "veryfast"}
         )
         stream.width, stream.height, stream.pix_fmt = inside.width, inside.height, "yuv420p"
-        stream.codec_context.time_base = inside.time_base
+        if inside.time_base is not None:
+            stream.codec_context.time_base = inside.time_base
         stream.codec_context.thread_count = 0
         stream.codec_context.thread_type = "AUTO"
         for frame in before.decode(inside):

@@ -67,7 +67,7 @@ def main() -> None:
         int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
     )
-    kind = {"x264": X264Writer, "mp4v": OpenCvWriter}[encoder]
+    kind = X264Writer if encoder == "x264" else OpenCvWriter
     writer = kind(target, capture.get(cv2.CAP_PROP_FPS), size)
     frames, began = 0, 0.0
     while True:

@@ -78,7 +78,10 @@ def frames() -> Iterator[Image]:
 
 
 def _room(random: np.random.Generator) -> Image:
-    image = np.full((HEIGHT, WIDTH, 3), (176.0, 168.0, 150.0)) * np.linspace(0.85, 1.1, HEIGHT)[:, None, None]
+    image = (
+        np.full((HEIGHT, WIDTH, 3), (176.0, 168.0, 150.0))
+        * np.linspace(0.85, 1.1, HEIGHT)[:, None, None]
+    )
     for scale, strength in ((8, 5), (40, 7), (160, 12)):
         coarse = random.normal(0, strength, (HEIGHT // scale + 2, WIDTH // scale + 2))
         image += cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)[..., None]
@@ -98,7 +101,9 @@ def _sprite(bottle: Bottle) -> Image:
     inside = np.abs(across) < 1
     facing = np.sqrt(np.clip(1 - across**2, 0, 1))[..., None]
     on_label = ((down > 0.52) & (down < 0.82) & inside)[..., None]
-    colour = np.where((down < 0.07)[..., None], (190, 40, 40), bottle.glass) * (0.35 + 0.65 * facing)
+    colour = np.where((down < 0.07)[..., None], (190, 40, 40), bottle.glass) * (
+        0.35 + 0.65 * facing
+    )
     colour = np.where(on_label, np.array(bottle.label) * (0.45 + 0.55 * facing), colour)
     gleam = 0.75 * np.exp(-(((across + 0.55) / 0.1) ** 2))
     gleam += 0.35 * np.exp(-(((across - 0.65) / 0.06) ** 2))

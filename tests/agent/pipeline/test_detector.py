@@ -83,12 +83,15 @@ def test_a_result_is_good_or_a_fault_and_the_next_one_is_unharmed(world, pool_of
 class WithoutPixels:
     """An instance whose mask lies outside the image, so that no pixel of it is left."""
 
-    def detect(self, frame):
+    def detect(self, _frame):
         return Instances(
             np.float32([[-9, 0, -1, 9], [10, 10, 20, 20]]),
             np.float32([0.9, 0.9]),
             np.zeros(2, np.int64),
-            (Mask(0, 0, np.empty((9, 0), np.uint8)), Mask(10, 10, np.full((10, 10), 255, np.uint8))),
+            (
+                Mask(0, 0, np.empty((9, 0), np.uint8)),
+                Mask(10, 10, np.full((10, 10), 255, np.uint8)),
+            ),
         )
 
 

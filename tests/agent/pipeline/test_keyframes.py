@@ -37,9 +37,7 @@ def test_things_that_move_are_no_cut():
 def test_a_camera_that_shakes_makes_no_cuts_but_the_cut_from_it_is_found():
     rng = np.random.default_rng(1)
     wide = np.kron(rng.integers(0, 160, (12, 20)), np.ones((16, 16))).astype(np.uint8)
-    shaky = [
-        wide[y : y + 96, x : x + 160] for x, y in rng.integers(0, 8, (30, 2)).tolist()
-    ]
+    shaky = [wide[y : y + 96, x : x + 160] for x, y in rng.integers(0, 8, (30, 2)).tolist()]
     assert cuts_of([*shaky, *(np.full((96, 160), 235, np.uint8) for _ in range(5))]) == [30]
 
 

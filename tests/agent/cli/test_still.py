@@ -1,0 +1,139 @@
+"""`sfumato redact-image`, as typed."""
+
+import shutil
+
+import cv2
+import pytest
+
+from agent.cli import main
+from agent.cli.still import IMAGE_SUFFIXES
+from models.bundle import write_bundle
+from models.importing import import_onnx
+from models.manifest import FileSpec
+
+
+@pytest.fixture(scope="session")
+def model(data, tmp_path_factory):
+    onnx = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
+    path = tmp_path_factory.mktemp("bundle") / "pc.sfm"
+    write_bundle(path, *import_onnx(onnx, "pc", classes=("person", "car")))
+    return path
+
+
+@pytest.fixture
+def sfumato(model, capsys):
+    """Run the command: exit code, and what it said."""
+
+    def run(*words, trust=("--allow-unsigned",)):
+        code = main(["redact-image", *map(str, words), "--model", str(model), *trust])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def bus(data, tmp_path):
+    return shutil.copy(data / "images" / "bus.jpg", tmp_path / "bus.jpg")
+
+
+def magenta(path):
+    blue, green, red = (cv2.imread(str(path)).astype(int)[..., i] for i in range(3))
+    return float(((red > 200) & (green < 60) & (blue > 200)).mean())
+
+
+def test_one_image_gets_an_output_beside_it(sfumato, bus, tmp_path):
+    code, said = sfumato(bus, "--effect", "solid:ff00ff", "--classes", "person")
+    assert code == 0
+    done, warning = said.splitlines()
+    assert done.endswith("bus.redacted.jpg: 3 objects hidden")
+    assert "warning: nobody signed" in warning
+    assert 0.1 < magenta(tmp_path / "bus.redacted.jpg") < 0.5
+
+
+def test_shape_and_margin_grow_the_cover(sfumato, bus, tmp_path):
+    shares = []
+    for i, words in enumerate(([], ["--margin", "0.05"], ["--shape", "box"])):
+        assert sfumato(bus, tmp_path / f"{i}.png", "--effect", "solid:ff00ff", *words)[0] == 0
+        shares.append(magenta(tmp_path / f"{i}.png"))
+    assert shares[0] < min(shares[1:])
+
+
+def test_folders_go_to_a_folder_and_what_fails_does_not_stop_the_rest(sfumato, data, tmp_path):
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    pixels = cv2.imread(str(data / "images" / "zidane.jpg"))
+    for suffix in ("jpeg", "PNG", "tiff", "webp"):
+        cv2.imwrite(str(images / f"{suffix}.{suffix}"), pixels)
+    (images / "broken.jpg").write_text("no image")
+    (images / "notes.txt").write_text("not asked for")
+    code, said = sfumato(images, "--out-dir", out)
+    assert code == 3
+    assert said.count("objects hidden") == 4
+    assert "broken.jpg: not an image" in said
+    assert {p.name for p in out.iterdir()} == {"jpeg.jpeg", "PNG.PNG", "tiff.tiff", "webp.webp"}
+
+
+def test_what_has_no_suffix_of_an_image_becomes_a_png(sfumato, bus, tmp_path):
+    nameless = tmp_path / "photo"
+    shutil.copy(bus, nameless)
+    assert sfumato(nameless)[0] == 0
+    assert (tmp_path / "photo.redacted.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("bus")
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["bus.jpg", "out.jpg", "--classes", "persn"], 2, "did you mean 'person'?"),
+        (["bus.jpg", "out.jpg", "--conf", "1.5"], 2, "--conf 1.5: "),
+        (["bus.jpg", "out.jpg", "--effect", "fog"], 2, "--effect fog: "),
+        (["bus.jpg", "out.jpg", "--margin", "-1"], 2, "--margin -1.0: "),
+        (["bus.jpg", "out.gif"], 2, "out.gif: an image is written as .bmp, "),
+        (["bus.jpg", "out.jpg", "more.jpg"], 2, "3 paths, but no --out-dir"),
+        (["."], 2, "is a folder; say with --out-dir"),
+        (["gone.jpg", "out.jpg"], 3, "gone.jpg: no such file"),
+        (["empty.jpg", "out.jpg"], 3, "empty.jpg: the file is empty"),
+        (["text.jpg", "out.jpg"], 3, "text.jpg: not an image that can be read"),
+        (["bus.jpg", "bus.jpg"], 4, "is the input; give the output another name"),
+        (["bus.jpg", "no/out.jpg"], 4, "no such folder to write to"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
+    sfumato, tmp_path, monkeypatch, words, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("hello")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    ended, said = sfumato(*words)
+    assert ended == code
+    assert message in said
+    assert said.count("\n") == 1
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_unsigned_model_runs_only_when_it_is_allowed(sfumato, bus, tmp_path):
+    code, said = sfumato(bus, tmp_path / "out.jpg", trust=())
+    assert code == 5
+    assert "--allow-unsigned" in said
+    assert not (tmp_path / "out.jpg").exists()
+
+
+def test_a_network_that_gives_no_numbers_leaves_no_output(bus, tmp_path, capsys, data):
+    """Weights of not-a-number, which the import would have refused."""
+    onnx = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
+    manifest, _ = import_onnx(onnx, "broken")
+    middle = len(onnx) // 2
+    onnx = onnx[:middle] + b"\xff" * 4000 + onnx[middle + 4000 :]
+    manifest = manifest.model_copy(update={"files": {"fp32": FileSpec.of("model.onnx", onnx)}})
+    write_bundle(tmp_path / "broken.sfm", manifest, {"fp32": onnx})
+    words = ["redact-image", str(bus), str(tmp_path / "out.jpg"), "--allow-unsigned"]
+    assert main([*words, "--model", str(tmp_path / "broken.sfm")]) == 5
+    assert "finite" in capsys.readouterr().err
+    assert not (tmp_path / "out.jpg").exists()
+
+
+def test_every_suffix_that_a_folder_is_searched_for_can_be_written():
+    from agent.still import FORMATS
+
+    assert set(FORMATS) == IMAGE_SUFFIXES

@@ -1,0 +1,112 @@
+"""Where things are between keyframes: worlds with known answers."""
+
+import numpy as np
+import pytest
+from worlds import Eyes, Thing, World, linear
+
+from agent.track.interpolate import placements
+from agent.track.shape import render
+from agent.track.track import sightings_of
+from agent.track.tracker import Keyframe, Tracker
+
+SIZE = (160, 96)
+
+
+def tracked(world, keyframes, scene_of=lambda _i: 0):
+    """A tracker that saw a world at some frames."""
+    eyes, tracker = Eyes(world), Tracker((0,), {0: 0.25})
+    for index in keyframes:
+        found = sightings_of(eyes.detect(world.frame(index)), index)
+        tracker.update(Keyframe(index, scene_of(index), tuple(found)))
+    return tracker
+
+
+def hidden(tracker, index, grow_px=0.0):
+    """bool [h, w]: what the tracker hides in a frame, and how much of it is growth."""
+    whole, growth = np.zeros(SIZE[::-1], bool), 0.0
+    for placed in placements(tracker, index, SIZE):
+        growth = max(growth, placed.grow_px)
+        painted = render(placed.bounds, placed.field, placed.grow_px + grow_px, SIZE)
+        if painted is not None:
+            x, y, pixels = painted
+            whole[y : y + pixels.shape[0], x : x + pixels.shape[1]] |= pixels > 0
+    return whole, growth
+
+
+def overlap(a, b):
+    return (a & b).sum() / max(1, (a | b).sum())
+
+
+@pytest.mark.parametrize("every", [2, 3, 5, 8])
+@pytest.mark.parametrize("step", [(2, 0), (-1, 1), (3, 1), (0, 0)])
+@pytest.mark.parametrize("is_round", [True, False])
+def test_linear_motion_is_followed_exactly(every, step, is_round):
+    start = 100 if step[0] < 0 else 4
+    world = World(Thing(linear(start, 8, *step), round=is_round))
+    last = 4 * every
+    tracker = tracked(world, range(0, last + 1, every))
+    for index in range(last + 1):
+        whole, growth = hidden(tracker, index)
+        assert overlap(whole, world.truth(index)) >= 0.9
+        assert growth == pytest.approx(0, abs=0.3)
+
+
+def test_a_keyframe_shows_what_was_seen_and_not_what_was_guessed():
+    world = World(Thing(lambda i: (10 + (7 * i) % 20, 20), round=True))
+    tracker = tracked(world, range(0, 21, 5))
+    for index in (5, 10, 15):
+        whole, growth = hidden(tracker, index)
+        assert overlap(whole, world.truth(index)) > 0.93
+        assert growth == 0
+
+
+@pytest.mark.parametrize("every", [3, 5, 8])
+def test_a_bent_path_is_covered_by_growth(every):
+    world = World(Thing(lambda i: (5 + i * i // 16, 20)))
+    tracker = tracked(world, range(0, 5 * every, every))
+    for index in range(4 * every):
+        whole, _ = hidden(tracker, index, grow_px=1.0)  # the margin of one pixel for rounding
+        assert (whole | ~world.truth(index)).all()
+
+
+def test_cover_grows_most_half_way():
+    world = World(Thing(lambda i: (5 + i * i // 8, 20)))
+    tracker = tracked(world, range(0, 33, 8))
+    growth = [hidden(tracker, index)[1] for index in range(8, 17)]
+    assert growth[0] == growth[-1] == 0
+    assert max(growth) == growth[4] > 0.5
+
+
+@pytest.mark.parametrize("gap", [10, 15])
+def test_a_track_is_hidden_through_keyframes_that_missed_it(gap):
+    world = World(Thing(linear(4, 8, 2)))
+    blind = World()
+    eyes, no_eyes, tracker = Eyes(world), Eyes(blind), Tracker((0,), {0: 0.25})
+    for index in range(0, 41, 5):
+        looks = no_eyes if 10 < index < 10 + gap else eyes
+        tracker.update(
+            Keyframe(index, 0, tuple(sightings_of(looks.detect(world.frame(index)), index)))
+        )
+    for index in range(40):
+        assert overlap(hidden(tracker, index)[0], world.truth(index)) > 0.9
+
+
+def test_births_are_filled_back_to_the_keyframe_before_and_deaths_held_to_the_one_after():
+    world = World(Thing(linear(60, 30, born=8, dies=22)))
+    tracker = tracked(world, range(0, 41, 5))
+    shown = [index for index in range(41) if hidden(tracker, index)[0].any()]
+    assert shown == list(range(6, 26))  # seen at 10, 15, 20: from after 5 up to 25
+
+
+@pytest.mark.parametrize("cut", [13, 15, 18])
+def test_nothing_is_hidden_across_a_cut(cut):
+    world = World(Thing(linear(60, 30, dies=cut)), Thing(linear(10, 50, born=cut), luma=230))
+    keyframes = sorted({*range(0, 31, 5), cut - 1, cut})
+    tracker = tracked(world, keyframes, lambda i: int(i >= cut))
+    for index in range(31):
+        whole, _ = hidden(tracker, index)
+        assert overlap(whole, world.truth(index)) > 0.95
+
+
+def test_an_empty_tracker_places_nothing():
+    assert placements(Tracker((0,), {0: 0.5}), 7, SIZE) == []

@@ -1,0 +1,177 @@
+"""Who is who from keyframe to keyframe."""
+
+import numpy as np
+import pytest
+
+from agent.track.shape import Shape
+from agent.track.track import Sighting
+from agent.track.tracker import LOOK_BACK, MISSES, Keyframe, Tracker
+
+EVERY = 5
+
+
+def seen(index, x, y=20, side=30, *, score=0.9, class_id=0):
+    return Sighting(index, Shape.from_box(np.float32([x, y, x + side, y + side])), score, class_id)
+
+
+@pytest.fixture
+def tracker():
+    return Tracker((0, 1), {0: 0.5, 1: 0.5})
+
+
+def feed(tracker, *keyframes, scene=0, start=0):
+    """Keyframes as lists of (x, y, ...) or of sightings."""
+    for number, candidates in enumerate(keyframes):
+        index = (start + number) * EVERY
+        made = tuple(c if isinstance(c, Sighting) else seen(index, *c) for c in candidates)
+        tracker.update(Keyframe(index, scene, made))
+
+
+def paths(tracker):
+    """By track: the left edges of its sightings."""
+    return [[s.shape.bounds[0] for s in track.sightings] for track in tracker.tracks]
+
+
+def test_each_object_is_one_track(tracker):
+    feed(tracker, *([(10 + 8 * i, 20), (200 - 8 * i, 120)] for i in range(6)))
+    assert paths(tracker) == [
+        [10 + 8 * i for i in range(6)],
+        [200 - 8 * i for i in range(6)],
+    ]
+
+
+def test_the_order_of_detections_means_nothing(tracker):
+    feed(tracker, *([(10 + 8 * i, 20), (200 - 8 * i, 120)][:: (-1) ** i] for i in range(6)))
+    assert sorted(len(path) for path in paths(tracker)) == [6, 6]
+
+
+def test_crossing_objects_keep_their_numbers(tracker):
+    """Each goes on where its motion leads, though at the crossing the other one is as near."""
+    xs = [(10 + 16 * i, 106 - 16 * i) for i in range(7)]
+    feed(tracker, *([(a, 20), (b, 24)] for a, b in xs))
+    assert paths(tracker) == [[a for a, _ in xs], [b for _, b in xs]]
+
+
+def test_the_matching_as_a_whole_is_cheapest(tracker):
+    """The nearest pair first would leave the other with nothing in its reach."""
+    feed(tracker, [(100, 20), (122, 20)], [(120, 20), (142, 20)])
+    assert paths(tracker) == [[100, 120], [122, 142]]
+
+
+@pytest.mark.parametrize(("x", "same"), [(10, True), (35, True), (45, False), (200, False)])
+def test_what_is_too_far_away_is_another_one(tracker, x, same):
+    feed(tracker, [(10, 20)], [(x, 20)])
+    assert len(tracker.tracks) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(("side", "same"), [(30, True), (50, True), (90, False), (10, False)])
+def test_what_is_of_another_size_is_another_one(tracker, side, same):
+    middle = 25 - side / 2
+    feed(tracker, [(10, 10)], [(middle, middle, side)])
+    assert len(tracker.tracks) == (1 if same else 2)
+
+
+def test_fast_objects_are_found_where_they_go(tracker):
+    """Once the speed is known, the gate moves along."""
+    feed(tracker, *([(10 + 25 * i, 20)] for i in range(5)))
+    assert len(tracker.tracks) == 1
+
+
+@pytest.mark.parametrize("misses", range(MISSES + 2))
+def test_a_track_is_found_again_after_a_few_misses(tracker, misses):
+    feed(tracker, [(10, 20)], *([[]] * misses), [(12, 20)])
+    assert len(tracker.tracks) == (1 if misses <= MISSES else 2)
+
+
+def test_a_weak_detection_starts_nothing_but_carries_on(tracker):
+    feed(tracker, [seen(0, 10, score=0.3)])
+    assert tracker.tracks == []
+    tracker = Tracker((0,), {0: 0.5})
+    feed(tracker, [(10, 20)], [seen(5, 14, score=0.3)], [seen(10, 18, score=0.2)])
+    assert paths(tracker) == [[10, 14, 18]]
+
+
+def test_another_class_starts_nothing_but_carries_on_and_the_name_stays(tracker):
+    feed(tracker, [seen(0, 10, class_id=7)])
+    assert tracker.tracks == []
+    tracker = Tracker((0,), {0: 0.5})
+    feed(tracker, [(10, 20)], [seen(5, 12, class_id=7)], [(14, 20)])
+    assert paths(tracker) == [[10, 12, 14]]
+    assert tracker.tracks[0].class_id == 0
+
+
+def test_a_second_name_of_one_object_does_not_carry_on_another(tracker):
+    """A dog that is also called a cat must not pull a lost dog to its place."""
+    feed(tracker, [(10, 20), (24, 20)], [(12, 20), seen(5, 12, score=0.4)])
+    assert paths(tracker) == [[10, 12], [24]]
+
+
+def test_a_new_track_reaches_back_to_weak_detections(tracker):
+    weak = [[seen(5 * i, 10 + 2 * i, score=0.3)] for i in range(5)]
+    feed(tracker, *weak, [(20, 20)])
+    assert paths(tracker) == [[20 - 2 * i for i in range(LOOK_BACK, -1, -1)]]
+
+
+def test_looking_back_stops_at_a_gap_and_at_a_cut(tracker):
+    feed(tracker, [seen(0, 10, score=0.3)], [], [(14, 20)])
+    assert paths(tracker) == [[14]]
+    tracker = Tracker((0,), {0: 0.5})
+    feed(tracker, [seen(0, 10, score=0.3)])
+    feed(tracker, [(12, 20)], scene=1, start=1)
+    assert paths(tracker) == [[12]]
+
+
+def test_looking_back_takes_nobody_else_s_detection(tracker):
+    feed(tracker, [(10, 20)], [(12, 20)], [(14, 20), (24, 20)])
+    assert paths(tracker) == [[10, 12, 14], [24]]
+
+
+def test_nothing_is_followed_across_a_cut(tracker):
+    feed(tracker, [(10, 20)], [(12, 20)])
+    feed(tracker, [(14, 20)], [(16, 20)], scene=1, start=2)
+    assert paths(tracker) == [[10, 12], [14, 16]]
+
+
+def test_a_preview_changes_nothing(tracker):
+    feed(tracker, [(10, 20)], [(14, 20)])
+    pairs = tracker.preview((seen(10, 18), seen(10, 200)))
+    assert [(track.number, s.shape.bounds[0]) for track, s in pairs] == [(1, 18)]
+    assert paths(tracker) == [[10, 14]]
+    assert len(tracker.keyframes) == 2
+
+
+def test_numbers_count_from_one_and_are_never_given_twice(tracker):
+    for i in range(6):
+        feed(tracker, [(10 + 100 * (i % 3), 20)], scene=i, start=i)
+    assert [track.number for track in tracker.tracks] == [1, 2, 3, 4, 5, 6]
+    assert tracker.born == 6
+
+
+def test_ten_thousand_keyframes_are_forgotten_behind(tracker):
+    """One object stays, others come and go; what is kept does not grow."""
+    most = 0
+    resident = [seen(0, 10 + x).shape for x in range(7)]
+    visitor, doubt = seen(0, 300).shape, seen(0, 500).shape
+    for i in range(10_000):
+        found = [Sighting(i * EVERY, resident[i % 7], 0.9, 0), Sighting(i * EVERY, doubt, 0.2, 0)]
+        if i % 20 < 8:
+            found.append(Sighting(i * EVERY, visitor, 0.9, 1))
+        tracker.update(Keyframe(i * EVERY, i // 1000, tuple(found)))
+        if i >= 8:
+            tracker.forget((i - 8) * EVERY)
+        held = len(tracker.keyframes) + len(tracker.tracks) + len(tracker._taken)
+        most = max(most, held + sum(len(track.sightings) for track in tracker.tracks))
+    assert most < 80
+    assert tracker.born == 500 + 10
+
+
+def test_what_is_still_needed_is_not_forgotten(tracker):
+    """Tracks with a sighting that a waiting frame lies behind or before stay as they are."""
+    feed(tracker, *([(10 + 2 * i, 20)] for i in range(12)))
+    feed(tracker, *([[]] * 2), start=12)
+    tracker.forget(8 * EVERY)
+    (track,) = tracker.tracks
+    kept = [s.index for s in track.sightings]
+    assert {i * EVERY for i in range(7, 12)} <= set(kept)
+    assert len(kept) < 12
+    assert tracker.after(11 * EVERY, 1) == 12 * EVERY

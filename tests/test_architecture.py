@@ -1,0 +1,125 @@
+"""What may import what, tried in processes of their own."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agent
+import models
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("agent", "models")
+TRAINING = ("torch", "torchvision", "ultralytics", "onnx")
+
+_IMPORT_ALL = """
+import importlib, sys
+
+forbidden = frozenset(sys.argv[1].split(","))
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in forbidden:
+            raise ImportError(f"{name} is not on the device")
+
+sys.meta_path.insert(0, Blocker())
+for name in sys.argv[2].split(","):
+    importlib.import_module(name)
+print(*sorted(forbidden & {name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def modules():
+    """Names of all modules on the device; `models.nets` is distill's."""
+    found = []
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            if not name.startswith("models.nets") and parts[-1] != "__main__":
+                found.append(name)
+    return sorted(found)
+
+
+def imported_without(forbidden, names):
+    """Import modules where others can't be; what went wrong."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORT_ALL, ",".join(forbidden), ",".join(names)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stderr
+
+
+def sources(package):
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports_of(path):
+    """Dotted names that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+
+
+def test_every_module_imports_without_the_training_stack():
+    names = modules()
+    assert {"agent.blur", "agent.cli.blur", "models.bundle"} <= set(names)
+    code, said = imported_without(TRAINING, names)
+    assert code == 0, said
+
+
+def test_the_blocker_blocks():
+    """The test above would else pass on anything."""
+    code, said = imported_without(["json"], ["agent.cli.blur"])
+    assert code != 0
+    assert "json is not on the device" in said
+
+
+@pytest.mark.parametrize("package", [agent, models])
+def test_our_packages_are_ours(package):
+    """A stray `models` among the installed packages would win over an editable install."""
+    assert Path(package.__file__).is_relative_to(ROOT)
+
+
+def test_agent_and_models_never_import_distill_and_models_never_agent():
+    for path in sources("agent"):
+        assert not any(name.split(".")[0] == "distill" for name in imports_of(path)), path
+    for path in sources("models"):
+        roots = {name.split(".")[0] for name in imports_of(path)}
+        assert not roots & {"agent", "distill"}, path
+
+
+def test_only_video_talks_to_libav():
+    users = {
+        path.relative_to(ROOT).parts[:2]
+        for package in PACKAGES
+        for path in sources(package)
+        if any(name.split(".")[0] == "av" for name in imports_of(path))
+    }
+    assert users == {("agent", "video")}
+
+
+def test_only_the_runtime_talks_to_onnx_runtime():
+    users = {
+        path.relative_to(ROOT).parts[:2]
+        for package in PACKAGES
+        for path in sources(package)
+        if any(name.split(".")[0] == "onnxruntime" for name in imports_of(path))
+    }
+    assert users == {("models", "runtime")}
+
+
+def test_relative_imports_are_not_used():
+    for package in PACKAGES:
+        for path in sources(package):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                assert not (isinstance(node, ast.ImportFrom) and node.level), path
