@@ -16,8 +16,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
 from agent.redact.cover import Cover, Patch
+from agent.track.camera import Camera
 from agent.track.interpolate import placements
 from agent.track.shape import longer_side, render
 from agent.track.tracker import LOOK_BACK, Keyframe
@@ -49,11 +53,28 @@ class Rhythm:
     look_ahead: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A frame that has not left.
+
+    Attributes:
+        at: where the scene lies in it, float64 [2] x y, pixels.
+    """
+
+    frame: Frame
+    scene: int
+    at: npt.NDArray[np.float64]
+
+
 @dataclass(order=True, slots=True)
 class _Ask:
     index: int
-    scene: int = field(compare=False)
+    waiting: _Waiting = field(compare=False)
     ticket: Ticket = field(compare=False)
+
+    @property
+    def scene(self) -> int:
+        return self.waiting.scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +107,8 @@ class Analyst:
     ) -> None:
         self._pool, self._tracker, self._rhythm = pool, tracker, rhythm
         self._size, self._labels, self._margin = size, labels, margin
-        self._cuts = CutFinder()
-        self._waiting: deque[tuple[Frame, int]] = deque()
+        self._cuts, self._camera = CutFinder(), Camera()
+        self._waiting: deque[_Waiting] = deque()
         self._asks: list[_Ask] = []
         self._settled: list[_Settled] = []
         self._scene = 0
@@ -132,49 +153,50 @@ class Analyst:
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
         alien = frame.size != self._size
-        was_alien = bool(self._waiting) and self._waiting[-1][0].size != self._size
+        was_alien = bool(self._waiting) and self._waiting[-1].frame.size != self._size
         if alien or was_alien or self._cuts.is_cut(frame.planes[0]):
             self._ask_last()
             self._scene += 1
             self._due = frame.index
-        self._waiting.append((frame, self._scene))
+        waiting = _Waiting(frame, self._scene, self._camera.follow(frame.planes[0]))
+        self._waiting.append(waiting)
         if frame.index >= self._due and not alien:
-            self._ask(frame)
+            self._ask(waiting)
             self._due = frame.index + self._rhythm.every
 
-    def _ask(self, frame: Frame) -> None:
-        insort(self._asks, _Ask(frame.index, self._scene, self._pool.submit(frame)))
-        self._newest = max(self._newest, frame.index)
-        self.keyframes.append(frame.index)
+    def _ask(self, waiting: _Waiting) -> None:
+        index = waiting.frame.index
+        insort(self._asks, _Ask(index, waiting, self._pool.submit(waiting.frame)))
+        self._newest = max(self._newest, index)
+        self.keyframes.append(index)
 
     def _ask_last(self) -> None:
         """Make the newest frame a keyframe: nothing after it can say what is in it."""
         if not self._waiting or not self._rhythm.look_ahead:
             return
-        frame, _ = self._waiting[-1]
-        if frame.index > self._newest and frame.size == self._size:
-            self._ask(frame)
+        last = self._waiting[-1]
+        if last.frame.index > self._newest and last.frame.size == self._size:
+            self._ask(last)
 
     def _settle(self) -> None:
         """Take in the result of the earliest keyframe, or look closer before it first."""
         ask = self._asks[0]
         ticket = self._pool.wait(ask.ticket)
         if ticket.fault is None:
+            found = tuple(s.in_scene(ask.waiting.at, self._size) for s in ticket.sightings)
             middle = self._middle(ask)
-            if middle is not None and needs_another(self._tracker, ticket.sightings):
-                scene, self._scene = self._scene, ask.scene
+            if middle is not None and needs_another(self._tracker, found):
                 self._ask(middle)
-                self._scene = scene
                 return
             opens = not self._settled or self._settled[-1].scene != ask.scene
-            self._tracker.update(Keyframe(ask.index, ask.scene, ticket.sightings, opens))
+            self._tracker.update(Keyframe(ask.index, ask.scene, found, opens))
         if self._rhythm.adaptive and not self._rhythm.look_ahead:
             most = self._rhythm.every if ticket.fault is None else 1
             self._due = ask.index + next_interval(self._tracker, most)
         self._settled.append(_Settled(ask.index, ask.scene, ticket.fault))
         del self._asks[0]
 
-    def _middle(self, ask: _Ask) -> Frame | None:
+    def _middle(self, ask: _Ask) -> _Waiting | None:
         """The frame half-way to the keyframe before, where there is one to look at."""
         last = self._settled[-1] if self._settled else None
         if not self._rhythm.adaptive or not self._rhythm.look_ahead or last is None:
@@ -182,18 +204,19 @@ class Analyst:
         if last.scene != ask.scene or ask.index - last.index < 2:
             return None
         middle = (last.index + ask.index) // 2
-        return self._waiting[middle - self._waiting[0][0].index][0]
+        return self._waiting[middle - self._waiting[0].frame.index]
 
     def _leaving(self, *, ended: bool = False) -> Iterator[tuple[Frame, Cover]]:
         """Frames whose cover is certain."""
-        while self._waiting and (ended or self._is_certain(*self._waiting[0])):
-            frame, scene = self._waiting.popleft()
-            cover = self._cover(frame, scene)
-            self._forget(frame.index)
-            yield frame, cover
-            del frame, cover
+        while self._waiting and (ended or self._is_certain(self._waiting[0])):
+            waiting = self._waiting.popleft()
+            cover = self._cover(waiting)
+            self._forget(waiting.frame.index)
+            yield waiting.frame, cover
+            del waiting, cover
 
-    def _is_certain(self, frame: Frame, scene: int) -> bool:
+    def _is_certain(self, waiting: _Waiting) -> bool:
+        frame, scene = waiting.frame, waiting.scene
         if not self._rhythm.look_ahead or frame.size != self._size:
             return True
         if scene < self._scene and (not self._asks or self._asks[0].scene > scene):
@@ -201,13 +224,13 @@ class Analyst:
         later = bisect_right(self._settled, frame.index, key=lambda s: s.index)
         return len(self._settled) - later >= LOOK_AHEAD
 
-    def _cover(self, frame: Frame, scene: int) -> Cover:
-        if frame.size != self._size:
+    def _cover(self, waiting: _Waiting) -> Cover:
+        if waiting.frame.size != self._size:
             return Cover.all_of_it("resolution change")
-        fault = self._fault(frame.index, scene)
+        fault = self._fault(waiting.frame.index, waiting.scene)
         if fault is not None:
             return Cover.all_of_it(fault)
-        return Cover(tuple(self._patches(frame.index)))
+        return Cover(tuple(self._patches(waiting)))
 
     def _fault(self, index: int, scene: int) -> str | None:
         """Why the keyframes around a frame can't vouch for it."""
@@ -225,10 +248,11 @@ class Analyst:
             return "no keyframe"
         return self._settled[after].fault
 
-    def _patches(self, index: int) -> Iterator[Patch]:
-        for placed in placements(self._tracker, index, self._size):
+    def _patches(self, waiting: _Waiting) -> Iterator[Patch]:
+        at = np.tile(waiting.at, 2)
+        for placed in placements(self._tracker, waiting.frame.index):
             grow_px = placed.grow_px + self._margin * longer_side(placed.bounds)
-            painted = render(placed.bounds, placed.field, grow_px, self._size)
+            painted = render(placed.bounds + at, placed.field, grow_px, self._size)
             if painted is not None:
                 track = placed.track
                 yield Patch(*painted, track.number, self._labels.get(track.class_id, ""))

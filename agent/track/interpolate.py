@@ -32,8 +32,6 @@ BEYOND = 0.1
 JITTER = 0.01
 """Of the longer side: so much do the boxes of an object at rest differ."""
 
-EDGE_PX = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -49,20 +47,20 @@ class Placement:
     grow_px: float
 
 
-def placements(tracker: Tracker, index: int, size: tuple[int, int]) -> list[Placement]:
-    """All that the tracker's tracks hide in one frame of `size` (width, height)."""
-    found = (_place(track, index, tracker, size) for track in tracker.tracks)
+def placements(tracker: Tracker, index: int) -> list[Placement]:
+    """All that the tracker's tracks hide in one frame, where it lies in the scene."""
+    found = (_place(track, index, tracker) for track in tracker.tracks)
     return [placement for placement in found if placement is not None]
 
 
-def _place(track: Track, index: int, tracker: Tracker, size: tuple[int, int]) -> Placement | None:
+def _place(track: Track, index: int, tracker: Tracker) -> Placement | None:
     first, last = track.sightings[0], track.sightings[-1]
     if index < first.index:
-        if index <= tracker.before(first.index, _reach(first, size)):
+        if index <= tracker.before(first.index, _reach(first)):
             return None
         return _beyond(track, first, index, track.velocity(0))
     if index >= last.index:
-        if index > last.index and index > tracker.after(last.index, _reach(last, size)):
+        if index > last.index and index > tracker.after(last.index, _reach(last)):
             return None
         return _beyond(track, last, index, track.velocity(-1))
     for at in range(len(track.sightings) - 1):
@@ -71,15 +69,13 @@ def _place(track: Track, index: int, tracker: Tracker, size: tuple[int, int]) ->
     return None
 
 
-def _reach(seen: Sighting, size: tuple[int, int]) -> int:
+def _reach(seen: Sighting) -> int:
     """Keyframes beyond its ends for which a track is held.
 
     What the frame's edge cuts off is on its way in or out, and for a while too little of it
     shows for the network to tell what it is.
     """
-    x0, y0, x1, y1 = seen.shape.bounds
-    cut_off = x0 < EDGE_PX or y0 < EDGE_PX or x1 > size[0] - EDGE_PX or y1 > size[1] - EDGE_PX
-    return 2 if cut_off else 1
+    return 2 if seen.cut_off else 1
 
 
 def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds) -> Placement:

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.track.shape import Bounds, Shape, centre
 
 if TYPE_CHECKING:
     from models.instances import Instances
+
+EDGE_PX = 2
+"""Nearer to the frame's edge than this, an object is cut off by it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +24,21 @@ class Sighting:
     Attributes:
         index: the keyframe's frame index.
         class_id: what the detector called it this time.
+        cut_off: whether the frame's edge cut it off.
     """
 
     index: int
     shape: Shape
     score: float
     class_id: int
+    cut_off: bool = False
+
+    def in_scene(self, at: npt.NDArray[np.float64], size: tuple[int, int]) -> Sighting:
+        """The same where it lies in the scene, which lies `at` (x, y) in a frame of `size`."""
+        x0, y0, x1, y1 = self.shape.bounds
+        cut_off = min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX
+        shape = Shape(self.shape.bounds - np.tile(at, 2), self.shape.field)
+        return Sighting(self.index, shape, self.score, self.class_id, bool(cut_off))
 
 
 @dataclass(slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from agent.blur import blur, hidden_classes
 from agent.pipeline.analyst import Analyst, Rhythm
 from agent.pipeline.detector import DetectorPool
 from agent.settings import BlurSettings
-from agent.track.interpolate import placements
 from agent.track.tracker import Tracker
 from agent.video.source import VideoSource
 from models.instances import MASK_THRESHOLD
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence as Listed
     from pathlib import Path
 
+    from agent.redact.cover import Patch
     from models.bundle import Bundle
     from models.instances import Instances
     from tests.bench.davis import Pixels, Sequence
@@ -154,7 +155,7 @@ def _instance_f1(
 def _placed(
     clip: Path, memory: Remembered, bundle: Bundle, settings: BlurSettings, *, every: int
 ) -> list[Boxes]:
-    """Where the tracks are in each frame, boxes [N, 4] without any growth."""
+    """What is hidden in each frame, boxes [N, 4]."""
     hidden = hidden_classes(bundle, settings)
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
     pool = DetectorPool(memory, 1, settings.detect_timeout_s)
@@ -162,8 +163,12 @@ def _placed(
     with VideoSource(clip) as video:
         size = video.info.width, video.info.height
         analyst = Analyst(pool, tracker, Rhythm(every), size, hidden.labels, 0.0)
-        for frame, _ in analyst.run(video):
-            bounds = [place.bounds for place in placements(tracker, frame.index, size)]
-            frames.append(np.array(bounds, np.float32).reshape(-1, 4))
+        for _, cover in analyst.run(video):
+            frames.append(np.array([_bounds(patch) for patch in cover.patches]).reshape(-1, 4))
     pool.close()
     return frames
+
+
+def _bounds(patch: Patch) -> tuple[float, ...]:
+    x, y, width, height = cv2.boundingRect(patch.pixels)
+    return patch.x + x, patch.y + y, patch.x + x + width, patch.y + y + height

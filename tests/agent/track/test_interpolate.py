@@ -16,7 +16,8 @@ def tracked(world, keyframes, scene_of=lambda _i: 0):
     """A tracker that saw a world at some frames."""
     eyes, tracker = Eyes(world), Tracker((0,), {0: 0.25})
     for index in keyframes:
-        found = sightings_of(eyes.detect(world.frame(index)), index)
+        seen = sightings_of(eyes.detect(world.frame(index)), index)
+        found = [sighting.in_scene(np.zeros(2), SIZE) for sighting in seen]
         tracker.update(Keyframe(index, scene_of(index), tuple(found)))
     return tracker
 
@@ -24,7 +25,7 @@ def tracked(world, keyframes, scene_of=lambda _i: 0):
 def hidden(tracker, index, grow_px=0.0):
     """bool [h, w]: what the tracker hides in a frame, and how much of it is growth."""
     whole, growth = np.zeros(SIZE[::-1], bool), 0.0
-    for placed in placements(tracker, index, SIZE):
+    for placed in placements(tracker, index):
         growth = max(growth, placed.grow_px)
         painted = render(placed.bounds, placed.field, placed.grow_px + grow_px, SIZE)
         if painted is not None:
@@ -109,4 +110,4 @@ def test_nothing_is_hidden_across_a_cut(cut):
 
 
 def test_an_empty_tracker_places_nothing():
-    assert placements(Tracker((0,), {0: 0.5}), 7, SIZE) == []
+    assert placements(Tracker((0,), {0: 0.5}), 7) == []
