@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
 
+MOST = 30
+"""Frames between keyframes; several times as many wait in memory for later ones."""
+
 
 class BlurSettings(BaseModel):
     """How to hide, what to hide, how often to look, how to encode."""
@@ -22,7 +25,7 @@ class BlurSettings(BaseModel):
         None, gt=0, lt=1, description="score from which an object is hidden; None: the bundle's"
     )
     every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
-    max_every: int = Field(6, ge=1, le=60, description="the most that `auto` may leave out")
+    max_every: int = Field(6, ge=1, le=MOST, description="the most that `auto` may leave out")
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"
     )
@@ -51,8 +54,8 @@ class BlurSettings(BaseModel):
     @field_validator("every")
     @classmethod
     def _at_least_one(cls, every: int | Literal["auto"]) -> int | Literal["auto"]:
-        if every != "auto" and not 1 <= every <= 60:
-            raise ValueError("must be a number from 1 (every frame) to 60, or auto")
+        if every != "auto" and not 1 <= every <= MOST:
+            raise ValueError("must be a number from 1 (every frame) to 30, or auto")
         return every
 
     @field_validator("effect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 from agent.cli import blur, model, still
 from agent.errors import AgentError
@@ -33,8 +34,15 @@ def main(argv: list[str] | None = None) -> int:
         return _fail("stopped", _INTERRUPTED_EXIT_CODE)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what was wrong in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"sfumato: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="sfumato",
         description="Dissolve people, plates, brands and bottles out of video, on this machine.",
         epilog=_EPILOG,

@@ -185,7 +185,7 @@ class Analyst:
         if ticket.fault is None:
             found = tuple(s.in_scene(ask.waiting.at, self._size) for s in ticket.sightings)
             middle = self._middle(ask)
-            if middle is not None and needs_another(self._tracker, found):
+            if middle is not None and needs_another(self._tracker, ask.index, found):
                 self._ask(middle)
                 return
             opens = not self._settled or self._settled[-1].scene != ask.scene

@@ -14,7 +14,7 @@ import numpy as np
 
 from agent.pipeline.channel import Clock
 from agent.track.track import Sighting, sightings_of
-from models.errors import InferenceError, ModelError
+from models.errors import FamilyError, InferenceError, ModelError
 from models.preprocess import Letterbox, network_input, rgb_from_yuv
 
 if TYPE_CHECKING:
@@ -85,11 +85,13 @@ class Ticket:
 
     Attributes:
         fault: why there is no result; a short word for counting.
+        misfit: the network is not of the family that its bundle claims, and never will be.
     """
 
     frame: Frame | None
     sightings: tuple[Sighting, ...] = ()
     fault: str | None = None
+    misfit: FamilyError | None = None
     began: float | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -116,6 +118,7 @@ class DetectorPool:
         self._numbers = itertools.count()
         self._running: set[Ticket] = set()
         self._hung = 0
+        self._proven = False
         self._lock = threading.Lock()
         self.workers = workers
         self.clock = Clock("detect")
@@ -133,7 +136,11 @@ class DetectorPool:
         return ticket
 
     def wait(self, ticket: Ticket) -> Ticket:
-        """The ticket once it has a result or a fault."""
+        """The ticket once it has a result or a fault.
+
+        Raises:
+            FamilyError: the first result of all shows that the network is of another family.
+        """
         began = time.monotonic()
         while not ticket.done.is_set():
             if self._hung >= MOST_HUNG:
@@ -141,6 +148,9 @@ class DetectorPool:
             elif not ticket.done.wait(self._patience_s()):
                 self._write_off()
         self.waited_s += time.monotonic() - began
+        if ticket.misfit is not None and not self._proven:
+            raise ticket.misfit
+        self._proven = self._proven or ticket.fault is None
         return ticket
 
     def close(self) -> None:
@@ -201,7 +211,8 @@ class DetectorPool:
             found = self._detector.detect(frame)
             check_sane(found)
             ticket.sightings = tuple(sightings_of(found, frame.index))
-        except ModelError:
+        except ModelError as error:
+            ticket.misfit = error if isinstance(error, FamilyError) else None
             ticket.fault = "no valid result"
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered
             _log.exception("detection failed at frame %d", frame.index)

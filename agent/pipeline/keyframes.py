@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from agent.track.shape import longer_side
+from agent.track.tracker import MISSES
 
 if TYPE_CHECKING:
     from agent.track.track import Sighting, Track
@@ -39,27 +40,34 @@ class CutFinder:
         return cut
 
 
-_OUTLINE_ERROR = 0.08
+_OUTLINE_ERROR = 0.1
 """Expected error of the outlines half-way, share of an object's longer side, that is borne."""
+
+_COME_OR_GONE = 0.25
+"""The error that an object counts with which only one of the two keyframes shows."""
 
 _WORTH_HALVING = 4
 """Frames between keyframes below which another one adds detector noise and no knowledge."""
 
 
-def needs_another(tracker: Tracker, found: tuple[Sighting, ...]) -> bool:
-    """Whether a frame half-way between the last keyframe and this one must be seen too.
+def needs_another(tracker: Tracker, index: int, found: tuple[Sighting, ...]) -> bool:
+    """Whether a frame half-way between the last keyframe and the one at `index` must be seen too.
 
     Objects count by their area: a crowd far away, of which the detector sees another part each
     time, would else ask for every frame and be covered no better.
     """
-    error = area = 0.0
-    for track, new in tracker.preview(found):
-        if new.index - track.sightings[-1].index < _WORTH_HALVING:
-            continue
-        width, height = new.shape.bounds[2:] - new.shape.bounds[:2]
-        error += _outline_error(track, new) * width * height
-        area += width * height
-    return error > _OUTLINE_ERROR * area
+    if index - tracker.keyframes[-1].index < _WORTH_HALVING:
+        return False
+    pairs, alone = tracker.preview(found)
+    errors = [(_area(new), _outline_error(track, new)) for track, new in pairs]
+    errors += [(_area(sighting), _COME_OR_GONE) for sighting in alone]
+    return sum(area * error for area, error in errors) > _OUTLINE_ERROR * sum(
+        area for area, _ in errors
+    )
+
+
+def _area(sighting: Sighting) -> float:
+    return float(np.prod(sighting.shape.bounds[2:] - sighting.shape.bounds[:2]))
 
 
 def _outline_error(track: Track, new: Sighting) -> float:
@@ -82,6 +90,8 @@ def next_interval(tracker: Tracker, most: int) -> int:
     """
     interval = float(most)
     for track in tracker.tracks:
+        if track.misses > MISSES:
+            continue
         if track.misses or len(track.sightings) == 1:
             return 1  # where it is, or how fast, is not known
         bounds = track.sightings[-1].shape.bounds

@@ -58,11 +58,14 @@ def _place(track: Track, index: int, tracker: Tracker) -> Placement | None:
     if index < first.index:
         if index <= tracker.before(first.index, _reach(first)):
             return None
-        return _beyond(track, first, index, track.velocity(0))
+        return _beyond(track, first, index, track.velocity(0), BEYOND)
     if index >= last.index:
-        if index > last.index and index > tracker.after(last.index, _reach(last)):
+        until = tracker.after(last.index, _reach(last))
+        if index > max(until, last.index):
             return None
-        return _beyond(track, last, index, track.velocity(-1))
+        # Without look-ahead nothing says yet that the object is gone: it may have gone on.
+        most = BEYOND if np.isfinite(until) else MOST_GROWTH
+        return _beyond(track, last, index, track.velocity(-1), most)
     for at in range(len(track.sightings) - 1):
         if index < track.sightings[at + 1].index:
             return _between(track, at, index)
@@ -78,10 +81,10 @@ def _reach(seen: Sighting) -> int:
     return 2 if seen.cut_off else 1
 
 
-def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds) -> Placement:
+def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds, most: float) -> Placement:
     moved = velocity * (index - seen.index) / 2
     bounds = seen.shape.bounds + moved
-    grow_px = min(float(np.hypot(*moved[:2])), BEYOND * longer_side(bounds))
+    grow_px = min(float(np.hypot(*moved[:2])), most * longer_side(bounds))
     return Placement(track, bounds, seen.shape.field, grow_px)
 
 

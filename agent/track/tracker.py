@@ -86,13 +86,24 @@ class Tracker:
             if sighting not in self._taken:
                 self._bear(sighting)
 
-    def preview(self, found: tuple[Sighting, ...]) -> list[tuple[Track, Sighting]]:
-        """Tracks with the sightings that would carry them on, if `found` were taken in now."""
+    def preview(
+        self, found: tuple[Sighting, ...]
+    ) -> tuple[list[tuple[Track, Sighting]], list[Sighting]]:
+        """What a keyframe would bring, without taking it in.
+
+        Returns:
+            tracks with the sightings that would carry them on; and the last sightings of tracks
+            that would be lost, and the first of those that would be born.
+        """
         tracks = [track for track in self.tracks if track.misses == 0]
-        pairs = self._match(tracks, [c for c in found if self._starts_track(c)])
+        births = [c for c in found if self._starts_track(c)]
+        pairs = self._match(tracks, births)
         kept, claimed = {t.number for t, _ in pairs}, {s for _, s in pairs}
         left = [track for track in tracks if track.number not in kept]
-        return pairs + self._match(left, [c for c in found if c not in claimed])
+        weak = self._match(left, [c for c in found if c not in claimed])
+        carried = {t.number for t, _ in weak}
+        lost = [t.sightings[-1] for t in left if t.number not in carried]
+        return pairs + weak, lost + [c for c in births if c not in claimed]
 
     def before(self, index: int, count: int) -> int:
         """The frame after which an object that is first seen at keyframe `index` is hidden.

@@ -61,21 +61,27 @@ def tracker_of(*keyframes):
 
 def test_what_goes_on_as_it_went_needs_no_second_look():
     tracker = tracker_of((0, sighting(0, 10)), (8, sighting(8, 26)))
-    assert not needs_another(tracker, (sighting(16, 42),))
+    assert not needs_another(tracker, 16, (sighting(16, 42),))
 
 
 def test_what_turns_needs_a_second_look():
     tracker = tracker_of((0, sighting(0, 10)), (8, sighting(8, 34)))
-    assert needs_another(tracker, (sighting(16, 30),))
+    assert needs_another(tracker, 16, (sighting(16, 30),))
 
 
 def test_neighbouring_keyframes_are_close_enough():
     tracker = tracker_of((0, sighting(0, 10)), (2, sighting(2, 34)))
-    assert not needs_another(tracker, (sighting(4, 36),))
+    assert not needs_another(tracker, 4, (sighting(4, 36),))
 
 
 def test_an_empty_street_needs_no_second_look():
-    assert not needs_another(tracker_of((0,), (8,)), ())
+    assert not needs_another(tracker_of((0,), (8,)), 16, ())
+
+
+def test_what_came_or_went_needs_a_second_look():
+    assert needs_another(tracker_of((0,), (8,)), 16, (sighting(16, 42),))
+    tracker = tracker_of((0, sighting(0, 10)), (8, sighting(8, 10)))
+    assert needs_another(tracker, 16, ())
 
 
 def test_without_tracks_it_looks_as_rarely_as_it_may():

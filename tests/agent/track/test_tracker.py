@@ -134,7 +134,8 @@ def test_nothing_is_followed_across_a_cut(tracker):
 
 def test_a_preview_changes_nothing(tracker):
     feed(tracker, [(10, 20)], [(14, 20)])
-    pairs = tracker.preview((seen(10, 18), seen(10, 200)))
+    pairs, alone = tracker.preview((seen(10, 18), seen(10, 200)))
+    assert [s.shape.bounds[0] for s in alone] == [200]
     assert [(track.number, s.shape.bounds[0]) for track, s in pairs] == [(1, 18)]
     assert paths(tracker) == [[10, 14]]
     assert len(tracker.keyframes) == 2
