@@ -1,0 +1,84 @@
+"""Every command that the README shows is run, in the README's order."""
+
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.cli import main
+from tests.demo.__main__ import main as demo
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands():
+    """The words of every command in the README's shell blocks, comments left out."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_nothing_but_these_programs_is_shown():
+    assert {words[0] for words in commands()} == {"make", "pip", "sfumato"}
+
+
+def test_make_has_every_target_that_is_shown():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for words in commands():
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), words
+
+
+@pytest.mark.slow
+def test_sfumato_does_what_is_shown(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "yolov8n-seg.onnx").symlink_to(data / "weights" / "coco-yolov8n-seg-320.onnx")
+    street = (data / "videos" / "night-crowd-1080p.mp4").read_bytes()
+    (tmp_path / "street.mp4").write_bytes(street)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(street)
+    (tmp_path / "photo.jpg").write_bytes((data / "images" / "bus.jpg").read_bytes())
+    shown = [words[1:] for words in commands() if words[0] == "sfumato"]
+    assert len(shown) >= 6
+    for words in shown:
+        assert main(words) == 0, (words, capsys.readouterr().err)
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"out.mp4", "out.json", "out.png", "sheet.png", "out.jpg", "redacted"} <= made
+
+
+@pytest.mark.slow
+def test_the_demo_hides_its_bottles(data, tmp_path, monkeypatch, capsys):
+    model = data / "weights" / "coco-yolov8n-seg-320.onnx"
+    monkeypatch.setattr(sys, "argv", ["demo", "--model", str(model), "--out", str(tmp_path)])
+    assert demo() == 0
+    assert "look at" in capsys.readouterr().out
+    before, after = np.hsplit(cv2.imread(str(tmp_path / "side-by-side.jpg")).astype(int), 2)
+    changed = np.abs(before - after).max(axis=2) > 60
+    assert 0.005 < changed.mean() < 0.1
+
+
+@pytest.mark.slow
+def test_what_pip_installs_is_the_agent_without_torch(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, ROOT],
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("sfumato-*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        names = files.namelist()
+        metadata = next(files.read(n).decode() for n in names if n.endswith("METADATA"))
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
+        "agent",
+        "distill",
+        "models",
+    }
+    needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist")]
+    assert needed
+    assert not [line for line in needed if "torch" in line and "extra" not in line]
