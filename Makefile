@@ -11,17 +11,20 @@ BIN := .venv/bin
 
 # Until a bundle of our own ships with the project, the demo needs a network:
 #   make demo MODEL=yolov8n-seg.onnx [CLIP=street.mp4]
-demo: .venv/ready
+demo: .venv/cv2
 	@test -n "$(MODEL)" || { echo "make demo needs a network: make demo MODEL=path/to/yolo-seg.onnx (or a bundle, .sfm)"; exit 2; }
 	$(BIN)/python -m tests.demo --model "$(MODEL)" $(if $(CLIP),--clip "$(CLIP)")
 
-# opencv-python needs two libraries of the system; they are installed where that is allowed.
-test: .venv/ready
-	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
-	  [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; } || { \
-	  echo "tests need: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
+test: .venv/cv2
 	$(MAKE) --no-print-directory check
 	$(BIN)/pytest
+
+# opencv-python needs two libraries of the system; they are installed where that is allowed.
+.venv/cv2: .venv/ready
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; } || { \
+	  echo "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
+	touch $@
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
@@ -30,5 +33,5 @@ check: .venv/ready
 	$(BIN)/lint-imports
 
 # Side by side with an Ultralytics loop; PEER is a Python that has ultralytics, if .venv has not.
-bench: .venv/ready
+bench: .venv/cv2
 	$(BIN)/python -m tests.bench $(if $(PEER),--peer-python "$(PEER)") $(BENCH)

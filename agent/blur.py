@@ -53,6 +53,11 @@ class Hidden:
     labels: dict[int, str]
     scores: dict[int, float]
 
+    @property
+    def weakest(self) -> float:
+        """Detections that score no more than this are of no use."""
+        return WEAK_SHARE * min(self.scores.values())
+
 
 def hidden_classes(bundle: Bundle, settings: BlurSettings) -> Hidden:
     """Which of a bundle's classes the settings ask to hide.
@@ -93,7 +98,7 @@ def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
         network_of(bundle),
         decoder_for(bundle.manifest),
         bundle.manifest.input,
-        WEAK_SHARE * min(hidden.scores.values()),
+        hidden.weakest,
     )
 
 
@@ -168,7 +173,7 @@ def _run(
         look_ahead=settings.latency == "normal",
     )
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
-    margin = settings.margin + AUTO_MARGIN * rhythm.adaptive
+    margin = settings.margin + (AUTO_MARGIN if rhythm.adaptive else 0.0)
     analyst = Analyst(pool, tracker, rhythm, size, hidden.labels, margin)
     redactor = (
         Annotator(size, i_know_this_is_not_redacted=True)
@@ -187,5 +192,4 @@ def _run(
         pipeline = Pipeline(video, analyst, redactor, sink, watcher.wrote)
         watcher.started(info, pipeline)
         pipeline.run()
-        sink.finish()
     return report_of(pipeline, bundle, settings, info, paths, video.damaged)

@@ -13,6 +13,15 @@ MOST = 30
 """Frames between keyframes; several times as many wait in memory for later ones."""
 
 
+def usual_workers() -> int:
+    """One for each core that this process may use, but no more than four."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        cores = os.cpu_count() or 1
+    return min(cores, 4)
+
+
 class BlurSettings(BaseModel):
     """How to hide, what to hide, how often to look, how to encode."""
 
@@ -25,24 +34,30 @@ class BlurSettings(BaseModel):
         None, gt=0, lt=1, description="score from which an object is hidden; None: the bundle's"
     )
     every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
-    max_every: int = Field(6, ge=1, le=MOST, description="the most that `auto` may leave out")
+    max_every: int = Field(
+        6, ge=1, le=MOST, description="the furthest apart that `auto` puts keyframes"
+    )
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"
     )
     effect: str = Field("blur", description="blur, pixelate, solid or solid:RRGGBB")
     shape: Literal["mask", "box"] = "mask"
     margin: float = Field(
-        0.0, ge=0, le=0.5, description="extra growth of covers, share of the object's longer side"
+        0.0,
+        ge=0,
+        le=0.5,
+        description="extra growth of covers, share of the object's longer side; "
+        "5 % would hide three times as much street, and the outline itself lies outwards",
     )
     codec: Literal["h264", "hevc"] = "h264"
     crf: int = Field(23, ge=0, le=51, description="constant rate factor, lower is better")
     preset: str = Field("veryfast", pattern=r"^[a-z]{4,16}$", description="of the encoder")
     audio: Literal["drop", "copy"] = Field("drop", description="a voice identifies people too")
     workers: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)),
+        default_factory=usual_workers,
         ge=1,
         le=64,
-        description="detections that run at once, one core each",
+        description="detections that run at once, one core and about 100 MB each",
     )
     detect_timeout_s: float = Field(
         20.0, gt=0, le=600, description="a detection that takes longer is a fault"

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from agent.blur import WEAK_SHARE, check_paths
+from agent.blur import check_paths
 from agent.errors import InputError, UsageError
 from agent.output_file import write_output_file
 from agent.pipeline.detector import check_sane
@@ -94,7 +94,7 @@ class StillDetector:
         Raises:
             ModelError: the network can't be loaded, or contradicts the manifest.
         """
-        min_score = WEAK_SHARE * min(hidden.scores.values())  # as in a video
+        min_score = hidden.weakest  # as in a video
         spec = bundle.manifest.input
         return cls(network_of(bundle), decoder_for(bundle.manifest), spec, min_score)
 

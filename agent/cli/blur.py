@@ -76,7 +76,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=int,
         default=defaults.max_every,
         metavar="N",
-        help="the most that auto may take (default: %(default)s)",
+        help="the furthest apart that auto puts them (default: %(default)s)",
     )
     when.add_argument(
         "--latency",
@@ -89,7 +89,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=int,
         default=defaults.workers,
         metavar="N",
-        help="detections at once (default: one a core, here %(default)s)",
+        help="detections at once (default: one a core, at most 4; here %(default)s)",
     )
 
     output = parser.add_argument_group("output")
@@ -146,7 +146,10 @@ def _run(args: argparse.Namespace) -> int:
     failed: AgentError | None = None
     for source, target in pairs:
         watcher = TerminalWatcher(
-            settings, timeline=args.timeline, contact_sheet=args.contact_sheet
+            settings,
+            timeline=args.timeline,
+            contact_sheet=args.contact_sheet,
+            first=source == pairs[0][0],
         )
         try:
             reports.append(_one(source, target, bundle, settings, watcher, detector))
@@ -155,7 +158,7 @@ def _run(args: argparse.Namespace) -> int:
             failed = failed or error
             if len(pairs) > 1:
                 print(f"sfumato: {error}; going on with the next", file=sys.stderr)
-        if reports and not reports[-1].complete:
+        if watcher.cancelled:
             break
     if args.report and reports:
         dumped = [report.model_dump(mode="json") for report in reports]
@@ -165,7 +168,7 @@ def _run(args: argparse.Namespace) -> int:
         if len(pairs) == 1:
             raise failed
         return failed.exit_code
-    return 0 if reports[-1].complete else 130
+    return 130 if watcher.cancelled else 0
 
 
 def _check_side_outputs(args: argparse.Namespace, pairs: list[tuple[Path, Path]]) -> None:

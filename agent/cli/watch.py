@@ -31,6 +31,7 @@ class TerminalWatcher(Watcher):
     Args:
         timeline: where a picture of the run along time goes.
         contact_sheet: where a page of redacted frames goes.
+        first: whether to say what holds for every video of a command.
 
     Raises:
         UsageError: a picture is not named as a PNG, or both have one name.
@@ -38,9 +39,14 @@ class TerminalWatcher(Watcher):
     """
 
     def __init__(
-        self, settings: BlurSettings, *, timeline: Path | None, contact_sheet: Path | None
+        self,
+        settings: BlurSettings,
+        *,
+        timeline: Path | None,
+        contact_sheet: Path | None,
+        first: bool = True,
     ) -> None:
-        self._settings = settings
+        self._settings, self._first = settings, first
         for path in filter(None, (timeline, contact_sheet)):
             check_picture(path)
         if timeline is not None and timeline == contact_sheet:
@@ -50,11 +56,11 @@ class TerminalWatcher(Watcher):
         self._broken: Exception | None = None
         self._pipeline: Pipeline | None = None
         self._bar: tqdm[NoReturn] | None = None
-        self._cancelled = False
+        self.cancelled = False
 
     def cancel(self) -> None:
         """End the run in order."""
-        self._cancelled = True
+        self.cancelled = True
         if self._pipeline is not None:
             self._pipeline.cancel()
 
@@ -62,12 +68,12 @@ class TerminalWatcher(Watcher):
         """Open the bar."""
         for note in info.notes:
             _say(f"note: {note}")
-        if info.has_audio and self._settings.audio == "drop":
+        if self._first and info.has_audio and self._settings.audio == "drop":
             _say("note: sound is dropped, since voices identify people too (--audio copy keeps it)")
         if self._settings.annotate:
             _say("warning: --boxes: the output is NOT redacted")
         self._pipeline = pipeline
-        if self._cancelled:
+        if self.cancelled:
             pipeline.cancel()
         if self._contact_sheet is not None:
             self._sheet = ContactSheet(info.sample_aspect_ratio)
@@ -109,7 +115,7 @@ class TerminalWatcher(Watcher):
             _say(f"warning: left out what could not be decoded: {damaged}")
         for reason, count in report.whole_frame_covers.items():
             _say(f"warning: {_count(count, 'frame')} covered whole: {reason}")
-        if report.model.signed_by is None:
+        if self._first and report.model.signed_by is None:
             _say(f"warning: nobody signed the model {report.model.name}")
         if not report.complete:
             _say("stopped early: the output ends where the run was stopped")

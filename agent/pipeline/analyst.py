@@ -2,7 +2,8 @@
 
 A frame leaves only once every keyframe that could still change its cover has been seen. Order:
 
-1. The first frame, every Nth after it, both sides of a scene cut, and the last are keyframes.
+1. The first frame, every Nth after it, both sides of a scene cut, and the last are keyframes;
+   without look-ahead, a cut's first frame and no last one.
 2. Results are taken in by rising index, however the workers finish.
 3. A frame between two keyframes needs both to be good; a keyframe needs itself. Else it is
    covered whole.
@@ -201,7 +202,7 @@ class Analyst:
         last = self._settled[-1] if self._settled else None
         if not self._rhythm.adaptive or not self._rhythm.look_ahead or last is None:
             return None
-        if last.scene != ask.scene or ask.index - last.index < 2:
+        if last.fault is not None or last.scene != ask.scene or ask.index - last.index < 2:
             return None
         middle = (last.index + ask.index) // 2
         return self._waiting[middle - self._waiting[0].frame.index]
@@ -227,6 +228,8 @@ class Analyst:
     def _cover(self, waiting: _Waiting) -> Cover:
         if waiting.frame.size != self._size:
             return Cover.all_of_it("resolution change")
+        if waiting.frame.suspect:
+            return Cover.all_of_it("damaged stream")
         fault = self._fault(waiting.frame.index, waiting.scene)
         if fault is not None:
             return Cover.all_of_it(fault)

@@ -31,7 +31,7 @@ MOST_HUNG = 3
 
 
 _FURTHEST_PX = 1e6
-"""No camera sees as far; beyond, areas overflow."""
+"""No sensor is as wide: a box that reaches beyond is a fault."""
 
 
 class Detector(Protocol):

@@ -47,6 +47,10 @@ class Sink(Protocol):
         """Take the next frame."""
         ...
 
+    def finish(self) -> None:
+        """Put the whole of it in place; there are no more frames."""
+        ...
+
 
 class Pipeline:
     """One run from a source to a sink.
@@ -111,7 +115,7 @@ class Pipeline:
             thread.start()
         try:
             for thread in threads:
-                thread.join()
+                self._join(thread)
         except BaseException:  # Ctrl-C: whoever opened the source and the sink closes them now
             self._stop()
             for thread in threads:
@@ -120,6 +124,14 @@ class Pipeline:
         self.wall_s = time.monotonic() - self._began
         if self._error is not None:
             raise self._error
+
+    def _join(self, thread: threading.Thread) -> None:
+        """Wait for a stage; once another has failed, only so long: a source may have stalled."""
+        while thread.is_alive():
+            thread.join(_FAREWELL_S)
+            if self._error is not None:
+                thread.join(_FAREWELL_S)
+                return
 
     def cancel(self) -> None:
         """Take no more frames; those under way are finished and written."""
@@ -209,6 +221,7 @@ class Pipeline:
             self._watch(frame, cover)
             self._sample(frame.index)
             del frame, cover
+        self._sink.finish()
 
     def _sample(self, index: int) -> None:
         now = time.monotonic()

@@ -30,6 +30,9 @@ outline leaks half as much as probability 0.5 does and hides 1 % more of the fra
 pixels that hides as much leaks more.
 """
 
+CELL = 100
+"""A cell of the raster of which at least this much (of 255) is covered belongs to the object."""
+
 Field = npt.NDArray[np.float32]
 Bounds = npt.NDArray[np.float64]
 
@@ -60,8 +63,13 @@ class Shape:
         bounds = np.array([x, y, x + width, y + height], np.float64)
         scale = min(1.0, GRID / max(width, height))
         size = max(2, round(width * scale)), max(2, round(height * scale))
-        small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
-        return cls(bounds, _in_box_coordinates(np.asarray(small >= OUTLINE)))
+        # First the outline, then the smaller raster: else an arm thinner than a cell is averaged
+        # away with the street around it.
+        inside = cv2.threshold(crop, OUTLINE - 1, 255, cv2.THRESH_BINARY)[1]
+        small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA) >= CELL
+        if not small.any():
+            small[:] = True  # specks, far apart: hide all that lies between them
+        return cls(bounds, _in_box_coordinates(small))
 
     @classmethod
     def from_box(cls, box: npt.NDArray[np.float32]) -> Shape | None:

@@ -40,6 +40,7 @@ class Frame:
         planes: I420 or NV12, uint8.
         index: 0 for the first frame that the source gave, then counting.
         pts: presentation time in units of `time_base` seconds.
+        suspect: predicted from pictures that were damaged; nobody knows what it shows.
     """
 
     planes: Planes
@@ -47,6 +48,7 @@ class Frame:
     pts: int
     time_base: Fraction
     colour: Colour
+    suspect: bool = False
 
     @property
     def size(self) -> tuple[int, int]:

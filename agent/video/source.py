@@ -21,6 +21,7 @@ from agent.video.picture import Turn, colour_of, matrix_code_of, planes_of, turn
 from agent.video.stream import StreamInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from av.container import InputContainer
@@ -59,7 +60,7 @@ class VideoSource:
             # check of H.264 that tells a damaged picture from a good one.
             self._stream.thread_type = "AUTO"
             self._packets = Packets(self._container, [self._stream])
-            self._pictures: deque[VideoFrame] = deque()
+            self._pictures: deque[tuple[VideoFrame, bool]] = deque()
             self._ended = False
             self._reformatter = VideoReformatter()
             self._index = 0
@@ -71,6 +72,8 @@ class VideoSource:
                 step=round(1 / (rate * self._time_base)), jump=round(_JUMP_S / self._time_base)
             )
             self._skipped = 0
+            self._newest_pts = -(2**63)
+            self._suspect_to: int | None = None
             self.info = self._describe(self._first())
         except BaseException:
             self._container.close()
@@ -105,7 +108,7 @@ class VideoSource:
     def __next__(self) -> Frame:
         if not self._fill():
             raise StopIteration
-        picture = self._pictures.popleft()
+        picture, suspect = self._pictures.popleft()
         if picture.interlaced_frame:
             raise self._interlaced()
         colour = colour_of(picture)
@@ -117,6 +120,7 @@ class VideoSource:
             ),
             time_base=self._time_base,
             colour=colour,
+            suspect=suspect,
         )
         self._index += 1
         return frame
@@ -124,7 +128,7 @@ class VideoSource:
     def _first(self) -> VideoFrame:
         if not self._fill():
             raise InputError(f"{self._path}: no picture in it can be decoded")
-        return self._pictures[0]
+        return self._pictures[0][0]
 
     def _turn_of(self, picture: VideoFrame) -> Turn | None:
         if picture.rotation != self._rotation:
@@ -134,17 +138,36 @@ class VideoSource:
     def _fill(self) -> bool:
         """Decode until a picture waits; False when the stream has ended."""
         while not self._pictures and not self._ended:
+            lost = self._packets.damaged
             packet = next(self._packets, None)
             self._ended = packet is None
+            if packet is not None and packet.pts is not None:
+                self._newest_pts = max(self._newest_pts, packet.pts)
+            if self._packets.damaged > lost:
+                self._suspect_to = self._newest_pts
             try:
                 pictures = self._stream.decode(packet)  # None: what the decoder still holds
             except FFmpegError:
                 self._skipped += 1
+                self._suspect_to = self._newest_pts
                 continue
-            whole = [picture for picture in pictures if not picture.is_corrupt]
-            self._skipped += len(pictures) - len(whole)
-            self._pictures.extend(whole)
+            self._pictures.extend(self._whole(pictures))
         return bool(self._pictures)
+
+    def _whole(self, pictures: list[VideoFrame]) -> Iterator[tuple[VideoFrame, bool]]:
+        """The pictures that are not damaged, and whether damaged ones are what they built on.
+
+        A decoder goes on predicting from what it lost. The next key picture ends that, if none
+        of it was fed to the decoder before the damage: pictures leave it in another order.
+        """
+        for picture in pictures:
+            if picture.is_corrupt:
+                self._skipped += 1
+                self._suspect_to = self._newest_pts
+                continue
+            if picture.key_frame and (picture.pts or 0) > (self._suspect_to or 0):
+                self._suspect_to = None
+            yield picture, self._suspect_to is not None
 
     def _describe(self, picture: VideoFrame) -> StreamInfo:
         stream, container = self._stream, self._container
