@@ -147,21 +147,26 @@ class Analyst:
 
     def _in_flight(self, newest: Frame) -> int:
         """Questions that may stay open, so that every worker has one to go on with."""
-        if not self._rhythm.look_ahead or newest.size != self._size:
+        if not self._rhythm.look_ahead or self._unfit(newest):
             return 0
         return self._pool.workers + 1
 
+    def _unfit(self, frame: Frame) -> str | None:
+        """Why there is no use in looking at a frame, and none in linking those around it."""
+        if frame.size != self._size:
+            return "resolution change"
+        return "damaged stream" if frame.suspect else None
+
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
-        alien = frame.size != self._size
-        was_alien = bool(self._waiting) and self._waiting[-1].frame.size != self._size
-        if alien or was_alien or self._cuts.is_cut(frame.planes[0]):
+        unfit = self._unfit(frame)
+        if unfit or self._cuts.is_cut(frame.planes[0]):
             self._ask_last()
             self._scene += 1
             self._due = frame.index
         waiting = _Waiting(frame, self._scene, self._camera.follow(frame.planes[0]))
         self._waiting.append(waiting)
-        if frame.index >= self._due and not alien:
+        if frame.index >= self._due and not unfit:
             self._ask(waiting)
             self._due = frame.index + self._rhythm.every
 
@@ -176,7 +181,7 @@ class Analyst:
         if not self._waiting or not self._rhythm.look_ahead:
             return
         last = self._waiting[-1]
-        if last.frame.index > self._newest and last.frame.size == self._size:
+        if last.frame.index > self._newest and not self._unfit(last.frame):
             self._ask(last)
 
     def _settle(self) -> None:
@@ -218,7 +223,7 @@ class Analyst:
 
     def _is_certain(self, waiting: _Waiting) -> bool:
         frame, scene = waiting.frame, waiting.scene
-        if not self._rhythm.look_ahead or frame.size != self._size:
+        if not self._rhythm.look_ahead or self._unfit(frame):
             return True
         if scene < self._scene and (not self._asks or self._asks[0].scene > scene):
             return True
@@ -226,11 +231,8 @@ class Analyst:
         return len(self._settled) - later >= LOOK_AHEAD
 
     def _cover(self, waiting: _Waiting) -> Cover:
-        if waiting.frame.size != self._size:
-            return Cover.all_of_it("resolution change")
-        if waiting.frame.suspect:
-            return Cover.all_of_it("damaged stream")
-        fault = self._fault(waiting.frame.index, waiting.scene)
+        frame = waiting.frame
+        fault = self._unfit(frame) or self._fault(frame.index, waiting.scene)
         if fault is not None:
             return Cover.all_of_it(fault)
         return Cover(tuple(self._patches(waiting)))

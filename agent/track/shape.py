@@ -33,6 +33,9 @@ pixels that hides as much leaks more.
 CELL = 100
 """A cell of the raster of which at least this much (of 255) is covered belongs to the object."""
 
+_CORNER = np.float32(0.75 * (1 + 2 * PAD) / GRID)
+"""So far inside does a field of this resolution draw the corners of a box."""
+
 Field = npt.NDArray[np.float32]
 Bounds = npt.NDArray[np.float64]
 
@@ -67,19 +70,20 @@ class Shape:
         # away with the street around it.
         inside = cv2.threshold(crop, OUTLINE - 1, 255, cv2.THRESH_BINARY)[1]
         small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA) >= CELL
-        if not small.any():
-            small[:] = True  # specks, far apart: hide all that lies between them
+        if not small.any():  # specks, far apart: hide all that lies between them
+            return cls.from_box(bounds)
         return cls(bounds, _in_box_coordinates(small))
 
     @classmethod
-    def from_box(cls, box: npt.NDArray[np.float32]) -> Shape | None:
-        """A filled box, where the family gives no masks."""
+    def from_box(cls, box: npt.NDArray[np.floating]) -> Shape | None:
+        """A filled box, where the family gives no masks; grown until its corners are inside."""
         width, height = float(box[2] - box[0]), float(box[3] - box[1])
         if width <= 0 or height <= 0:
             return None
         scale = GRID / max(width, height)
         size = max(2, round(height * scale)), max(2, round(width * scale))
-        return cls(box.astype(np.float64), _in_box_coordinates(np.ones(size, np.bool_)))
+        filled = _in_box_coordinates(np.ones(size, np.bool_)) + _CORNER
+        return cls(box.astype(np.float64), filled)
 
 
 def longer_side(bounds: Bounds) -> float:

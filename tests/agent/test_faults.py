@@ -125,6 +125,15 @@ def test_a_keyframe_without_a_result_covers_its_neighbours_whole(
     assert report.whole_frame_covers == {reason: len(expected)}
 
 
+@pytest.mark.parametrize("every", [1, 5, "auto"])
+def test_a_first_keyframe_without_a_result_covers_what_depends_on_it(run, world, every):
+    report, pictures = run(FailingAt(world, {0}), every=every)
+    assert leaks(pictures) == {}
+    assert covered_whole(pictures)[0] == 0
+    assert len(covered_whole(pictures)) < 10
+    assert report.frames.written == 40
+
+
 @pytest.mark.parametrize("latency", ["normal", "low"])
 @pytest.mark.parametrize("every", [1, 3, "auto"])
 @pytest.mark.parametrize("kind", [FailingAt, InvalidAt, NanAt, NanScoresAt])

@@ -295,9 +295,13 @@ class Gallery:
 
     def __init__(self) -> None:
         self.shown: list[RedactedFrame] = []
+        self.finished = False
 
     def write(self, frame: RedactedFrame) -> None:
         self.shown.append(frame)
+
+    def finish(self) -> None:
+        self.finished = True
 
 
 class BrokenAt(Gallery):

@@ -164,7 +164,8 @@ def _placed(
         size = video.info.width, video.info.height
         analyst = Analyst(pool, tracker, Rhythm(every), size, hidden.labels, 0.0)
         for _, cover in analyst.run(video):
-            frames.append(np.array([_bounds(patch) for patch in cover.patches]).reshape(-1, 4))
+            boxes = [_bounds(patch) for patch in cover.patches]
+            frames.append(np.array(boxes, np.float32).reshape(-1, 4))
     pool.close()
     return frames
 

@@ -87,13 +87,37 @@ def test_a_single_pixel_has_a_shape():
     assert painted(shape)[40, 30]
 
 
+def test_specks_far_apart_are_hidden_with_what_lies_between():
+    """Each is smaller than a cell of the raster; all of them are still an object."""
+    pixels = np.zeros((900, 900), np.uint8)
+    pixels[:8, :8] = pixels[-8:, -8:] = 255
+    shape = Shape.from_mask(Mask(100, 50, pixels))
+    x, y, painted = render(shape.bounds, shape.field, 0.0, (1920, 1080))
+    hidden = np.zeros((1080, 1920), bool)
+    hidden[y : y + painted.shape[0], x : x + painted.shape[1]] = painted > 0
+    assert hidden[50:58, 100:108].all()
+    assert hidden[942:950, 992:1000].all()
+
+
+def test_a_limb_thinner_than_a_cell_stays():
+    """A person 700 pixels tall with an arm of 12: a cell is 11 pixels."""
+    pixels = np.zeros((700, 500), np.uint8)
+    pixels[:, 180:320] = 255
+    pixels[300:312] = 255
+    shape = Shape.from_mask(Mask(0, 0, pixels))
+    _, _, painted = render(shape.bounds, shape.field, 0.0, (500, 700))
+    assert (painted[300:312] > 0).mean() > 0.9
+
+
 @pytest.mark.parametrize("box", [(10, 20, 50, 120), (10.4, 20.6, 200.5, 30.1), (5, 5, 6, 6)])
 def test_a_box_is_filled(box):
     hidden = painted(Shape.from_box(np.float32(box)))
     x0, y0, x1, y1 = box
     inner = hidden[int(np.ceil(y0)) : int(y1), int(np.ceil(x0)) : int(x1)]
-    assert inner.mean() > 0.99
-    hidden[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = False
+    assert inner.all()
+    reach = 1 + 0.02 * max(x1 - x0, y1 - y0)  # what the corners cost
+    top, left = max(0, int(y0 - reach)), max(0, int(x0 - reach))
+    hidden[top : int(np.ceil(y1 + reach)), left : int(np.ceil(x1 + reach))] = False
     assert not hidden.any()
 
 
