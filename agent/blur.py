@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 WEAK_SHARE = 0.4
 """A detection that scores this share of what a new track needs can still carry one on."""
 
-AUTO_MARGIN = 0.006
+AUTO_MARGIN = 0.008
 """Growth, share of the longer side, for which `auto` covers as well as looking at every second
 frame does, with less than half of the detections (measured on DAVIS-2016)."""
 

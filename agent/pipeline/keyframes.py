@@ -40,7 +40,7 @@ class CutFinder:
         return cut
 
 
-_OUTLINE_ERROR = 0.1
+_OUTLINE_ERROR = 0.09
 """Expected error of the outlines half-way, share of an object's longer side, that is borne."""
 
 _COME_OR_GONE = 0.25
