@@ -27,6 +27,7 @@ def commands():
 
 def test_nothing_but_these_programs_is_shown():
     assert {words[0] for words in commands()} == {"make", "pip", "sfumato"}
+    assert "PLACEHOLDER" not in README
 
 
 def test_make_has_every_target_that_is_shown():
