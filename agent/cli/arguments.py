@@ -50,4 +50,5 @@ def settings_of(args: argparse.Namespace, **more: Any) -> BlurSettings:
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{option} {first['input']}: {first['msg']}") from error
+        said = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--{option} {first['input']}: {said}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from fractions import Fraction
@@ -190,7 +191,7 @@ class Eyes:
         )
 
 
-class _Odd(Eyes):
+class _Odd(Eyes, ABC):
     """Sees well but at some frames."""
 
     def __init__(self, world: World, at: Collection[int]) -> None:
@@ -201,8 +202,9 @@ class _Odd(Eyes):
         seen = super().detect(frame)
         return self.oddly(seen) if frame.index in self._at else seen
 
+    @abstractmethod
     def oddly(self, seen: Instances) -> Instances:
-        raise NotImplementedError
+        """What comes of such a frame."""
 
 
 class FailingAt(_Odd):
