@@ -126,7 +126,7 @@ def network_input(scaled: Image, fit: Letterbox, spec: InputSpec) -> npt.NDArray
     Returns:
         float32 [1, 3, height, width].
     """
-    canvas = np.full((spec.height, spec.width, 3), spec.pad_value, np.uint8)
+    canvas: Image = np.full((spec.height, spec.width, 3), spec.pad_value, np.uint8)
     (left, top), (width, height) = fit.offset, fit.inner
     canvas[top : top + height, left : left + width] = scaled
     if spec.colour == "bgr":

@@ -34,7 +34,7 @@ tells little and uses less than half of its range."""
 def _levels(quantum: Quantum) -> Plane:
     """A look-up table to the nearest multiple, which leaves neutral chroma (128) neutral."""
     nearest = (np.arange(256) + quantum // 2) // quantum * quantum
-    return np.minimum(nearest, 256 - quantum).astype(np.uint8)
+    return np.asarray(np.minimum(nearest, 256 - quantum), np.uint8)
 
 
 _LEVELS: dict[Quantum, Plane] = {8: _levels(8), 16: _levels(16)}

@@ -37,7 +37,7 @@ class Camera:
     def __init__(self) -> None:
         self._last: _Thumbnail | None = None
         self._window: _Thumbnail | None = None
-        self._at = np.zeros(2)
+        self._at: npt.NDArray[np.float64] = np.zeros(2)
 
     def follow(self, luma: Plane) -> npt.NDArray[np.float64]:
         """Take in the next frame; where the scene lies in it, float64 [2] x y, pixels.

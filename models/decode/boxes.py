@@ -108,7 +108,7 @@ class YoloxDecoder:
         for stride in YOLOX_STRIDES:
             rows, columns = np.mgrid[: self.spec.height // stride, : self.spec.width // stride]
             grids.append(np.stack([columns, rows, np.full_like(rows, stride)], axis=2))
-        return np.concatenate([grid.reshape(-1, 3) for grid in grids]).astype(np.float32)
+        return np.asarray(np.concatenate([grid.reshape(-1, 3) for grid in grids]), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
