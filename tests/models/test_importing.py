@@ -1,6 +1,6 @@
 """From a file that somebody exported to a manifest that fits it."""
 
-from __future__ import annotations
+import sys
 
 import numpy as np
 import pytest
@@ -23,7 +23,16 @@ def yolo(make_onnx, metadata=METADATA, predictions=None, **options):
     [
         ("coco-yolov8n-seg-320.onnx", 320, "fp32", "model.onnx"),
         ("coco-yolov8n-seg-640.onnx", 640, "fp32", "model.onnx"),
-        ("coco-yolov8n-seg-320-int8dyn.onnx", 320, "int8", "model.int8.onnx"),
+        pytest.param(
+            "coco-yolov8n-seg-320-int8dyn.onnx",
+            320,
+            "int8",
+            "model.int8.onnx",
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 11),
+                reason="the newest ONNX Runtime for Python 3.10 has no ConvInteger for this file",
+            ),
+        ),
     ],
 )
 def test_an_ordinary_export_needs_no_description(data, name, size, role, path):

@@ -32,7 +32,7 @@ def sfumato(capsys):
 
 @pytest.fixture(scope="session")
 def yolo(data):
-    return data / "weights" / "coco-yolov8n-seg-320-int8dyn.onnx"
+    return data / "weights" / "coco-yolov8n-seg-320.onnx"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_ordinary_export_becomes_a_bundle(sfumato, yolo, tmp_path):
         == f"{out}: yolo_seg 320x320, hides person, car; unsigned, so it needs --allow-unsigned\n"
     )
     opened = Bundle.open(out, allow_unsigned=True)
-    assert opened.model_bytes("int8") == yolo.read_bytes()
+    assert opened.model_bytes("fp32") == yolo.read_bytes()
     assert opened.manifest.name == "pc"
 
 

@@ -29,7 +29,7 @@ def test_a_precision_that_the_bundle_lacks_is_refused(bundle_path):
 
 def test_many_threads_may_run_one_network(data):
     """Each caller gets the answer to its own image, bit for bit."""
-    weights = data / "weights" / "coco-yolov8n-seg-320-int8dyn.onnx"
+    weights = data / "weights" / "coco-yolov8n-seg-320.onnx"
     network = OnnxRuntimeNetwork(weights.read_bytes())
     random = np.random.default_rng(0)
     images = [random.random((1, 3, 320, 320), np.float32) for _ in range(4)]
