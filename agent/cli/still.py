@@ -10,8 +10,6 @@ from agent.cli.arguments import add_hiding_arguments, settings_of
 from agent.cli.files import add_model_arguments, open_bundle, pairs_of
 from agent.errors import AgentError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
 _EPILOG = """\
   sfumato redact-image photo.jpg out.jpg --model person.sfm
   sfumato redact-image *.jpg scans/ --out-dir redacted --model person.sfm --effect solid
@@ -47,11 +45,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
-    pairs = pairs_of(args.paths, args.out_dir, IMAGE_SUFFIXES, written=IMAGE_SUFFIXES, other=".png")
-    bundle = open_bundle(args)
     from agent.blur import hidden_classes
-    from agent.still import StillDetector, redact_image_file
+    from agent.still import FORMATS, StillDetector, redact_image_file
 
+    suffixes = frozenset(FORMATS)
+    pairs = pairs_of(args.paths, args.out_dir, suffixes, written=suffixes, other=".png")
+    bundle = open_bundle(args)
     hidden = hidden_classes(bundle, settings)
     detector = StillDetector.of(bundle, hidden)
     failed: AgentError | None = None

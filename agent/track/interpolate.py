@@ -1,9 +1,9 @@
 """Where a track is in any frame, and how far its cover must grow to be safe there.
 
-Between two sightings the outline is blended in box coordinates and placed by linear motion.
-A line through two points of a curved path is wrong by at most an eighth of the change of
-velocity over the interval; by that much the cover grows in the middle, less what a box jitters
-by itself, and by a part of what the two outlines disagree about. Beyond the first and last sighting the object may
+Between two sightings the outline is blended in box coordinates and placed by linear motion. A line
+through two points of a curved path is wrong by at most an eighth of the change of velocity over
+the interval; by that much the cover grows in the middle, less what a box jitters by itself, and by
+a part of what the two outlines disagree about. Beyond the first and last sighting the object may
 stand still or go on: the outline goes half the way and grows by the other half.
 """
 

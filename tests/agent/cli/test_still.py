@@ -6,7 +6,6 @@ import cv2
 import pytest
 
 from agent.cli import main
-from agent.cli.still import IMAGE_SUFFIXES
 from models.bundle import write_bundle
 from models.importing import import_onnx
 from models.manifest import FileSpec
@@ -131,9 +130,3 @@ def test_a_network_that_gives_no_numbers_leaves_no_output(bus, tmp_path, capsys,
     assert main([*words, "--model", str(tmp_path / "broken.sfm")]) == 5
     assert "finite" in capsys.readouterr().err
     assert not (tmp_path / "out.jpg").exists()
-
-
-def test_every_suffix_that_a_folder_is_searched_for_can_be_written():
-    from agent.still import FORMATS
-
-    assert set(FORMATS) == IMAGE_SUFFIXES
