@@ -6,7 +6,12 @@ BIN := .venv/bin
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+# Tests train, too; the demo needs no torch.
+.venv/dev: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,distill]'
 	touch $@
 
 # Until a bundle of our own ships with the project, the demo needs a network:
@@ -15,7 +20,7 @@ demo: .venv/cv2
 	@test -n "$(MODEL)" || { echo "make demo needs a network: make demo MODEL=path/to/yolo-seg.onnx (or a bundle, .sfm)"; exit 2; }
 	$(BIN)/python -m tests.demo --model "$(MODEL)" $(if $(CLIP),--clip "$(CLIP)")
 
-test: .venv/cv2
+test: .venv/cv2 .venv/dev
 	$(MAKE) --no-print-directory check
 	$(BIN)/pytest
 
@@ -26,7 +31,7 @@ test: .venv/cv2
 	  echo "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
 	touch $@
 
-check: .venv/ready
+check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
 
-_SURE = 30.0
-"""exp(30) is still finite in float32, and sigmoid(30) is 1 to the last bit."""
+SURE = 30.0
+"""sigmoid(30) is 1 to the last bit; far beyond it exp is slow or infinite."""
 
 
 def whole_rectangle(
@@ -64,13 +64,13 @@ def mask_from_prototypes(
     part = prototypes[:, rows, columns]
     logits = (coefficients @ part.reshape(len(part), -1)).reshape(part.shape[1:])
     enlarged = cv2.warpAffine(
-        np.clip(logits, -_SURE, _SURE),
+        np.clip(logits, -SURE, SURE),
         np.array([[step_x, 0, start_x], [0, step_y, start_y]]),
         (x1 - x0, y1 - y0),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return Mask(x0, y0, _probability(enlarged))
+    return probability(x0, y0, enlarged)
 
 
 def whole_mask(rectangle: tuple[int, int, int, int]) -> Mask:
@@ -102,6 +102,8 @@ def _cells(
     return slice(low, high), step, start - low
 
 
-def _probability(logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Sigmoid times 255, rounded; a logit of 0 gives `MASK_THRESHOLD`."""
-    return np.asarray(cv2.divide(255.0, cv2.exp(-logits) + 1, dtype=cv2.CV_8U), np.uint8)
+def probability(x: int, y: int, logits: npt.NDArray[Any]) -> Mask:
+    """The mask of a rectangle of logits [h, w] at x, y; a logit of 0 gives `MASK_THRESHOLD`."""
+    return Mask(
+        x, y, np.asarray(cv2.divide(255.0, cv2.exp(-logits) + 1, dtype=cv2.CV_8U), np.uint8)
+    )

@@ -1,0 +1,137 @@
+"""State dicts of RTMDet-Ins: which size they are, and what of them does not fit.
+
+The original's state dict names 40 tensors twice, because its towers are shared (see
+`models.nets.head`). Here each is kept once, under its first name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import torch
+
+from models.classes import MAX_CLASSES
+from models.errors import ModelError
+from models.nets.rtmdet_ins import RTMDetIns
+from models.nets.sizes import SIZES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torch import Tensor
+
+    State = dict[str, Tensor]
+
+_STEM = "backbone.stem.0.conv.weight"
+_CLASSES = "bbox_head.rtm_cls.0.weight"
+_REG_TOWER = re.compile(r"^bbox_head\.reg_convs\.")
+_SHARED_CONV = re.compile(r"^(bbox_head\.cls_convs\.)\d+(\.\d+\.conv\.weight)$")
+_NAMED = 3
+"""Keys that a message names before it only counts."""
+
+
+def canonical(key: str) -> str:
+    """The first of the names that a tensor has in the state dict."""
+    key = _REG_TOWER.sub("bbox_head.cls_convs.", key)
+    return _SHARED_CONV.sub(r"\g<1>0\g<2>", key)
+
+
+def without_aliases(state: Mapping[str, Tensor]) -> State:
+    """Each tensor once, by its canonical name.
+
+    Raises:
+        ModelError: two that must be one differ: the weights come from a fork whose regression
+            tower is its own.
+    """
+    kept = {key: value for key, value in state.items() if canonical(key) == key}
+    for key, value in state.items():
+        first = kept.setdefault(canonical(key), value)
+        if first is not value and not torch.equal(_bits(first), _bits(value)):
+            raise ModelError(
+                f"{key} differs from {canonical(key)}: these weights come from a fork with "
+                "separate towers (mmdetection issue #9835), which the published networks lack"
+            )
+    return kept
+
+
+def with_aliases(state: Mapping[str, Tensor], net: RTMDetIns) -> State:
+    """What `net.load_state_dict` wants, from what `without_aliases` gave."""
+    return {key: state[canonical(key)] for key in net.state_dict()}
+
+
+def check(state: Mapping[str, Tensor], size: str | None = None) -> tuple[str, int]:
+    """Find out what network this is the whole state of.
+
+    Args:
+        state: by canonical name.
+        size: what it is expected to be.
+
+    Returns:
+        The size's name and the number of classes.
+
+    Raises:
+        ModelError: it is another size, or no RTMDet-Ins, or not all of one, or a value is not
+            finite.
+    """
+    found, classes = _size(state), _class_count(state)
+    if size is not None and size != found:
+        raise ModelError(f"is size {found}, not {size}")
+    with torch.device("meta"):
+        wanted = without_aliases(RTMDetIns(found, classes).state_dict())
+    problems = {
+        "lacks": sorted(wanted.keys() - state.keys()),
+        "has no place for": sorted(state.keys() - wanted.keys()),
+        "has another shape in": [
+            f"{key} ({_shape(state[key])}, not {_shape(value)})"
+            for key, value in wanted.items()
+            if key in state and state[key].shape != value.shape
+        ],
+        "has values that are not finite in": [
+            key for key, value in state.items() if not torch.isfinite(value).all()
+        ],
+    }
+    if any(problems.values()):
+        said = "; ".join(f"{what} {_some(keys)}" for what, keys in problems.items() if keys)
+        raise ModelError(f"is no RTMDet-Ins of size {found}: {said}")
+    return found, classes
+
+
+def _size(state: Mapping[str, Tensor]) -> str:
+    if _STEM not in state or not any(key.startswith("bbox_head.") for key in state):
+        raise ModelError(f"holds no RTMDet-Ins: it has {_some(state) if state else 'no weights'}")
+    if not any(key.startswith("bbox_head.kernel_convs.") for key in state):
+        raise ModelError(
+            "holds the detection-only RTMDet, which gives no masks; take an rtmdet-ins file "
+            "(sfumato-distill teacher fetch)"
+        )
+    widths = {size.stem_channels: name for name, size in SIZES.items()}
+    if len(state[_STEM]) not in widths:
+        raise ModelError(
+            f"is of an unknown size: its first layer has {len(state[_STEM])} channels, "
+            f"known are {', '.join(f'{width} ({name})' for width, name in widths.items())}"
+        )
+    return widths[len(state[_STEM])]
+
+
+def _class_count(state: Mapping[str, Tensor]) -> int:
+    if _CLASSES not in state:
+        raise ModelError(f"holds no RTMDet-Ins: it lacks {_CLASSES}")
+    count = len(state[_CLASSES])
+    if not 0 < count <= MAX_CLASSES:
+        raise ModelError(f"has {count} classes; 1 to {MAX_CLASSES} are possible")
+    return count
+
+
+def _bits(value: Tensor) -> Tensor:
+    return value.reshape(-1).view(torch.uint8)  # compared as numbers, NaN would differ from NaN
+
+
+def _shape(value: Tensor) -> str:
+    return "x".join(str(length) for length in value.shape) or "scalar"
+
+
+def _some(keys: Iterable[str]) -> str:
+    every = list(keys)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return ", ".join(every[:_NAMED]) + more
