@@ -1,0 +1,1 @@
+"""Datasets: COCO JSON in and out, clips, procedural scenes."""
