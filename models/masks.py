@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.instances import Mask
+from models.instances import MASK_THRESHOLD, Mask
 
 if TYPE_CHECKING:
     from models.preprocess import Letterbox
@@ -77,6 +77,16 @@ def whole_mask(rectangle: tuple[int, int, int, int]) -> Mask:
     """A mask that is certain of every pixel of its rectangle x0, y0, x1, y1."""
     x0, y0, x1, y1 = rectangle
     return Mask(x0, y0, np.full((y1 - y0, x1 - x0), 255, np.uint8))
+
+
+def pasted(mask: Mask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which pixels of a (width, height) image are the object's: bool [height, width]."""
+    width, height = size
+    inside = np.zeros((height, width), np.bool_)
+    x0, y0 = max(0, mask.x), max(0, mask.y)
+    part = mask.pixels[y0 - mask.y : max(0, height - mask.y), x0 - mask.x : max(0, width - mask.x)]
+    inside[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part >= MASK_THRESHOLD
+    return inside
 
 
 def _cells(

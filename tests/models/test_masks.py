@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.instances import MASK_THRESHOLD
-from models.masks import mask_from_prototypes, whole_mask, whole_rectangle
+from models.instances import MASK_THRESHOLD, Mask
+from models.masks import mask_from_prototypes, pasted, whole_mask, whole_rectangle
 from models.preprocess import InputSpec, Letterbox
 
 
@@ -95,3 +95,13 @@ def test_a_whole_mask_fills_its_rectangle():
     mask = whole_mask((3, 4, 8, 6))
     assert (mask.x, mask.y, mask.pixels.shape) == (3, 4, (2, 5))
     assert (mask.pixels == 255).all()
+
+
+def test_pasting_a_mask_cuts_what_lies_outside_the_image():
+    pixels = np.full((4, 4), 255, np.uint8)
+    pixels[0, 0] = MASK_THRESHOLD - 1
+    assert pasted(Mask(1, 2, pixels), (8, 9)).sum() == 15
+    assert np.argwhere(pasted(Mask(-3, -3, pixels), (8, 9))).tolist() == [[0, 0]]
+    assert np.argwhere(pasted(Mask(7, 8, pixels), (9, 10))).tolist() == [[8, 8], [9, 7], [9, 8]]
+    assert not pasted(Mask(9, 10, pixels), (8, 9)).any()
+    assert not pasted(Mask(-9, -9, pixels), (8, 9)).any()

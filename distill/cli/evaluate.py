@@ -1,0 +1,201 @@
+"""`sfumato-distill evaluate`: how good a network is, or what a training has changed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.errors import OutputError
+
+if TYPE_CHECKING:
+    from distill.data.coco import CocoDataset
+    from distill.evaluate.metrics import Evaluation
+    from distill.evaluate.subject import Subject
+
+_DESCRIPTION = """\
+Measure networks on labelled images: average precision of masks and boxes as COCO counts it,
+precision, recall and F1 at the working confidence, and milliseconds an image. Regions to ignore
+(iscrowd) count neither way. Classes are matched by name.
+"""
+
+_EPILOG = """\
+  sfumato-distill evaluate --model rtmdet-ins_l.safetensors --data DATASET/val.json --out report
+  sfumato-distill evaluate --data val.json --model before.safetensors after.safetensors
+  sfumato-distill evaluate --model street.sfm --allow-unsigned --classes person \\
+          --data instances_val2017.json --images val2017
+
+Several networks give one table, a column each, and what changed from the first to the last.
+DIR gets metrics.json, pr.png (precision over recall, F1 over confidence) and worst.png: the worst
+images of the last network, with what was missed, what is not there, and which masks are off.
+
+Weights (.pth, .safetensors, .pt) run in PyTorch; an Ultralytics export (.onnx) and a bundle
+(.sfm) run in the code that the device runs. Milliseconds count from image to instances, on all
+cores, reading the file not counted.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `evaluate`."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a network, or compare several",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group("what is measured")
+    what.add_argument(
+        "--model",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="W",
+        help="weights, an ONNX file or a bundle; several are compared",
+    )
+    what.add_argument(
+        "--size", type=_side, metavar="PX", help="weights: side of the input (what they are for)"
+    )
+    what.add_argument("--device", default="auto", help="weights: cpu, cuda, cuda:1, ... (auto)")
+    what.add_argument(
+        "--trust",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="KEY.pub",
+        help="bundles: a key that may have signed them; can be given several times",
+    )
+    what.add_argument(
+        "--allow-unsigned", action="store_true", help="bundles: run one that nobody has signed"
+    )
+    truth = parser.add_argument_group("on what")
+    truth.add_argument("--data", type=Path, required=True, metavar="COCO.json", help="the truth")
+    truth.add_argument(
+        "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
+    )
+    truth.add_argument(
+        "--classes", type=_words, default=(), metavar="A,B", help="only these (all that it has)"
+    )
+    result = parser.add_argument_group("what comes out")
+    result.add_argument(
+        "--conf", type=_share, default=0.25, help="the working confidence, 0 to 1 (0.25)"
+    )
+    result.add_argument("--out", type=Path, metavar="DIR", help="write figures and pictures there")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from distill.data.coco import CocoDataset
+    from distill.evaluate.report import table
+
+    if args.out:
+        _make(args.out)
+    dataset = CocoDataset.read(args.data, args.images, args.classes)
+    for line in dataset.problem_lines():
+        print(line, file=sys.stderr)
+    asked = []
+    for path in args.model:
+        subject = _subject(path, args)
+        # Before minutes are spent on the first, the last must be usable, too.
+        asked.append((subject, subject.seeing(dataset.classes)))
+    evaluations = [_evaluate(subject, predict, dataset, args) for subject, predict in asked]
+    subjects = [subject for subject, _ in asked]
+    objects = sum(evaluations[0].objects)
+    print(f"{args.data}: {evaluations[0].images} images, {objects} objects")
+    print(table([subject.name for subject in subjects], evaluations))
+    if args.out:
+        _write(args, subjects, evaluations)
+    return 0
+
+
+def _subject(path: str, args: argparse.Namespace) -> Subject:
+    from distill.evaluate import subject
+
+    suffix = Path(path).suffix.lower()
+    if suffix == ".onnx":
+        return subject.subject_of_onnx(Path(path), _cores())
+    if suffix != ".sfm":
+        return subject.subject_of_weights(path, args.size, args.device)
+    from models.bundle import Bundle
+
+    trusted = []
+    if args.trust:
+        from models.signing import load_public
+
+        trusted = [load_public(key) for key in args.trust]
+    bundle = Bundle.open(Path(path), trusted, allow_unsigned=args.allow_unsigned)
+    return subject.subject_of_bundle(bundle.manifest.name, bundle, _cores())
+
+
+def _evaluate(
+    subject: Subject, predict: Any, dataset: CocoDataset, args: argparse.Namespace
+) -> Evaluation:
+    from tqdm import tqdm
+
+    from distill.evaluate.metrics import evaluate
+
+    progress = partial(tqdm, desc=subject.name, unit="image", disable=None, leave=False)
+    found = evaluate(predict, dataset, conf=args.conf, progress=progress)
+    for line in found.problems[:5]:
+        print(f"left out: {line}", file=sys.stderr)
+    return found
+
+
+def _write(
+    args: argparse.Namespace, subjects: list[Subject], evaluations: list[Evaluation]
+) -> None:
+    from distill.data.json_file import write_json
+    from distill.evaluate.curves import draw_curves
+    from distill.evaluate.pictures import draw_worst
+
+    names = [subject.name for subject in subjects]
+    models = [
+        {"name": subject.name, "sha256": subject.sha256, **evaluation.to_json()}
+        for subject, evaluation in zip(subjects, evaluations, strict=True)
+    ]
+    write_json(args.out / "metrics.json", {"data": str(args.data)}, {"models": models})
+    draw_worst(args.out / "worst.png", names[-1], evaluations[-1])
+    if len(names) > 1:  # as the table numbers them
+        names = [f"({number}) {name}" for number, name in enumerate(names, start=1)]
+    draw_curves(args.out / "pr.png", names, evaluations)
+    print(f"\nwrote {args.out}/metrics.json, pr.png and worst.png")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} can't be made: {error.strerror}") from error
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
+    return words
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 1")
+    return value
+
+
+def _side(text: str) -> int:
+    if not text.isdecimal() or int(text) % 32 or not 32 <= int(text) <= 4096:
+        raise argparse.ArgumentTypeError(f"'{text}' is no multiple of 32 up to 4096")
+    return int(text)

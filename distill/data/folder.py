@@ -1,0 +1,72 @@
+"""Folders that other tools read: which name an image gets there, and how its file gets there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distill.data.record import ImageRecord
+
+
+def names_of(records: Sequence[ImageRecord], path: Path) -> list[str]:
+    """A name for each image that tells it from the others, such as `clip/000012.jpg`.
+
+    It is the image's path below the folder `images` beside the JSON file, or below the closest
+    folder that holds them all, so that corrections find their image again.
+    """
+    paths = [Path(os.path.abspath(record.path)) for record in records]  # noqa: PTH100  `..` goes
+    beside = Path(os.path.abspath(path)).parent / "images"  # noqa: PTH100
+    root = beside
+    if not all(image.is_relative_to(beside) for image in paths):
+        root = Path(os.path.commonpath([image.parent for image in paths]))
+    return [image.relative_to(root).as_posix() for image in paths]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that is empty or not there yet.
+
+    Raises:
+        OutputError: it can't be made, or holds something that might be lost.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise OutputError(f"{folder} is not empty; name a new folder")
+    except OSError as error:
+        raise OutputError(f"{folder} can't be made: {error.strerror}") from error
+
+
+def place(source: Path, target: Path) -> None:
+    """Have an image stand in another folder, too: one file with two names where that is possible.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source.resolve(), target)
+        except OSError:  # another disk, or one that knows no links
+            shutil.copyfile(source, target)
+    except OSError as error:
+        raise OutputError(f"{target} can't be written: {error.strerror}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}") from error

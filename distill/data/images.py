@@ -1,0 +1,68 @@
+"""Stills from files, upright and in RGB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Still
+from PIL import ImageOps, UnidentifiedImageError
+
+from distill.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Image = npt.NDArray[np.uint8]
+
+_QUARTER_TURNS = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
+_ORIENTATION_TAG = 0x0112
+
+
+def read_rgb(path: Path) -> Image:
+    """An image as RGB uint8 [h, w, 3], turned the way its EXIF says.
+
+    Raises:
+        InputError: it is missing, cut off, or no image.
+    """
+    try:
+        with Still.open(path) as still:
+            upright = ImageOps.exif_transpose(still)
+            if upright.mode.startswith("I"):  # 16 bits, which convert() would clip to white
+                deep = np.asarray(upright, dtype=np.int64)
+                upright = Still.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))
+            return np.array(upright.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Still.DecompressionBombError) as error:
+        raise InputError(_reason(path, error)) from error
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of an image once it is upright, from its header alone.
+
+    Raises:
+        InputError: it is missing or no image.
+    """
+    try:
+        with Still.open(path) as still:
+            width, height = still.size
+            turned = still.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
+    except (OSError, SyntaxError, ValueError, Still.DecompressionBombError) as error:
+        raise InputError(_reason(path, error)) from error
+    return (height, width) if turned else (width, height)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """One line that says what is wrong with the file and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return f"{path} is not there"
+    if isinstance(error, PermissionError):
+        return f"{path} may not be read by you; change its permissions"
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a folder, not an image"
+    if isinstance(error, UnidentifiedImageError):
+        return f"{path} is no image that can be read; leave it out or convert it to JPEG or PNG"
+    return (
+        f"{path} can't be decoded ({' '.join(str(error).split())}); copy it again or leave it out"
+    )

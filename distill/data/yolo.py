@@ -1,0 +1,101 @@
+"""YOLO-seg folders, written: an export, never a master.
+
+A label file holds one object a line: a class number, then the corners of ONE polygon, 0 to 1. So
+the parts of an object are joined by bridges of no width, holes are filled, and a region to ignore
+can't be said: its image is written without it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from distill.data import rle as run_length
+from distill.data.coco import read_coco_json, relative_path
+from distill.data.folder import make_folder, names_of, place, write_text
+from distill.data.polygon import joined, outlines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from distill.data.coco import CocoDataset
+    from distill.data.record import Annotation, ImageRecord
+
+_SPLITS = ("train", "val")
+
+
+def write_yolo(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
+    """Write images, labels and data.yaml.
+
+    `train.json` and `val.json` beside the data set say which image goes where.
+
+    Args:
+        dataset: what is exported.
+        path: the file that it was read from.
+        out: a new folder.
+
+    Returns:
+        Lines on what the format could not say.
+
+    Raises:
+        OutputError: the folder can't be written, or is not empty.
+    """
+    make_folder(out)
+    split_of = _splits(path, dataset.images)
+    unsaid = holed = 0
+    names = names_of(dataset.images, path)
+    for record, name in zip(dataset.images, names, strict=True):
+        split = split_of[record.id]
+        place(record.path, out / "images" / split / name)
+        lines = []
+        for annotation in record.annotations:
+            if annotation.ignore:
+                continue
+            lines.append(_line(annotation, record))
+            holed += _has_hole(annotation)
+        unsaid += any(annotation.ignore for annotation in record.annotations)
+        label = (out / "labels" / split / name).with_suffix(".txt")
+        write_text(label, "".join(f"{line}\n" for line in lines))
+    notes = []
+    splits = [split for split in _SPLITS if split in split_of.values()]
+    if len(splits) < len(_SPLITS):
+        notes.append(f"{path.parent} does not split by clip: train and val are the same images")
+    if unsaid:
+        notes.append(f"{unsaid} images have regions to ignore, which YOLO can't say; left out")
+    if holed:
+        notes.append(f"{holed} masks have holes, which YOLO can't say; filled")
+    rows = [f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(dataset.classes)]
+    write_text(
+        out / "data.yaml",
+        f"train: images/{splits[0]}\nval: images/{splits[-1]}\nnames:\n{''.join(rows)}",
+    )
+    return notes
+
+
+def _splits(path: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
+    """Which split each image id belongs to."""
+    split_of = dict.fromkeys((record.id for record in records), _SPLITS[0])
+    other = path.with_name("val.json")
+    if not other.is_file():
+        return split_of
+    others = read_coco_json(other)
+    theirs = {image.get("file_name") for image in others["images"] if isinstance(image, dict)}
+    for record in records:
+        if relative_path(record.path, path.parent) in theirs:
+            split_of[record.id] = _SPLITS[1]
+    return split_of
+
+
+def _line(annotation: Annotation, record: ImageRecord) -> str:
+    polygon = joined(outlines(run_length.decode(annotation.rle)))
+    shares = polygon / [record.width, record.height]
+    return " ".join([str(annotation.class_id), *(f"{value:.6f}" for value in shares.ravel())])
+
+
+def _has_hole(annotation: Annotation) -> bool:
+    filled = run_length.from_polygons(
+        [part.ravel().tolist() for part in outlines(run_length.decode(annotation.rle))],
+        annotation.rle.size,
+    )
+    return run_length.area(filled) > run_length.area(annotation.rle)

@@ -1,0 +1,172 @@
+"""YOLO-seg folders, read: images beside labels, polygons to masks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from distill.data import rle as run_length
+from distill.data.coco import CocoDataset
+from distill.data.images import size_of
+from distill.data.record import Annotation, ImageRecord
+from distill.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SPLITS = ("train", "val", "test")
+_BEYOND = 1.01
+"""Rounding puts a corner this far outside its image; more, and it is not counted from 0 to 1."""
+
+
+class _UnusableError(Exception):
+    """A line is left out; the message ends the sentence that began with its place."""
+
+
+def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPLITS) -> CocoDataset:
+    """Read a data.yaml, or a folder that holds `images` and `labels`.
+
+    Args:
+        path: the file or the folder.
+        names: the classes by their number, where no data.yaml says them.
+        splits: which of the data.yaml's.
+
+    Raises:
+        InputError: it can't be read, names no classes, or holds no images.
+    """
+    if path.is_dir():
+        found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+        if len(found) == 1 and not names:
+            path = found[0]
+    if path.is_dir():
+        images = _images_below(path / "images" if (path / "images").is_dir() else path)
+    else:
+        settings = _settings(path)
+        names = names or _names(settings, path)
+        images = [image for split in splits for image in _images_of(settings, split, path)]
+    if not names:
+        raise InputError(
+            f"{path} holds no data.yaml, so its classes have no names; say them with --names"
+        )
+    images = list(dict.fromkeys(images))
+    if not images:
+        raise InputError(f"{path} leads to no images; its folders should hold JPEG or PNG files")
+    problems: list[str] = []
+    records: list[ImageRecord] = []
+    for image in images:
+        try:
+            width, height = size_of(image)
+        except InputError as error:
+            problems.append(f"{error}; it is left out with its objects")
+            continue
+        objects = _objects(_label_path(image), (height, width), len(names), problems)
+        records.append(
+            ImageRecord(len(records) + 1, image, width, height, None, None, tuple(objects))
+        )
+    if not records:
+        raise InputError(f"{path}: none of its images can be read; the first: {problems[0]}")
+    return CocoDataset(tuple(names), tuple(records), tuple(problems))
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())[:120]}") from error
+    if not isinstance(settings, dict) or not {"train", "val"} & settings.keys():
+        raise InputError(f"{path} is no YOLO data set: it says neither train nor val")
+    return settings
+
+
+def _names(settings: dict[str, Any], path: Path) -> tuple[str, ...]:
+    names = settings.get("names")
+    if isinstance(names, dict) and names.keys() == set(range(len(names))):
+        names = [names[number] for number in range(len(names))]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: names is neither a list nor numbered from 0")
+    return tuple(names)
+
+
+def _images_of(settings: dict[str, Any], split: str, path: Path) -> Iterable[Path]:
+    """The images of a split: folders, and text files that list images."""
+    entries = settings.get(split) or []
+    root = path.parent / str(settings.get("path") or "")
+    if not root.is_dir():  # Ultralytics would look in its own folder of data sets
+        root = path.parent
+    for entry in [entries] if isinstance(entries, str) else entries:
+        place = root / str(entry)
+        if place.is_dir():
+            yield from _images_below(place)
+        elif place.suffix == ".txt" and place.is_file():
+            for line in place.read_text(encoding="utf-8").splitlines():
+                if line.strip():
+                    yield place.parent / line.strip()
+        else:
+            raise InputError(f"{path}: {split} is {place}, which is not there")
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def _label_path(image: Path) -> Path:
+    """Where YOLO looks for an image's labels: `labels` in place of the last `images`."""
+    parts = list(image.parts)
+    if "images" in parts:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return type(image)(*parts).with_suffix(".txt")
+
+
+def _objects(
+    path: Path, size: tuple[int, int], classes: int, problems: list[str]
+) -> list[Annotation]:
+    """The objects of a label file; none where there is no file, as YOLO has it."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path} can't be read ({error}); its image counts as empty")
+        return []
+    objects = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if line in lines[: number - 1]:
+            problems.append(f"{path}: line {number} repeats one before it; it is left out")
+            continue
+        try:
+            objects.append(_object(line.split(), size, classes))
+        except _UnusableError as reason:
+            problems.append(f"{path}: line {number} {reason}; it is left out")
+    return objects
+
+
+def _object(words: list[str], size: tuple[int, int], classes: int) -> Annotation:
+    height, width = size
+    try:
+        class_id, values = int(words[0]), [float(word) for word in words[1:]]
+    except ValueError:
+        raise _UnusableError("is not a class number and corners") from None
+    if not 0 <= class_id < classes:
+        raise _UnusableError(f"has class {class_id}, but there are names for {classes}")
+    if not all(1 - _BEYOND <= value <= _BEYOND for value in values):
+        raise _UnusableError("has corners that are not counted from 0 to 1")
+    boxed = len(values) == 4
+    if boxed:
+        x, y, w, h = values
+        left, right, top, bottom = x - w / 2, x + w / 2, y - h / 2, y + h / 2
+        values = [left, top, right, top, right, bottom, left, bottom]
+    if len(values) < 6 or len(values) % 2:
+        raise _UnusableError("has no polygon of three corners or more")
+    polygon = [value * (height if i % 2 else width) for i, value in enumerate(values)]
+    rle = run_length.from_polygons([polygon], size)
+    if not run_length.area(rle):
+        raise _UnusableError("has a polygon without area")
+    # A box says that something is there, but not where its edge is.
+    return Annotation(class_id, run_length.box(rle), rle, ignore=boxed)

@@ -1,0 +1,94 @@
+"""Report: figures of one network or several side by side, for people."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from distill.evaluate.average_precision import Quality
+    from distill.evaluate.metrics import Evaluation
+
+    Row = tuple[str, Callable[[Evaluation], float], int]
+
+_QUALITIES = (
+    ("mAP 50:95", "ap"),
+    ("mAP 50", "ap50"),
+    ("mAP 75", "ap75"),
+    ("mAP small", "small"),
+    ("mAP medium", "medium"),
+    ("mAP large", "large"),
+)
+_NOTHING = "-"
+_LABEL, _COLUMN = 34, 12
+
+
+def table(names: Sequence[str], evaluations: Sequence[Evaluation]) -> str:
+    """Lines for a terminal: one column a network, then what changed from the first to the last.
+
+    Args:
+        names: of the networks.
+        evaluations: all of one data set.
+    """
+    lines = []
+    if len(evaluations) > 1:
+        # Names are as long as they are, columns are not.
+        labels = [f"({number})" for number in range(1, len(names) + 1)]
+        lines = [f"{label} {name}" for label, name in zip(labels, names, strict=True)]
+        lines += ["", _head("", [*labels, "change"])]
+    first = evaluations[0]
+    for kind in ("mask", "box"):
+        if all(getattr(evaluation, kind) for evaluation in evaluations):
+            for label, field in _QUALITIES:
+                lines.append(_line(f"{kind} {label}", [_of(kind, field)(e) for e in evaluations]))
+            lines.append("")
+    confidence = first.working.confidence
+    for word in ("precision", "recall", "f1"):
+        label = word.upper() if word == "f1" else word
+        values = [getattr(e.working, word) for e in evaluations]
+        lines.append(_line(f"{label} at confidence {confidence:g}", values))
+    lines.append(_line("best F1", [e.best.f1 if e.best else math.nan for e in evaluations]))
+    at = [e.best.confidence if e.best else math.nan for e in evaluations]
+    lines.append(_line("  at confidence", at, digits=2))
+    lines.append(_line("ms an image", [e.milliseconds for e in evaluations], digits=1))
+    return "\n".join([*lines, "", *_classes(evaluations)])
+
+
+def _classes(evaluations: Sequence[Evaluation]) -> list[str]:
+    """A row for each class that has objects or was seen."""
+    kind = "mask" if all(evaluation.mask for evaluation in evaluations) else "box"
+    lines = [f"{kind} AP by class (objects), and F1 at the working confidence"]
+    for i, name in enumerate(evaluations[0].classes):
+        objects = evaluations[0].objects[i]
+        if not objects and not any(e.by_class[i].wrong for e in evaluations):
+            continue
+        values = [getattr(e, kind).class_ap[i] for e in evaluations]
+        f1 = " ".join(_figure(e.by_class[i].f1, 3) for e in evaluations)
+        lines.append(f"{_line(f'{name} ({objects})', values)}   F1 {f1}")
+    return lines
+
+
+def _of(kind: str, field: str) -> Callable[[Evaluation], float]:
+    def value(evaluation: Evaluation) -> float:
+        quality: Quality = getattr(evaluation, kind)
+        return float(getattr(quality, field))
+
+    return value
+
+
+def _head(title: str, labels: Sequence[str]) -> str:
+    return f"{title:{_LABEL}s}" + "".join(f"{label:>{_COLUMN}s}" for label in labels)
+
+
+def _line(label: str, values: Sequence[float], digits: int = 3) -> str:
+    cells = [_figure(value, digits) for value in values]
+    if len(values) > 1:
+        change = values[-1] - values[0]
+        cells.append(_NOTHING if math.isnan(change) else f"{change:+.{digits}f}")
+    return f"{label:{_LABEL}s}" + "".join(f"{cell:>{_COLUMN}s}" for cell in cells)
+
+
+def _figure(value: float, digits: int) -> str:
+    return _NOTHING if math.isnan(value) else f"{value:.{digits}f}"

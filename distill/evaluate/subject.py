@@ -1,0 +1,137 @@
+"""Subject: what is evaluated, whatever kind of file it comes in.
+
+Weights go through a teacher; an ONNX file or a bundle goes through the device's own code, so
+that what is measured is what ships.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from distill.errors import InputError
+from distill.evaluate.metrics import MIN_SCORE
+from models.classes import nearest
+from models.decode import decoder_for
+from models.errors import UnknownClassError
+from models.instances import Instances
+from models.preprocess import preprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from distill.data.images import Image
+    from distill.evaluate.metrics import Predict
+    from models.bundle import Bundle
+    from models.manifest import Manifest
+    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that can be asked.
+
+    Attributes:
+        name: for tables.
+        sha256: of its file.
+        classes: names by class id.
+        predict: images to instances that score `MIN_SCORE` or more.
+    """
+
+    name: str
+    sha256: str
+    classes: Mapping[int, str]
+    predict: Predict
+
+    def seeing(self, classes: Sequence[str]) -> Predict:
+        """The network as one that knows exactly these classes, matched by name.
+
+        Raises:
+            UnknownClassError: it knows one of them not.
+        """
+        number_of = {name: number for number, name in self.classes.items()}
+        for name in classes:
+            if name not in number_of:
+                close = nearest(name, number_of)
+                hint = f"it has '{close}'; " if close else ""
+                raise UnknownClassError(
+                    f"{self.name} does not know '{name}', which the data set has; {hint}"
+                    "choose the classes to compare with --classes"
+                )
+        place = {number_of[name]: index for index, name in enumerate(classes)}
+        ask = self.predict
+
+        def predict(images: list[Image]) -> list[Instances]:
+            return [_renumbered(found, place) for found in ask(images)]
+
+        return predict
+
+
+def _renumbered(found: Instances, place: Mapping[int, int]) -> Instances:
+    kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in place])
+    classes = np.array([place[number] for number in kept.classes.tolist()], np.int64)
+    return Instances(kept.boxes, kept.scores, classes, kept.masks)
+
+
+def subject_of_manifest(
+    name: str, sha256: str, manifest: Manifest, network: OnnxRuntimeNetwork
+) -> Subject:
+    """A network as the device runs it: one image a time."""
+    decoder, spec = decoder_for(manifest), manifest.input
+
+    def predict(images: list[Image]) -> list[Instances]:
+        found = []
+        for image in images:
+            fed, fit = preprocess(image, spec)
+            found.append(decoder.decode(network.run(fed), fit, min_score=MIN_SCORE))
+        return found
+
+    return Subject(name, sha256, {spec.id: spec.name for spec in manifest.classes}, predict)
+
+
+def subject_of_bundle(name: str, bundle: Bundle, threads: int) -> Subject:
+    """A verified bundle."""
+    from models.runtime.onnxruntime import network_of  # noqa: PLC0415 only where it is run
+
+    return subject_of_manifest(name, bundle.digest, bundle.manifest, network_of(bundle, threads))
+
+
+def subject_of_onnx(path: Path, threads: int) -> Subject:
+    """An ONNX file that says itself what it is.
+
+    Raises:
+        InputError: it can't be read.
+        ModelError: it can't be run, or doesn't say.
+    """
+    from models.importing import import_onnx  # noqa: PLC0415 only where it is run
+    from models.runtime.onnxruntime import OnnxRuntimeNetwork  # noqa: PLC0415
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    manifest, _ = import_onnx(data, "evaluated")
+    network = OnnxRuntimeNetwork(data, threads, spec=manifest.input, outputs=manifest.outputs)
+    return subject_of_manifest(path.stem, hashlib.sha256(data).hexdigest(), manifest, network)
+
+
+def subject_of_weights(path: str, size: int | None, device: str) -> Subject:
+    """A checkpoint, or a network by its name.
+
+    Raises:
+        InputError: it is not there.
+        ModelError: it can't be used.
+    """
+    from distill.teacher.registry import load_teacher  # noqa: PLC0415 torch takes a second
+
+    teacher = load_teacher(path, image_size=size, device=device)
+
+    def predict(images: list[Image]) -> list[Instances]:
+        return teacher.predict(images, min_score=MIN_SCORE)
+
+    classes = dict(enumerate(teacher.classes))
+    return Subject(Path(path).stem, teacher.sha256, classes, predict)

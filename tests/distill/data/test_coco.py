@@ -1,0 +1,383 @@
+"""COCO files: real ones are read, bad records cost only themselves, bad files one line."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from distill.data import rle
+from distill.data.coco import Annotation, CocoDataset, ImageRecord, write_coco
+from distill.errors import InputError, OutputError
+
+SIZE = (40, 60)
+SQUARE = [10, 5, 30, 5, 30, 25, 10, 25]
+
+
+def image(number=1, **others):
+    return {"id": number, "file_name": f"{number}.png", "width": 60, "height": 40, **others}
+
+
+def annotation(number=1, **others):
+    return {
+        "id": number,
+        "image_id": 1,
+        "category_id": 1,
+        "bbox": [10, 5, 20, 20],
+        "area": 400,
+        "segmentation": [SQUARE],
+        "iscrowd": 0,
+        **others,
+    }
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a COCO file beside three images."""
+    for number in (1, 2, 3):
+        Image.new("RGB", (60, 40)).save(tmp_path / f"{number}.png")
+
+    def write(images=None, annotations=None, categories=None, **others):
+        path = tmp_path / "coco.json"
+        whole = {
+            "images": [image(1), image(2)] if images is None else images,
+            "annotations": [annotation()] if annotations is None else annotations,
+            "categories": [{"id": 1, "name": "cup"}] if categories is None else categories,
+            **others,
+        }
+        path.write_text(json.dumps(whole))
+        return path
+
+    return write
+
+
+def only(dataset):
+    (found,) = dataset.images[0].annotations
+    return found
+
+
+def test_a_plain_file_is_read(write, tmp_path):
+    dataset = CocoDataset.read(write(info={"year": 2017}))
+    assert dataset.classes == ("cup",)
+    assert [record.path for record in dataset.images] == [tmp_path / "1.png", tmp_path / "2.png"]
+    assert dataset.images[1].annotations == ()
+    assert dataset.problems == ()
+    assert dataset.info == {"year": 2017}
+    found = only(dataset)
+    assert (found.class_id, found.box, found.ignore) == (0, (10, 5, 30, 25), False)
+    assert rle.decode(found.rle)[5:25, 10:30].all()
+    assert rle.area(found.rle) == 400
+
+
+def test_all_three_forms_of_a_mask_mean_the_same(write):
+    packed = rle.from_polygons([SQUARE], SIZE)
+    runs = rle.runs(packed.counts).tolist()
+    forms = [
+        [SQUARE],
+        SQUARE,
+        {"size": list(SIZE), "counts": runs},
+        {"size": list(SIZE), "counts": packed.counts},
+    ]
+    for form in forms:
+        assert (
+            only(CocoDataset.read(write(annotations=[annotation(segmentation=form)]))).rle == packed
+        )
+
+
+def test_parts_of_a_mask_survive(write):
+    parts = [SQUARE, [40, 30, 50, 30, 50, 38, 40, 38]]
+    found = only(CocoDataset.read(write(annotations=[annotation(segmentation=parts)])))
+    assert rle.area(found.rle) == 400 + 80
+
+
+def test_category_ids_may_have_gaps(write):
+    path = write(
+        categories=[{"id": 90, "name": "fork"}, {"id": 44, "name": "bottle"}],
+        annotations=[annotation(category_id=90)],
+    )
+    dataset = CocoDataset.read(path)
+    assert dataset.classes == ("bottle", "fork")
+    assert only(dataset).class_id == 1
+
+
+def test_classes_are_chosen_by_name_in_the_order_given(write):
+    path = write(
+        categories=[{"id": 1, "name": "cup"}, {"id": 2, "name": "can"}, {"id": 3, "name": "jar"}],
+        annotations=[annotation(i, category_id=i) for i in (1, 2, 3)],
+    )
+    dataset = CocoDataset.read(path, classes=("jar", "cup"))
+    assert dataset.classes == ("jar", "cup")
+    assert [a.class_id for a in dataset.images[0].annotations] == [1, 0]
+    assert dataset.problems == ()
+    assert len(dataset.images) == 2
+
+
+def test_missing_sizes_and_boxes_are_found_out(write):
+    plain = {"id": 1, "file_name": "1.png"}
+    bare = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [SQUARE]}
+    dataset = CocoDataset.read(write(images=[plain], annotations=[bare]))
+    assert (dataset.images[0].width, dataset.images[0].height) == (60, 40)
+    assert only(dataset).box == (10, 5, 30, 25)
+
+
+def test_images_may_be_elsewhere(write, tmp_path):
+    path = write()
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(InputError, match=r"none of 2 images .* --images$"):
+        CocoDataset.read(path, images=other)
+    path = path.rename(other / "coco.json")
+    assert len(CocoDataset.read(path, images=tmp_path).images) == 2
+
+
+def test_crowds_and_bands_do_not_count(write):
+    rows = [
+        annotation(1, iscrowd=1),
+        annotation(2, band="review", score=0.4, track_id=7, iscrowd=1),
+        annotation(3, band="accept", score=0.9),
+    ]
+    crowd, review, accept = CocoDataset.read(write(annotations=rows)).images[0].annotations
+    assert (crowd.ignore, crowd.band) == (True, None)
+    assert (review.ignore, review.band, review.score, review.track_id) == (True, "review", 0.4, 7)
+    assert (accept.ignore, accept.band) == (False, "accept")
+
+
+def test_a_box_without_a_mask_becomes_a_region_to_ignore(write):
+    dataset = CocoDataset.read(write(annotations=[annotation(segmentation=[])]))
+    assert only(dataset).ignore
+    assert rle.area(only(dataset).rle) == 400
+    assert "annotation 1 has a box, but no mask" in dataset.problems[0]
+
+
+def test_a_box_is_cut_to_its_image(write):
+    dataset = CocoDataset.read(write(annotations=[annotation(bbox=[-5, -5, 100, 30])]))
+    assert only(dataset).box == (0, 0, 60, 25)
+
+
+BAD_ANNOTATIONS = {
+    "zero area": (
+        annotation(segmentation=[[5, 5, 5, 5, 5, 5]]),
+        "annotation 1 has a mask without area",
+    ),
+    "two points": (annotation(segmentation=[[1, 1, 2, 2]]), "no polygon of three points"),
+    "not finite": (annotation(segmentation=[[1, 1, 9, float("nan"), 9, 9]]), "no polygon"),
+    "far away": (annotation(segmentation=[[1, 1, 1e9, 1, 9, 9]]), "no polygon"),
+    "words": (annotation(segmentation="none"), "neither polygons nor run lengths"),
+    "other size": (
+        annotation(segmentation={"size": [4, 4], "counts": "0"}),
+        r"but its image has \[40, 60\]",
+    ),
+    "cut off": (
+        annotation(segmentation={"size": [40, 60], "counts": "P"}),
+        "damaged mask: .* cut off",
+    ),
+    "short runs": (annotation(segmentation={"size": [40, 60], "counts": [5]}), "do not fill"),
+    "negative": (
+        annotation(segmentation={"size": [40, 60], "counts": [-5, 2405]}),
+        "without run lengths",
+    ),
+    "no counts": (annotation(segmentation={"size": [40, 60]}), "without run lengths"),
+    "outside": (annotation(bbox=[70, 5, 10, 10]), "box outside its image of 60x40 pixels"),
+    "flat box": (annotation(bbox=[10, 5, 0, 10]), "box without area"),
+    "odd box": (annotation(bbox=[10, 5, 10]), "bbox that is not four numbers"),
+    "true as number": (annotation(bbox=[10, 5, True, 4]), "bbox that is not four numbers"),
+    "no image": (annotation(image_id=77), "belongs to an image that the file does not list"),
+    "image is a list": (annotation(image_id=[1]), "has no image_id"),
+    "no class": (annotation(category_id=9), "category_id 9, which the file does not list"),
+    "class is a list": (annotation(category_id=[1]), r"category_id \[1\]"),
+    "nothing": (annotation(segmentation=None, bbox=None), "neither a mask nor a box"),
+    "no object": (17, "annotation at place 2 is no JSON object"),
+}
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_ANNOTATIONS.values(), ids=BAD_ANNOTATIONS)
+def test_a_bad_annotation_costs_itself_alone_and_is_said_in_one_line(write, bad, reason):
+    dataset = CocoDataset.read(write(annotations=[annotation(5), bad]))
+    assert only(dataset).box == (10, 5, 30, 25)
+    (line,) = dataset.problems
+    assert "coco.json: annotation" in line
+    assert line.endswith("it is left out")
+    assert "\n" not in line
+    assert re.search(reason, line), line
+
+
+BAD_IMAGES = {
+    "missing": (image(3, file_name="9.png"), r"image 3 is not there as .*9\.png"),
+    "nameless": (image(3, file_name=None), "image 3 has no file_name"),
+    "no id": ({"file_name": "3.png"}, "image at place 2 has no whole number as id"),
+    "same id": (image(1, file_name="3.png"), "image 1 has the id of an image before it"),
+    "no size to find": (image(3, file_name="coco.json", width=None), "image 3 has no size"),
+    "no object": (None, "image at place 2 has no whole number"),
+}
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_IMAGES.values(), ids=BAD_IMAGES)
+def test_a_bad_image_costs_itself_and_its_objects(write, bad, reason):
+    rows = [annotation(1), annotation(2, image_id=3)] if bad and bad.get("id") == 3 else None
+    dataset = CocoDataset.read(write(images=[image(1), bad], annotations=rows))
+    assert [record.id for record in dataset.images] == [1]
+    (line,) = dataset.problems
+    assert re.search(reason, line), line
+
+
+def test_a_repeated_annotation_counts_once_and_a_shared_id_costs_nothing(write):
+    other = annotation(1, bbox=[1, 1, 5, 5])
+    dataset = CocoDataset.read(write(annotations=[annotation(1), annotation(1), other]))
+    assert len(dataset.images[0].annotations) == 2
+    assert "repeats one before it" in dataset.problems[0]
+    assert "shares its id with another" in dataset.problems[1]
+
+
+def test_a_polygon_that_is_none_among_good_ones_is_said(write):
+    dataset = CocoDataset.read(write(annotations=[annotation(segmentation=[SQUARE, [1, 2]])]))
+    assert rle.area(only(dataset).rle) == 400
+    assert "1 polygons that are none" in dataset.problems[0]
+
+
+def test_names_that_occur_twice_are_one_class(write):
+    path = write(
+        categories=[{"id": 0, "name": "cup"}, {"id": 1, "name": "cup"}],
+        annotations=[annotation(1), annotation(2, category_id=0)],
+    )
+    dataset = CocoDataset.read(path)
+    assert dataset.classes == ("cup",)
+    assert len(dataset.images[0].annotations) == 2
+    assert "several categories have one name" in dataset.problems[0]
+
+
+def test_problems_are_counted_where_they_are_many(write):
+    rows = [annotation(1), *(annotation(i, bbox=[0]) for i in range(2, 12))]
+    lines = CocoDataset.read(write(annotations=rows)).problem_lines(3)
+    assert len(lines) == 4
+    assert lines[-1] == "... and 7 more"
+
+
+BAD_FILES = {
+    "empty": (b"", "is empty"),
+    "words": (b"hello", "is no JSON: it does not begin"),
+    "bytes": (b"\xff\xfe\x00", "not text in UTF-8"),
+    "cut off": (b'{"images": [{"id": 1', r"is cut off after 20 bytes; copy or write it again"),
+    "cut off in a word": (b'{"images": "ab', "is cut off"),
+    "damaged": (b'{"images": [}, "a": 1}', "is damaged JSON in line 1"),
+    "list": (b'[{"image_id": 1}]', "not COCO's: it holds a list"),
+    "other": (b'{"shapes": []}', "has no list of images or annotations or categories"),
+    "half": (b'{"images": [], "annotations": []}', "has no list of categories"),
+    "no images": (
+        b'{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}]}',
+        "lists no images",
+    ),
+    "no classes": (b'{"images": [], "annotations": [], "categories": []}', "names no categories"),
+    "class without name": (
+        b'{"images": [], "annotations": [], "categories": [{"id": 1}]}',
+        "needs an id",
+    ),
+    "two names": (
+        b'{"images":[],"annotations":[],"categories":[{"id":1,"name":"a"},{"id":1,"name":"b"}]}',
+        "category id 1 is both 'a' and 'b'",
+    ),
+    "deep": (b"[" * 200_000, "nested without end|is cut off"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_file_that_is_no_coco_is_one_line(tmp_path, data, reason):
+    path = tmp_path / "coco.json"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=reason) as caught:
+        CocoDataset.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_one_line(tmp_path):
+    with pytest.raises(InputError, match="can't be read: No such file"):
+        CocoDataset.read(tmp_path / "none.json")
+    with pytest.raises(InputError, match="is a folder; name the JSON file in it"):
+        CocoDataset.read(tmp_path)
+
+
+def test_an_unknown_class_is_answered_with_the_nearest(write):
+    with pytest.raises(InputError, match=r"has no class 'cupp'; did you mean 'cup'\?"):
+        CocoDataset.read(write(), classes=("cupp",))
+    with pytest.raises(InputError, match="has no class 'zebra'; it has cup"):
+        CocoDataset.read(write(), classes=("zebra",))
+
+
+def test_nothing_that_can_be_used_ends_it(write):
+    with pytest.raises(
+        InputError, match="none of 1 annotations can be used; the first: annotation 1"
+    ):
+        CocoDataset.read(write(annotations=[annotation(bbox=[0])]))
+    with pytest.raises(InputError, match="none of 1 images can be used"):
+        CocoDataset.read(write(images=[image(9)]))
+
+
+def test_images_without_any_objects_are_fine(write):
+    assert CocoDataset.read(write(annotations=[])).images[0].annotations == ()
+
+
+def test_a_record_reads_its_pixels_and_notices_another_size(write, tmp_path):
+    record = CocoDataset.read(write()).images[0]
+    assert record.read().shape == (40, 60, 3)
+    Image.new("RGB", (30, 20)).save(tmp_path / "1.png")
+    with pytest.raises(InputError, match="has 30x20 pixels, but was labelled as 60x40"):
+        record.read()
+
+
+def some_records(folder):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[3:9, 4:20] = 1
+    mask[20:30, 40:50] = 1
+    packed = rle.encode(mask)
+    objects = (
+        Annotation(1, (4.0, 3.0, 50.0, 30.0), packed, False, 0.875, 3, "accept"),
+        Annotation(0, (4.25, 3.0, 50.0, 30.0), packed, True, None, None, "review"),
+    )
+    return [
+        ImageRecord(7, folder / "1.png", 60, 40, "street", 12, objects),
+        ImageRecord(9, folder / "2.png", 60, 40, None, None, ()),
+    ]
+
+
+def test_what_is_written_is_read_back(write, tmp_path):
+    write()
+    records = some_records(tmp_path)
+    path = tmp_path / "deeper" / "out.json"
+    write_coco(path, ("cup", "can"), records, {"teacher": "x"})
+    dataset = CocoDataset.read(path)
+    assert dataset.classes == ("cup", "can")
+    assert dataset.info == {"teacher": "x"}
+    assert dataset.problems == ()
+    assert [r.annotations for r in dataset.images] == [r.annotations for r in records]
+    assert [(r.id, r.clip, r.frame) for r in dataset.images] == [(7, "street", 12), (9, None, None)]
+    assert json.loads(path.read_text())["images"][0]["file_name"] == "../1.png"
+
+
+def test_a_file_is_written_as_anyone_reads_coco(write, tmp_path):
+    write()
+    path = tmp_path / "out.json"
+    write_coco(path, ("cup", "can"), some_records(tmp_path), {})
+    whole = json.loads(path.read_text())
+    assert whole["categories"] == [{"id": 1, "name": "cup"}, {"id": 2, "name": "can"}]
+    first, second = whole["annotations"]
+    assert first["bbox"] == [4, 3, 46, 27]
+    assert (first["area"], first["iscrowd"], first["score"]) == (6 * 16 + 100, 0, 0.875)
+    assert (second["id"], second["iscrowd"], second["band"]) == (2, 1, "review")
+    assert "score" not in second
+
+
+def test_numbers_of_numpy_are_written_too(write, tmp_path):
+    write()
+    packed = rle.from_box((1, 1, 5, 5), SIZE)
+    box = tuple(np.array([1, 1, 5, 5], np.float32))
+    row = Annotation(np.int64(0), box, packed, np.bool_(0), np.float32(0.5), np.int64(2), None)
+    record = ImageRecord(1, tmp_path / "1.png", 60, 40, None, None, (row,))
+    write_coco(tmp_path / "out.json", ("cup",), [record], {})
+    assert only(CocoDataset.read(tmp_path / "out.json")).score == 0.5
+
+
+def test_a_place_that_cant_be_written_to_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="can't be written"):
+        write_coco(tmp_path / "file" / "out.json", ("a",), [], {})

@@ -1,0 +1,197 @@
+"""Label Studio: its brush format to the bit, tasks out, submitted annotations back."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from labelled import CLASSES, SIZE, data_set
+
+from distill.data import rle
+from distill.data.brush import pack_brush, unpack_brush
+from distill.data.coco import CocoDataset
+from distill.data.corrections import import_corrections
+from distill.data.label_studio import write_label_studio
+
+
+@pytest.fixture
+def master(tmp_path):
+    return data_set(tmp_path / "set")
+
+
+@pytest.fixture
+def tasks(master, tmp_path):
+    out = tmp_path / "ls"
+    (note,) = write_label_studio(CocoDataset.read(master), master, out)
+    assert f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={out}" in note
+    return json.loads((out / "tasks.json").read_text())
+
+
+def submitted(tasks, which=None):
+    """What Label Studio exports after a person pressed Submit."""
+    for i, task in enumerate(tasks):
+        task["id"] = i + 1
+        if which is None or i in which:
+            result = task["predictions"][0]["result"]
+            task["annotations"] = [{"id": i, "was_cancelled": False, "result": result}]
+    return tasks
+
+
+@pytest.fixture
+def take(master, tmp_path):
+    """Imports tasks into the master."""
+
+    def take(tasks):
+        path = tmp_path / "export.json"
+        path.write_text(json.dumps(tasks))
+        return import_corrections(path, master)
+
+    return take
+
+
+def test_a_brush_survives_packing():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        shape = tuple(rng.integers(1, 40, 2))
+        mask = (rng.random(shape) < rng.choice([0, 0.02, 0.5, 1])).astype(np.uint8)
+        assert (unpack_brush(pack_brush(mask), shape) == mask).all()
+
+
+def test_a_run_longer_than_any_size_is_split():
+    mask = np.zeros((300, 400), np.uint8)
+    mask[299, 399] = 1
+    assert (unpack_brush(pack_brush(mask), mask.shape) == mask).all()
+
+
+def test_the_bits_are_label_studios():
+    """Two pixels, the second in: 8 values; 4 zeros in a run of 3 bits, 4 times 255 likewise."""
+    bits = f"{8:032b}" + f"{7:05b}" + "0010" + "0011" + "0111" + "1111"
+    bits += "1" + "00" + "011" + "00000000" + "1" + "00" + "011" + "11111111"
+    bits += "0" * (-len(bits) % 8)
+    expected = [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]
+    assert pack_brush(np.array([[0, 1]], np.uint8)) == expected
+
+
+def test_other_run_sizes_words_one_by_one_and_soft_edges_are_read():
+    """As a browser may write it: run sizes 2, 3, 4, 5, values one by one, alpha 127 and 128."""
+    bits = f"{8:032b}" + f"{7:05b}" + "0001" + "0010" + "0011" + "0100"
+    bits += "0" + "01" + "111" + "".join(f"{v:08b}" for v in (9, 9, 9, 127, 9, 9, 9, 128))
+    bits += "0" * (-len(bits) % 8)
+    data = [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]
+    assert unpack_brush(data, (1, 2)).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ([], "cut off"),
+        ([0, 0, 0, 9], "not one of 2x2 pixels"),
+        ([0, 0, 0, 16, 57], "cut off"),
+        ([300], "not a list of bytes"),
+        ("abc", "not a list of bytes"),
+        (None, "not a list of bytes"),
+    ],
+)
+def test_a_damaged_brush_is_refused(data, reason):
+    with pytest.raises(ValueError, match=reason):
+        unpack_brush(data, (2, 2))
+
+
+def test_tasks_say_where_their_images_are_and_what_the_labels_are(tasks, tmp_path):
+    assert [task["data"]["file_name"] for task in tasks][:2] == [
+        "street/000000.jpg",
+        "street/000002.jpg",
+    ]
+    assert tasks[0]["data"]["image"] == "/data/local-files/?d=images/street/000000.jpg"
+    assert (tmp_path / "ls" / "images" / "street" / "000000.jpg").is_file()
+    config = (tmp_path / "ls" / "config.xml").read_text()
+    labels = re.findall(r'<Label value="(.*)"/>', config)
+    assert labels[:3] == [*CLASSES, "bottle (review)"]
+    used = {
+        r["value"]["brushlabels"][0] for task in tasks for r in task["predictions"][0]["result"]
+    }
+    assert used <= set(labels)
+
+
+def test_what_nobody_changed_comes_back_the_same(tasks, take, master):
+    before = master.read_bytes()
+    outcome = take(submitted(tasks))
+    assert (outcome.corrected, outcome.confirmed, outcome.problems) == (0, 4, ())
+    assert master.read_bytes() == before
+
+
+def test_tasks_that_nobody_submitted_are_left(tasks, take):
+    submitted(tasks, which={0})
+    tasks[1]["annotations"] = [{"was_cancelled": True, "result": []}]
+    assert take(tasks).confirmed == 1
+
+
+def test_a_brush_that_was_changed_replaces_the_machines_to_the_pixel(tasks, take, master):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[10:20, 5:50] = 1
+    mask[60:70, 80:90] = 1
+    submitted(tasks)[0]["annotations"][0]["result"][0]["value"]["rle"] = pack_brush(mask)
+    outcome = take(tasks)
+    assert (outcome.corrected, outcome.confirmed, outcome.objects) == (1, 3, 2)
+    bottle, cup = CocoDataset.read(master).images[0].annotations
+    assert (rle.decode(bottle.rle) == mask).all()
+    assert (bottle.band, bottle.score, cup.class_id) == ("accept", None, 1)
+
+
+def test_what_was_renamed_from_review_is_accepted(tasks, take, master):
+    submitted(tasks)[1]["annotations"][0]["result"][0]["value"]["brushlabels"] = ["bottle"]
+    take(tasks)
+    (found,) = CocoDataset.read(master).images[1].annotations
+    assert (found.ignore, found.band) == (False, "accept")
+
+
+def test_polygons_in_percent_are_read(tasks, take, master):
+    region = {
+        "id": "x",
+        "type": "polygonlabels",
+        "value": {"points": [[25, 50], [50, 50], [50, 100], [25, 100]], "polygonlabels": ["cup"]},
+    }
+    submitted(tasks)[0]["annotations"][0]["result"] = [region]
+    take(tasks)
+    (found,) = CocoDataset.read(master).images[0].annotations
+    assert (found.class_id, rle.box(found.rle)) == (1, (30, 45, 60, 90))
+
+
+def test_an_uploaded_image_is_found_by_our_own_field_or_the_address(tasks, take):
+    submitted(tasks)
+    tasks[0]["data"]["image"] = "/data/upload/3/1a2b3c4d-000000.jpg"
+    del tasks[1]["data"]["file_name"]
+    assert take(tasks).confirmed == 4
+
+
+BAD_REGIONS = {
+    "rectangle": ({"value": {"x": 1, "rectanglelabels": ["cup"]}}, "is a rectangle or an ellipse"),
+    "cut off": ({"value": {"rle": [0], "brushlabels": ["cup"]}}, "cut off"),
+    "no label": ({"value": {"rle": [0]}}, "has no label"),
+    "two points": (
+        {"value": {"points": [[1, 1], [2, 2]], "polygonlabels": ["cup"]}},
+        "three points",
+    ),
+    "odd points": ({"value": {"points": [1, 2, 3], "polygonlabels": ["cup"]}}, "three points"),
+    "turned": (
+        {"image_rotation": 90, "value": {"rle": [0], "brushlabels": ["cup"]}},
+        "turned image",
+    ),
+    "empty": ({"value": {"points": [[1, 1]] * 3, "polygonlabels": ["cup"]}}, "mask without area"),
+}
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_REGIONS.values(), ids=BAD_REGIONS)
+def test_a_bad_region_costs_itself_alone(tasks, take, master, bad, reason):
+    submitted(tasks)[0]["annotations"][0]["result"][1] = {"id": "bad", **bad}
+    outcome = take(tasks)
+    assert len(CocoDataset.read(master).images[0].annotations) == 1
+    (line,) = outcome.problems
+    assert "task 1: region bad" in line
+    assert reason in line
+
+
+def test_what_is_no_region_is_passed_over(tasks, take):
+    result = submitted(tasks)[0]["annotations"][0]["result"]
+    result += [{"type": "choices", "value": {"choices": ["good"]}}, {"type": "relation"}]
+    assert take(tasks).confirmed == 4
