@@ -38,5 +38,5 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 # Side by side with an Ultralytics loop; PEER is a Python that has ultralytics, if .venv has not.
-bench: .venv/cv2
+bench: .venv/cv2 .venv/dev
 	$(BIN)/python -m tests.bench $(if $(PEER),--peer-python "$(PEER)") $(BENCH)

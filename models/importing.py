@@ -1,13 +1,14 @@
 """Importing: an ONNX file that somebody exported becomes a manifest.
 
-Ultralytics writes into the file what the network is; of others a person says it. Either way the
-network runs once before anything is written, so that a wrong description fails here and not on
-the device.
+Ultralytics' exporter and `sfumato-distill teacher export` write into the file what the network
+is; of others a person says it. Either way the network runs once before anything is written, so
+that a wrong description fails here and not on the device.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from models.classes import MAX_CLASSES, ClassSpec, choose
 from models.decode import decoder_for
+from models.decode.rtmdet_ins import OUTPUT_NAMES
 from models.errors import FamilyError, ModelError
 from models.manifest import MAX_MODEL_BYTES, FileSpec, Manifest, first_problem
 from models.preprocess import InputSpec, preprocess
@@ -36,16 +38,22 @@ _MAX_LITERAL_CHARACTERS = 200_000
 _TRIAL_SCORE = 0.001
 """Low enough that even a grey image gives something to decode."""
 
-# How the networks of each layout are fed by the code they come from: MMDetection's RTMDet
-# (mean and std of its data preprocessor, padded right and below), YOLOX's `preproc` and
+FAMILY_KEY, NAMES_KEY, INPUT_KEY = "sfumato.family", "sfumato.names", "sfumato.input"
+"""Where our own export says what it is: the family, a JSON list, an `InputSpec` as JSON."""
+
+_RTMDET: dict[str, Any] = {
+    "colour": "bgr",
+    "mean": (103.53, 116.28, 123.675),
+    "std": (57.375, 57.12, 58.395),
+    "letterbox": "corner",
+}
+
+# How the networks of each family or layout are fed by the code they come from: MMDetection's
+# RTMDet (mean and std of its data preprocessor, padded right and below), YOLOX's `preproc` and
 # TensorFlow's `fixed_shape_resizer`.
-_FED: dict[Layout, dict[str, Any]] = {
-    "dets": {
-        "colour": "bgr",
-        "mean": (103.53, 116.28, 123.675),
-        "std": (57.375, 57.12, 58.395),
-        "letterbox": "corner",
-    },
+_FED: dict[Family | Layout, dict[str, Any]] = {
+    "rtmdet_ins": _RTMDET,
+    "dets": _RTMDET,
     "yolox": {"colour": "bgr", "std": (1.0, 1.0, 1.0), "letterbox": "corner"},
     "ssd": {"std": (1.0, 1.0, 1.0), "letterbox": "stretch"},
 }
@@ -101,7 +109,7 @@ def import_onnx(
             created=datetime.now(timezone.utc).replace(microsecond=0),
             family=described.family,
             layout=described.layout,
-            outputs=_ssd_outputs(network) if described.layout == "ssd" else (),
+            outputs=_outputs(described, network),
             class_count=len(known),
             classes=choose(classes, known) or known,
             input=_input(described, network),
@@ -114,14 +122,17 @@ def import_onnx(
 
 
 def describe(metadata: Mapping[str, str]) -> Description:
-    """Read what Ultralytics' exporter wrote into the file.
+    """Read what the exporter wrote into the file.
 
     Raises:
         ModelError: it wrote nothing, or the network has a task that is not ours.
     """
+    if FAMILY_KEY in metadata:
+        return _described_by_us(metadata)
     if not {"task", "names", "imgsz"} <= metadata.keys():
         raise ModelError(
-            "the file does not say what network it holds (only Ultralytics' export does); "
+            "the file does not say what network it holds (only an export by Ultralytics or "
+            "sfumato-distill does); "
             "say it with --family, --layout and --names"
         )
     if metadata["task"] != "segment":
@@ -132,15 +143,34 @@ def describe(metadata: Mapping[str, str]) -> Description:
     names, size = _literal(metadata["names"], "names"), _literal(metadata["imgsz"], "imgsz")
     if isinstance(names, dict) and names.keys() == set(range(len(names))):
         names = [names[i] for i in range(len(names))]
+    _check_names(names)
+    if not isinstance(size, list) or len(size) != 2 or not all(type(n) is int for n in size):
+        raise ModelError("the file's imgsz is not [height, width]")
+    return Description("yolo_seg", tuple(names), size=(size[1], size[0]))
+
+
+def _described_by_us(metadata: Mapping[str, str]) -> Description:
+    if metadata[FAMILY_KEY] != "rtmdet_ins":
+        raise ModelError(f"the file's family '{metadata[FAMILY_KEY][:40]}' is not known")
+    try:
+        names = json.loads(metadata.get(NAMES_KEY, ""))
+        spec = InputSpec.model_validate_json(metadata.get(INPUT_KEY, ""))
+    except ValidationError as error:
+        raise ModelError(f"the file's input can't be read: {first_problem(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError("the file's class names can't be read") from error
+    _check_names(names)
+    feeding = spec.model_dump(exclude={"width", "height"})
+    return Description("rtmdet_ins", tuple(names), size=(spec.width, spec.height), feeding=feeding)
+
+
+def _check_names(names: Any) -> None:
     if (
         not isinstance(names, list)
         or not 0 < len(names) <= MAX_CLASSES
         or not all(isinstance(word, str) for word in names)
     ):
         raise ModelError("the file's class names are not a list, nor numbered from 0")
-    if not isinstance(size, list) or len(size) != 2 or not all(type(n) is int for n in size):
-        raise ModelError("the file's imgsz is not [height, width]")
-    return Description("yolo_seg", tuple(names), size=(size[1], size[0]))
 
 
 def _literal(text: str, field: str) -> Any:
@@ -156,8 +186,15 @@ def _input(described: Description, network: OnnxRuntimeNetwork) -> InputSpec:
     size = described.size or network.image_size
     if size is None:
         raise ModelError("the network takes images of any size; choose one with --size WxH")
-    custom = _FED[described.layout] if described.layout else {}
+    custom = _FED.get(described.layout or described.family, {})
     return InputSpec(width=size[0], height=size[1], **{**custom, **(described.feeding or {})})
+
+
+def _outputs(described: Description, network: OnnxRuntimeNetwork) -> tuple[str, ...]:
+    """The outputs to read, by name where the file may have them in any order or has more."""
+    if described.family == "rtmdet_ins":
+        return OUTPUT_NAMES
+    return _ssd_outputs(network) if described.layout == "ssd" else ()
 
 
 def _ssd_outputs(network: OnnxRuntimeNetwork) -> tuple[str, ...]:

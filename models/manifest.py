@@ -18,7 +18,7 @@ from models.classes import MAX_CLASSES, ClassSpec
 from models.errors import BundleError
 from models.preprocess import InputSpec
 
-Family = Literal["yolo_seg", "boxes"]
+Family = Literal["yolo_seg", "rtmdet_ins", "boxes"]
 Layout = Literal["dets", "yolox", "ssd"]
 Role = Literal["fp32", "fp16", "int8"]
 
@@ -75,7 +75,7 @@ class Manifest(_Strict):
     family: Family
     layout: Layout | None = Field(None, description="of the family boxes only")
     outputs: tuple[str, ...] = Field(
-        (), max_length=8, description="outputs to read, in the layout's order; empty: all"
+        (), max_length=16, description="outputs to read, in the layout's order; empty: all"
     )
     class_count: int = Field(gt=0, le=MAX_CLASSES, description="classes that the network knows")
     classes: tuple[ClassSpec, ...] = Field(min_length=1, max_length=MAX_CLASSES)
@@ -92,8 +92,8 @@ class Manifest(_Strict):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Manifest":
-        if (self.layout is None) != (self.family == "yolo_seg"):
-            raise ValueError("family boxes needs a layout (dets, yolox or ssd), yolo_seg has none")
+        if (self.layout is not None) != (self.family == "boxes"):
+            raise ValueError("family boxes needs a layout (dets, yolox or ssd), no other has one")
         names, ids = [spec.name for spec in self.classes], [spec.id for spec in self.classes]
         if len(set(names)) < len(names) or len(set(ids)) < len(ids):
             raise ValueError("a class appears twice")

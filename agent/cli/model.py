@@ -25,7 +25,7 @@ A bundle (.sfm) holds a network, how to feed and read it, and which classes it h
 """
 
 _IMPORT_EPILOG = """\
-An export by Ultralytics says itself what it is:
+An export by Ultralytics, or by sfumato-distill teacher export, says itself what it is:
 
   sfumato model import yolov8n-seg.onnx --classes person,car --out street.sfm
 
@@ -103,7 +103,7 @@ def _add_import(
     parser.add_argument("--key", type=Path, metavar="KEY.key", help="sign it with this key")
     parser.set_defaults(run=_import)
 
-    other = parser.add_argument_group("networks that were not exported by Ultralytics")
+    other = parser.add_argument_group("networks that do not say what they are")
     other.add_argument("--family", choices=get_args(Family), help="how its outputs are read")
     other.add_argument("--layout", choices=get_args(Layout), help="which outputs family boxes has")
     other.add_argument(
@@ -198,7 +198,7 @@ def _description(args: argparse.Namespace) -> Description | None:
         return None
     if not args.names:
         raise UsageError("--family needs --names: all classes that the network knows, in order")
-    if (args.layout is None) != (args.family == "yolo_seg"):
+    if (args.layout is not None) != (args.family == "boxes"):
         raise UsageError("--layout goes with --family boxes, and with no other")
     return Description(args.family, args.names, args.layout, args.size, feeding)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from models.decode.boxes import DetsDecoder, SsdDecoder, YoloxDecoder
+from models.decode.rtmdet_ins import RtmdetInsDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def decoder_for(manifest: Manifest) -> Decoder:
     """The decoder of the manifest's family and layout."""
     if manifest.family == "yolo_seg":
         return YoloSegDecoder(manifest.input, manifest.class_count)
+    if manifest.family == "rtmdet_ins":
+        return RtmdetInsDecoder(manifest.input, manifest.class_count)
     if manifest.layout == "yolox":
         return YoloxDecoder(manifest.input, manifest.class_count)
     if manifest.layout == "ssd":

@@ -21,7 +21,7 @@ from models.manifest import first_problem
 from models.nets.class_names import check_names, class_names, names_in_meta
 from models.nets.pth import check_published_digest, read_pth, sha256_of
 from models.nets.rtmdet_ins import RTMDetIns
-from models.nets.state import check, with_aliases, without_aliases
+from models.nets.state import checked, plain, with_aliases, without_aliases
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def save_safetensors(
         ModelError: the names don't fit the network.
         OSError: the file can't be written.
     """
-    state = _plain(without_aliases(net.state_dict()))
+    state = plain(without_aliases(net.state_dict()))
     metadata = _metadata(
         {
             "format": FORMAT,
@@ -211,8 +211,7 @@ def _from_safetensors(
 
 def _checked(path: Path, weights: Mapping[str, Tensor], size: str | None) -> tuple[str, int, State]:
     try:
-        state = _plain(without_aliases(weights))
-        return *check(state, size), state
+        return checked(weights, size)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
@@ -224,14 +223,6 @@ def _names(
         return class_names(said, given, count)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-
-
-def _plain(state: Mapping[str, Tensor]) -> State:
-    """Float32 on the CPU; counters stay whole numbers."""
-    return {
-        key: value.detach().to("cpu", torch.float32 if value.is_floating_point() else None)
-        for key, value in state.items()
-    }
 
 
 def _metadata(values: Mapping[str, Any]) -> _Metadata:

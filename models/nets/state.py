@@ -60,41 +60,69 @@ def with_aliases(state: Mapping[str, Tensor], net: RTMDetIns) -> State:
     return {key: state[canonical(key)] for key in net.state_dict()}
 
 
-def check(state: Mapping[str, Tensor], size: str | None = None) -> tuple[str, int]:
-    """Find out what network this is the whole state of.
+def plain(state: Mapping[str, Tensor]) -> State:
+    """Float32 on the CPU; counters stay whole numbers."""
+    return {
+        key: value.detach().to("cpu", torch.float32 if value.is_floating_point() else None)
+        for key, value in state.items()
+    }
+
+
+def checked(weights: Mapping[str, Tensor], size: str | None = None) -> tuple[str, int, State]:
+    """Find out what network these weights are, and that they are all of it.
 
     Args:
-        state: by canonical name.
+        weights: tensors from outside by name, with aliases or without.
         size: what it is expected to be.
 
     Returns:
-        The size's name and the number of classes.
+        The size's name, the number of classes, and the weights by canonical name, float32.
 
     Raises:
         ModelError: it is another size, or no RTMDet-Ins, or not all of one, or a value is not
             finite.
     """
-    found, classes = _size(state), _class_count(state)
+    found, classes = _size(weights), _class_count(weights)
     if size is not None and size != found:
         raise ModelError(f"is size {found}, not {size}")
     with torch.device("meta"):
-        wanted = without_aliases(RTMDetIns(found, classes).state_dict())
-    problems = {
-        "lacks": sorted(wanted.keys() - state.keys()),
-        "has no place for": sorted(state.keys() - wanted.keys()),
-        "has another shape in": [
-            f"{key} ({_shape(state[key])}, not {_shape(value)})"
-            for key, value in wanted.items()
-            if key in state and state[key].shape != value.shape
-        ],
-        "has values that are not finite in": [
-            key for key, value in state.items() if not torch.isfinite(value).all()
-        ],
-    }
+        wanted = RTMDetIns(found, classes).state_dict()
+    needed = {canonical(key) for key in wanted}
+    known = wanted.keys() & weights.keys()
+    _refuse(
+        found,
+        {
+            "lacks": needed - {canonical(key) for key in weights},
+            "has no place for": weights.keys() - wanted.keys(),
+            "has another shape in": {
+                f"{key} ({_shape(weights[key])}, not {_shape(wanted[key])})"
+                for key in known
+                if weights[key].shape != wanted[key].shape
+            },
+            "has no plain numbers in": {
+                key for key in known if not _is_like(weights[key], wanted[key])
+            },
+        },
+    )
+    state = plain(without_aliases(weights))
+    wild = {key for key, value in state.items() if not torch.isfinite(value).all()}
+    _refuse(found, {"has values that are not finite in": wild})
+    return found, classes, state
+
+
+def _refuse(size: str, problems: Mapping[str, set[str]]) -> None:
     if any(problems.values()):
-        said = "; ".join(f"{what} {_some(keys)}" for what, keys in problems.items() if keys)
-        raise ModelError(f"is no RTMDet-Ins of size {found}: {said}")
-    return found, classes
+        said = "; ".join(f"{what} {_some(sorted(keys))}" for what, keys in problems.items() if keys)
+        raise ModelError(f"is no RTMDet-Ins of size {size}: {said}")
+
+
+def _is_like(value: Tensor, wanted: Tensor) -> bool:
+    return (
+        value.device.type == "cpu"
+        and value.layout is torch.strided
+        and value.is_floating_point() == wanted.is_floating_point()
+        and not value.is_complex()
+    )
 
 
 def _size(state: Mapping[str, Tensor]) -> str:
@@ -124,7 +152,8 @@ def _class_count(state: Mapping[str, Tensor]) -> int:
 
 
 def _bits(value: Tensor) -> Tensor:
-    return value.reshape(-1).view(torch.uint8)  # compared as numbers, NaN would differ from NaN
+    # Compared as numbers, NaN would differ from NaN.
+    return value.contiguous().reshape(-1).view(torch.uint8)
 
 
 def _shape(value: Tensor) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import cover, memory, speed
+from tests.bench import cover, finetune, memory, speed, teacher
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAMS = {
@@ -21,6 +21,8 @@ PROGRAMS = {
     "memory": memory.run,
     "cover": cover.run,
     "auto": cover.run_auto,
+    "teacher": teacher.run,
+    "finetune": finetune.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
 """What runs when nothing is named; cover holds all that auto does."""
@@ -34,7 +36,7 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="the figures for a program to read"
     )
-    for program in (speed, memory, cover):
+    for program in (speed, memory, cover, finetune):
         program.add_arguments(parser)
     args = parser.parse_args()
     if unknown := set(args.programs) - set(PROGRAMS):

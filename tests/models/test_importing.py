@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
 from models.errors import FamilyError, InferenceError, ModelError, UnknownClassError
 from models.importing import Description, describe, import_onnx
 
@@ -141,6 +142,67 @@ def test_rtmdet_is_imported_as_mmdetection_feeds_it(data):
         "pad_value": 114,
         "letterbox": "corner",
     }
+
+
+OURS = {
+    "sfumato.family": "rtmdet_ins",
+    "sfumato.names": '["bottle", "cup"]',
+    "sfumato.input": input_spec(64).model_dump_json(),
+}
+
+
+def rtmdet(make_onnx, metadata, *, last_first=False):
+    """An RTMDet-Ins that sees nothing."""
+    channels = {"cls": 2, "reg": 4, "kernel": 169, "mask_feat": 8}
+    outputs = {
+        name: np.full((1, channels[name.rstrip("012")], size, size), -9, np.float32)
+        for name, size in zip(OUTPUT_NAMES, (8, 4, 2, 8, 4, 2, 8, 4, 2, 8), strict=True)
+    }
+    if last_first:
+        outputs = dict(reversed(outputs.items()))
+    return make_onnx(outputs, metadata=metadata)
+
+
+@pytest.mark.parametrize("last_first", [False, True])
+def test_our_own_export_needs_no_description(make_onnx, last_first):
+    """Its outputs are known by name, in whatever order they stand."""
+    manifest, _ = import_onnx(rtmdet(make_onnx, OURS, last_first=last_first), "teacher")
+    assert (manifest.family, manifest.layout, manifest.class_count) == ("rtmdet_ins", None, 2)
+    assert [spec.name for spec in manifest.classes] == ["bottle", "cup"]
+    assert manifest.outputs == OUTPUT_NAMES
+    assert manifest.input == input_spec(64)
+
+
+def test_an_rtmdet_that_does_not_say_so_can_be_described(make_onnx):
+    described = Description("rtmdet_ins", ("bottle", "cup"))
+    manifest, _ = import_onnx(rtmdet(make_onnx, {}), "teacher", description=described)
+    assert manifest.input == input_spec(64)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"sfumato.family": "x" * 99}, "family 'x{40}' is not known"),
+        ({"sfumato.names": "bottle"}, "names can't be read"),
+        ({"sfumato.names": "[" * 100_000}, "names can't be read"),
+        ({"sfumato.names": "{}"}, "names are not a list"),
+        ({"sfumato.names": "[1, 2]"}, "names are not a list"),
+        ({"sfumato.names": '["bottle"]'}, "with 1 classes"),
+        ({"sfumato.input": ""}, "input can't be read"),
+        ({"sfumato.input": '{"width": 1}'}, "input can't be read: height"),
+        ({"sfumato.input": input_spec(96).model_dump_json()}, "wants"),
+    ],
+)
+def test_our_metadata_is_not_believed_either(make_onnx, metadata, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        import_onnx(rtmdet(make_onnx, OURS | metadata), "teacher")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_rtmdet_without_its_outputs_is_refused(make_onnx):
+    model = yolo(make_onnx, OURS)
+    with pytest.raises(ModelError, match="no output named"):
+        import_onnx(model, "teacher")
 
 
 def test_a_network_of_any_size_needs_one(data):

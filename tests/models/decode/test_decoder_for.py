@@ -6,6 +6,7 @@ import pytest
 
 from models.decode import decoder_for
 from models.decode.boxes import DetsDecoder, SsdDecoder, YoloxDecoder
+from models.decode.rtmdet_ins import RtmdetInsDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 from models.manifest import Manifest
 
@@ -14,6 +15,7 @@ from models.manifest import Manifest
     ("family", "layout", "decoder"),
     [
         ("yolo_seg", None, YoloSegDecoder),
+        ("rtmdet_ins", None, RtmdetInsDecoder),
         ("boxes", "dets", DetsDecoder),
         ("boxes", "yolox", YoloxDecoder),
         ("boxes", "ssd", SsdDecoder),

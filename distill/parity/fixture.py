@@ -1,0 +1,250 @@
+"""Fixture: tensors of the original RTMDet-Ins on weights and inputs that formulas give.
+
+An `.npz` made by OpenMMLab's own code holds samples of its tensors. Weights are not in it: each
+is drawn from a generator seeded with its key, so that both sides have the same without a
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from distill.errors import InputError
+from models.nets.sizes import SIZES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    Image = npt.NDArray[np.uint8]
+    Variant = Literal["plain", "calib"]
+
+TRAIN_SIZE = (256, 320)
+"""Height and width of the training images."""
+
+_FORMULA_SIZES = {"formula": (160, 224), "big": (521, 717)}
+_NATURAL = "nat.png"
+_REG_SHIFT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A tensor of the original, of which some values were kept.
+
+    Attributes:
+        shape: of the whole tensor.
+        greatest: largest absolute value of the whole tensor.
+        index: flat indices [M] of the values kept.
+        values: [M].
+    """
+
+    shape: tuple[int, ...]
+    greatest: float
+    index: npt.NDArray[np.int64]
+    values: npt.NDArray[Any]
+
+    def error(self, actual: npt.NDArray[Any]) -> float:
+        """The greatest difference as a share of the tensor's greatest value.
+
+        Infinite where shapes differ; values that are NaN in `actual` are left out.
+        """
+        if actual.shape != self.shape:
+            return float("inf")
+        difference = np.abs(actual.reshape(-1)[self.index].astype(np.float64) - self.values)
+        return float(np.nanmax(difference, initial=0.0)) / max(self.greatest, 1e-30)
+
+
+class Fixture:
+    """One file, open for reading.
+
+    Args:
+        path: the `.npz`; images that are no formula lie beside it.
+
+    Raises:
+        InputError: it can't be read, or is no fixture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with np.load(path) as file:
+                self._arrays = {key: file[key] for key in file.files}
+            meta = json.loads(str(self._arrays["meta"]))
+            self.size, self.classes = str(meta["size"]), int(meta["nc"])
+            self.plain_bias = float(meta["plain_cls_bias"])
+            self.parameters = int(self._arrays["n_params"])
+            keys = [str(key) for key in self._arrays["sd_keys"]]
+            shapes = [str(shape) for shape in self._arrays["sd_shapes"]]
+            self._canonical = dict(
+                zip(keys, (str(key) for key in self._arrays["sd_canon"]), strict=True)
+            )
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or 'can not be read'}") from error
+        except (KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise InputError(f"{path}: is no parity fixture (an .npz of reference tensors)") from error
+        if self.size not in SIZES:
+            raise InputError(f"{path}: was made with size {self.size!r}, which does not exist here")
+        self.shapes = {
+            key: tuple(int(n) for n in shape.split("x")) if shape else ()
+            for key, shape in zip(keys, shapes, strict=True)
+        }
+        suffix = "/cls_bias"
+        self.images = [key[: -len(suffix)] for key in self._arrays if key.endswith(suffix)]
+
+    def has(self, name: str) -> bool:
+        """Whether a tensor, or a plain array, of this name is kept."""
+        return name in self._arrays or f"{name}/idx" in self._arrays
+
+    def names(self, prefix: str) -> list[str]:
+        """What kept tensors and arrays are called behind this prefix."""
+        found = (key[len(prefix) :] for key in self._arrays if key.startswith(prefix))
+        parts = ("/shape", "/stat", "/idx", "/val")
+        return list(dict.fromkeys(n.rsplit("/", 1)[0] if n.endswith(parts) else n for n in found))
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """An array that is kept whole."""
+        return self._arrays[name]
+
+    def reference(self, name: str) -> Sampled:
+        """A tensor of which samples are kept."""
+        _, _, low, high = self._arrays[f"{name}/stat"]
+        return Sampled(
+            tuple(int(n) for n in self._arrays[f"{name}/shape"]),
+            max(abs(float(low)), abs(float(high))),
+            self._arrays[f"{name}/idx"].astype(np.int64),
+            self._arrays[f"{name}/val"],
+        )
+
+    def class_bias(self, image: str) -> float:
+        """What `rtm_cls` has for a bias where this image is looked at."""
+        return float(self._arrays[f"{image}/cls_bias"])
+
+    def input_sha256(self, image: str) -> str:
+        """Of the resized and padded uint8 [H, W, 3] image."""
+        return str(self._arrays[f"{image}/pre_u8_sha256"])
+
+    def padded_shape(self, image: str) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        height, width = json.loads(str(self._arrays[f"{image}/meta"]))["pad_shape"]
+        return int(height), int(width)
+
+    def image(self, name: str) -> Image:
+        """An image before the pipeline: uint8 [h, w, 3] BGR.
+
+        Raises:
+            InputError: it is a photograph that does not lie beside the fixture.
+        """
+        if name in _FORMULA_SIZES:
+            return formula_image(*_FORMULA_SIZES[name])
+        photograph = cv2.imread(str(self._path.with_name(_NATURAL)))
+        if photograph is None:
+            raise InputError(f"{self._path.with_name(_NATURAL)}: the fixture needs this image")
+        return np.asarray(photograph, np.uint8)
+
+    def mask_pixels(
+        self, image: str, instance: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Flat indices of pixels of the image, and whether the instance's mask holds them."""
+        packed = f"{image}/masks_packed"
+        if packed in self._arrays:
+            height, width = self.image(image).shape[:2]
+            index, bits = np.arange(height * width), self._arrays[packed][instance]
+        else:
+            index = self._arrays[f"{image}/mask_pix_idx"].astype(np.int64)
+            bits = self._arrays[f"{image}/mask_pix_packed"][instance]
+        return index, np.unpackbits(bits)[: len(index)].astype(bool)
+
+    def state_dict(
+        self, variant: Variant, class_bias: float | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Every weight of the network by its key, those that share storage included.
+
+        Args:
+            variant: `plain`, or `calib`, whose batch norms hold statistics from the file.
+            class_bias: of `rtm_cls`; the fixture's own for `plain`.
+        """
+        bias = self.plain_bias if class_bias is None else class_bias
+        drawn: dict[str, npt.NDArray[Any]] = {}
+        for key, canonical in self._canonical.items():
+            if canonical not in drawn:
+                drawn[canonical] = self._weight(canonical, self.shapes[key], variant, bias)
+        return {key: drawn[canonical] for key, canonical in self._canonical.items()}
+
+    def wrong_weights(self) -> int:
+        """How many weights differ from those that the file was made with."""
+        state = self.state_dict("calib", self.class_bias("formula"))
+        stored = zip(self._canonical, self._arrays["sd_crc32"], strict=True)
+        return sum(zlib.crc32(np.ascontiguousarray(state[k]).tobytes()) != int(c) for k, c in stored)
+
+    @cached_property
+    def _statistics(self) -> dict[str, npt.NDArray[np.float32]]:
+        keys = [str(key) for key in self._arrays["bn_keys"]]
+        ends = np.cumsum([self.shapes[key][0] for key in keys])
+        parts = np.split(self._arrays["bn_stats"].astype(np.float32), ends[:-1])
+        return dict(zip(keys, parts, strict=True))
+
+    def _weight(
+        self, key: str, shape: tuple[int, ...], variant: Variant, class_bias: float
+    ) -> npt.NDArray[Any]:
+        parent, leaf = key.rsplit(".", 1)
+        random = _generator(key)
+        if leaf == "num_batches_tracked":
+            return np.zeros(shape, np.int64)
+        if leaf in ("running_mean", "running_var") and variant == "calib":
+            return self._statistics[key]
+        if leaf == "running_var":
+            values = random.uniform(0.5, 1.5, shape)
+        elif leaf == "running_mean":
+            values = random.normal(0, 0.1, shape)
+        elif leaf == "weight" and parent.endswith(".bn"):
+            values = random.uniform(0.8, 1.2, shape)
+        elif leaf == "weight":
+            values = random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+        elif ".rtm_cls." in key:
+            values = np.full(shape, class_bias)
+        else:
+            values = random.normal(0, 0.1, shape)
+            if ".rtm_reg." in key and variant == "calib":
+                values += _REG_SHIFT
+        return np.asarray(values, np.float32)
+
+
+def _generator(text: str) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+
+def formula_image(height: int, width: int) -> Image:
+    """A picture made of whole numbers only: uint8 [height, width, 3] BGR."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.int64)
+    channels = []
+    for c in range(3):
+        texture = (x * (7 + 2 * c) + y * (11 - 3 * c) + (x * y) // (5 + c)) % 97
+        blocks = ((x // 32) * 53 + (y // 20) * 91 + c * 67) % 160
+        channels.append((texture + blocks) % 256)
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+def train_polygons(image: int) -> list[npt.NDArray[np.float64]]:
+    """Outlines of the objects in a training image, as flat x, y, x, y, ..."""
+    height, width = TRAIN_SIZE
+    corner = np.arange(12)
+    reach = np.where(corner % 2 == 0, 1.0, 0.75)
+    polygons = []
+    for j in range(3 + 2 * image):
+        centre = 40 + (j * 97 + image * 53) % 240, 36 + (j * 71 + image * 29) % 184
+        radius = 14 + (j * 23 + image * 11) % 50, 12 + (j * 31 + image * 17) % 44
+        angle = 2 * np.pi * corner / len(corner) + 0.3 * j
+        x = np.clip(centre[0] + radius[0] * reach * np.cos(angle), 0, width)
+        y = np.clip(centre[1] + radius[1] * reach * np.sin(angle), 0, height)
+        polygons.append(np.round(np.stack([x, y], axis=1), 2).reshape(-1))
+    return polygons

@@ -1,0 +1,1 @@
+"""Teachers: what they give, RTMDet-Ins' losses, fine-tuning in stages."""

@@ -1,0 +1,158 @@
+"""Any Ultralytics segmentation model as a teacher: YOLOv8, YOLO11, YOLO26 and what follows.
+
+A `.pt` of theirs is a pickle of a whole model, code included by name. It is read through
+Ultralytics' own restricted loading, which knows the classes that a model is made of; older
+versions of Ultralytics and PyTorch restrict little. Load only files that you trust.
+
+Models with two heads (YOLO26) are read through the one that gives several answers per object,
+as the others do, unless it was cut off.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from distill.teacher.device import device_of
+from distill.teacher.tap import tap
+from distill.teacher.teacher import Dense
+from models.decode.yolo_seg import YoloSegDecoder
+from models.errors import ModelError
+from models.nets.class_names import check_names
+from models.nets.pth import sha256_of
+from models.preprocess import InputSpec, preprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from distill.teacher.teacher import Image
+    from models.instances import Instances
+
+_MIDDLE = 0.5
+"""Where in its cell an anchor stands."""
+
+
+class UltralyticsTeacher:
+    """One network in eval mode; see `distill.teacher.teacher.Teacher`."""
+
+    def __init__(self, path: Path, *, image_size: int = 640, device: str = "auto") -> None:
+        """Load it.
+
+        Args:
+            path: a `.pt` that you trust.
+            image_size: side of the square that images are fitted into, pixels, a multiple of 32.
+            device: see `device_of`.
+
+        Raises:
+            ModelError: it can't be loaded, or does not segment.
+            UsageError: there is no such device.
+        """
+        self.sha256 = sha256_of(path)
+        self._device = device_of(device)
+        model = _load(path)
+        self._head = _segment_head(path, model)
+        self.name, self.classes = path.stem, _names(path, model, self._head.nc)
+        if self._head.cv2 is not None:
+            self._head.end2end = False
+        self._model = model.fuse(verbose=False).eval().requires_grad_(False).to(self._device)
+        self._head.export = True  # predictions and prototypes, and nothing else
+        self._spec = InputSpec(width=image_size, height=image_size)
+        self._decoder = YoloSegDecoder(self._spec, len(self.classes))
+
+    def predict(self, images: Sequence[Image], *, min_score: float) -> list[Instances]:
+        """Instances of each RGB uint8 [h, w, 3] image, in its own pixels, best score first."""
+        if not images:
+            return []
+        inputs, fits = zip(*(preprocess(image, self._spec) for image in images), strict=True)
+        with torch.inference_mode():
+            raw = self._model(torch.from_numpy(np.concatenate(inputs)).to(self._device))
+        predictions, prototypes = (output.numpy(force=True) for output in raw)
+        return [
+            self._decoder.decode(
+                [predictions[i : i + 1], prototypes[i : i + 1]], fit, min_score=min_score
+            )
+            for i, fit in enumerate(fits)
+        ]
+
+    def dense(self, batch: Tensor) -> Dense:
+        """Raw answers for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
+        head = self._head
+        prefix = "one2one_" if head.cv2 is None else ""
+        branches = [getattr(head, f"{prefix}{name}") for name in ("cv2", "cv3", "cv4")]
+        levels = range(len(head.stride))
+        features: list[Tensor] = []
+        listener = head.register_forward_pre_hook(lambda _head, inputs: features.extend(inputs[0]))
+        parts = [branch[i] for branch in branches for i in levels]
+        with torch.no_grad(), listener, tap([*parts, head.proto]) as seen:
+            self._model(batch.to(self._device))
+            distances, logits, coefficients = (
+                tuple(seen[branch[i]] for i in levels) for branch in branches
+            )
+            strides = tuple(int(stride) for stride in head.stride)
+            boxes = tuple(
+                self._boxes(level, stride) for level, stride in zip(distances, strides, strict=True)
+            )
+            weights = torch.cat([level.flatten(2) for level in coefficients], dim=2)
+        prototypes = seen[head.proto]
+
+        def draw(image: int, anchors: Tensor) -> Tensor:
+            with torch.no_grad():
+                return torch.einsum("cn,chw->nhw", weights[image, :, anchors], prototypes[image])
+
+        mask_stride = batch.shape[-1] // prototypes.shape[-1]
+        return Dense(strides, tuple(features), logits, boxes, mask_stride, draw)
+
+    def _boxes(self, distances: Tensor, stride: int) -> Tensor:
+        """[B, 4 * bins, h, w] to x0 y0 x1 y1 in input pixels [B, 4, h, w]."""
+        batch, _, height, width = distances.shape
+        cells = self._head.dfl(distances.flatten(2)).reshape(batch, 4, height, width)
+        y, x = torch.meshgrid(
+            torch.arange(height, device=cells.device) + _MIDDLE,
+            torch.arange(width, device=cells.device) + _MIDDLE,
+            indexing="ij",
+        )
+        left, top, right, bottom = cells.unbind(1)
+        return torch.stack([x - left, y - top, x + right, y + bottom], dim=1) * stride
+
+
+def _load(path: Path) -> Any:
+    """The model in a file, on the CPU in float32."""
+    # Read when it is first imported: it shall neither fetch, nor install, nor report anything.
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    from ultralytics.nn.tasks import torch_safe_load  # noqa: PLC0415 seconds, and see above
+
+    try:
+        content, _ = torch_safe_load(str(path), safe_only=True)
+        model = content.get("ema") or content["model"]
+        return model.float()
+    except Exception as error:  # theirs share no base
+        reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
+        raise ModelError(f"{path}: Ultralytics can't load it: {reason}") from error
+
+
+def _segment_head(path: Path, model: Any) -> Any:
+    head: nn.Module = model.model[-1]
+    if not all(hasattr(head, name) for name in ("cv2", "cv3", "cv4", "proto", "stride", "nc")):
+        raise ModelError(
+            f"{path}: a '{type(head).__name__}' network of Ultralytics, which gives no masks; "
+            "take a segmentation model (its name ends in -seg)"
+        )
+    return head
+
+
+def _names(path: Path, model: Any, count: int) -> tuple[str, ...]:
+    names = model.names
+    if isinstance(names, dict):
+        names = [names.get(i) for i in range(len(names))]
+    try:
+        check_names(names, count)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return tuple(names)
