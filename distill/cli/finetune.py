@@ -1,0 +1,104 @@
+"""`sfumato-distill finetune`: train RTMDet-Ins on classes of one's own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distill.train.config import FinetuneConfig
+
+_DESCRIPTION = """\
+Fine-tune RTMDet-Ins as a YAML file says: which weights, which images, in which stages. The run
+has a folder of its own; the same command goes on with it after a stop or a kill, and does nothing
+once it is done. Several GPUs: torchrun --nproc-per-node 4 --no-python sfumato-distill finetune CONFIG.
+"""
+
+_EPILOG = """\
+  sfumato-distill finetune configs/finetune-bottle.yaml --dry-run
+  sfumato-distill finetune configs/finetune-bottle.yaml
+  tensorboard --logdir runs/bottle
+
+The folder gets config.yaml (the settings in full), metrics.jsonl (a line for each step),
+tensorboard/, batch-STAGE.png (what the network is shown: look at it), best.safetensors and
+last.safetensors (averaged weights), table.md (before and after) and snapshot.pt (to go on from).
+Paths in CONFIG are relative to CONFIG itself, --out to where you are.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `finetune`."""
+    parser = commands.add_parser(
+        "finetune",
+        help="train a network on classes of your own",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="settings, a YAML file")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the run's folder (default: the config's `run`)"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="read everything, say what would be trained, draw batch-STAGE.png, and stop",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from distill.train.config import read_config
+
+    config = read_config(args.config)
+    if args.out:
+        config = config.model_copy(update={"run": args.out.absolute()})
+    if args.dry_run:
+        return _dry_run(config)
+    from distill.train.run_folder import RunFolder
+    from distill.train.trainer import finetune
+
+    folder = RunFolder(config.run)
+    if not finetune(config, args.device):
+        print(f"{config.run} is done; give another --out to train anew")
+    print(folder.table.read_text("utf-8"), end="")
+    print(f"best weights: {folder.best}")
+    return 0
+
+
+def _dry_run(config: FinetuneConfig) -> int:
+    from distill.train.journal import draw_samples
+    from distill.train.run_folder import RunFolder
+    from distill.train.samples import Samples
+    from distill.train.sources import read_sources
+    from distill.train.start import starting_network
+
+    folder = RunFolder(config.run)
+    folder.check(config)
+    sources = read_sources(config)
+    net = starting_network(config.model, config.seed).net
+    millions = sum(parameter.numel() for parameter in net.parameters()) / 1e6
+    print(
+        f"network: rtmdet-ins {config.model.size}, {millions:.1f} M parameters, "
+        f"from {config.model.weights or 'random weights'}, finds {', '.join(config.model.classes)}"
+    )
+    for line in sources.lines():
+        print(line)
+    for problem in sources.problems:
+        print(f"  {problem}")
+    for stage in config.stages:
+        images = stage.steps * config.batch_size
+        mine = round(images * stage.own_share)
+        print(
+            f"stage {stage.name}: trains {stage.trains}, {stage.steps} steps, "
+            f"{mine} own and {images - mine} public images, lr {stage.lr:g}"
+        )
+    folder.begin(config)
+    draw_samples(folder, config, Samples(config, sources.own, sources.public))
+    for stage in config.stages:
+        print(f"samples: {folder.samples(stage.name)}")
+    return 0

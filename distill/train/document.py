@@ -1,0 +1,89 @@
+"""A YAML file, read safely into one pydantic tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from distill.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from pathlib import Path
+
+_MAX_BYTES = 1 << 20  # a settings file is a page or two
+
+
+class Strict(BaseModel):
+    """Settings: nothing unknown, nothing changed later, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Settings = TypeVar("Settings", bound=Strict)
+
+
+def read_document(path: Path, kind: type[Settings]) -> Settings:
+    """Settings of a YAML file; relative paths in it mean "beside this file".
+
+    Raises:
+        UsageError: the file can't be read, is no YAML, has a key twice, or a value is off; the
+            message names the file, the dotted path and the value.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read ({error.strerror})") from error
+    if len(data) > _MAX_BYTES:
+        raise UsageError(f"{path}: larger than a settings file ever is; is it the right file?")
+    try:
+        content = yaml.load(data, Loader=_Loader)  # noqa: S506 _Loader is a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: no valid YAML: {_one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: holds no settings; it must start with 'name: value' lines")
+    try:
+        return kind.model_validate(content, context={"folder": path.parent})
+    except ValidationError as error:
+        raise UsageError(f"{path}: {first_fault(error)}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is off, as `dotted.path: value: reason`."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    reason = fault["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting{more}"
+    if fault["type"] == "missing":
+        return f"{where}: has to be given{more}"
+    if isinstance(fault["input"], dict | BaseModel):  # a rule between fields, which names them
+        return f"{where}: {reason}{more}" if where else f"{reason}{more}"
+    return f"{where}: {fault['input']!r}: {reason}{more}"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys; a person who wrote both has lost one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands there twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem}, line {error.problem_mark.line + 1}"
+    return " ".join(str(error).split())

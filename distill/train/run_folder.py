@@ -1,0 +1,107 @@
+"""Run folder: all that a run writes, and whether a command may go on with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from distill.errors import OutputError, UsageError
+from distill.train.config import FinetuneConfig
+from distill.train.document import read_document
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FREE = ("run", "workers")
+"""Settings that don't change what comes out."""
+
+
+class RunFolder:
+    """Paths in a run's folder.
+
+    Attributes:
+        config: settings, all paths absolute.
+        metrics: a line for each step and evaluation.
+        snapshot: what the run goes on from.
+        best: averaged weights with the best mask mAP on data.val.
+        last: averaged weights of the last snapshot.
+        table: the start beside the end of each stage.
+        failed_batch: files of a batch whose loss was not finite.
+        tensorboard: curves and pictures.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.snapshot = path / "snapshot.pt"
+        self.best = path / "best.safetensors"
+        self.last = path / "last.safetensors"
+        self.table = path / "table.md"
+        self.failed_batch = path / "failed-batch.json"
+        self.tensorboard = path / "tensorboard"
+
+    def check(self, config: FinetuneConfig) -> None:
+        """See that the folder is new, of a run with these settings, or of one with no snapshot.
+
+        Raises:
+            UsageError: it is not; the message names the first setting that differs.
+        """
+        if not self.config.exists():
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise UsageError(
+                    f"{self.path} is there and is no run of ours; give another --out, or empty it"
+                )
+            return
+        if not self.snapshot.exists():
+            return  # a dry run, or one that has nothing to lose yet
+        before = read_document(self.config, FinetuneConfig)
+        changed = _first_change(_plain(before), _plain(config))
+        if changed:
+            where, old, new = changed
+            raise UsageError(
+                f"{self.path} was begun with {where}: {old}, now it is {new}; give another --out, "
+                "or delete the folder to begin anew"
+            )
+
+    def begin(self, config: FinetuneConfig) -> None:
+        """Make the folder and keep the settings.
+
+        Raises:
+            OutputError: it can't be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not self.snapshot.exists():
+                content = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+                with whole_file(self.config) as file:
+                    file.write(content.encode())
+        except OSError as error:
+            raise OutputError(f"{self.path} can't be written to: {error.strerror}") from error
+
+    def samples(self, stage: str) -> Path:
+        """Where samples of a stage are drawn."""
+        return self.path / f"batch-{stage}.png"
+
+
+def _plain(config: FinetuneConfig) -> dict[str, Any]:
+    content = config.model_dump(mode="json")
+    return {key: value for key, value in content.items() if key not in _FREE}
+
+
+def _first_change(old: Any, new: Any, where: str = "") -> tuple[str, Any, Any] | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            found = _first_change(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+            if found:
+                return found
+        return None
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for place, pair in enumerate(zip(old, new, strict=True)):
+            found = _first_change(*pair, f"{where}.{place}")
+            if found:
+                return found
+        return None
+    return None if old == new else (where, old, new)

@@ -1,0 +1,35 @@
+"""Every file that a user is told to copy can be read."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distill.train.config import read_config
+
+FOLDER = Path(__file__).resolve().parents[1] / "configs"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+def test_there_are_configs():
+    """The tests below would else pass on nothing."""
+    assert FILES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_config_is_valid(path):
+    read_config(path)
+
+
+def test_the_finetune_config_shows_every_setting_with_its_default():
+    path = FOLDER / "finetune-bottle.yaml"
+    shown = yaml.safe_load(path.read_text("utf-8"))
+    config = read_config(path)
+    assert set(shown) == set(type(config).model_fields)
+    for part in ("augmentation", "optimiser", "schedule"):
+        assert set(shown[part]) == set(type(getattr(config, part)).model_fields)
+        assert getattr(config, part) == type(getattr(config, part))()
+    stage = type(config.stages[0])
+    assert set().union(*map(set, shown["stages"])) == set(stage.model_fields)
+    for name in ("batch_size", "ema_momentum", "precision", "seed", "workers"):
+        assert getattr(config, name) == type(config).model_fields[name].default
