@@ -26,7 +26,7 @@ def commands():
 
 
 def test_nothing_but_these_programs_is_shown():
-    assert {words[0] for words in commands()} == {"make", "pip", "sfumato"}
+    assert {words[0] for words in commands()} == {"make", "pip", "sfumato", "sfumato-distill"}
     assert "PLACEHOLDER" not in README
 
 

@@ -53,15 +53,23 @@ class Sampled:
     index: npt.NDArray[np.int64]
     values: npt.NDArray[Any]
 
-    def error(self, actual: npt.NDArray[Any]) -> float:
+    def error(self, actual: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None = None) -> float:
         """The greatest difference as a share of the tensor's greatest value.
 
-        Infinite where shapes differ; values that are NaN in `actual` are left out.
+        Infinite where shapes differ or a value is not finite.
+
+        Args:
+            actual: the tensor to compare.
+            rows: which of its first axis count; all, if None.
         """
         if actual.shape != self.shape:
             return float("inf")
         difference = np.abs(actual.reshape(-1)[self.index].astype(np.float64) - self.values)
-        return float(np.nanmax(difference, initial=0.0)) / max(self.greatest, 1e-30)
+        if rows is not None:
+            difference = difference[np.isin(np.unravel_index(self.index, self.shape)[0], rows)]
+        if not np.isfinite(difference).all():
+            return float("inf")
+        return float(difference.max(initial=0.0)) / max(self.greatest, 1e-30)
 
 
 class Fixture:
@@ -76,8 +84,9 @@ class Fixture:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._seen: dict[str, Image] = {}
         try:
-            with np.load(path) as file:
+            with zipfile.ZipFile(path), np.load(path) as file:
                 self._arrays = {key: file[key] for key in file.files}
             meta = json.loads(str(self._arrays["meta"]))
             self.size, self.classes = str(meta["size"]), int(meta["nc"])
@@ -85,19 +94,21 @@ class Fixture:
             self.parameters = int(self._arrays["n_params"])
             keys = [str(key) for key in self._arrays["sd_keys"]]
             shapes = [str(shape) for shape in self._arrays["sd_shapes"]]
+            self.shapes = {
+                key: tuple(int(n) for n in shape.split("x")) if shape else ()
+                for key, shape in zip(keys, shapes, strict=True)
+            }
             self._canonical = dict(
                 zip(keys, (str(key) for key in self._arrays["sd_canon"]), strict=True)
             )
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or 'can not be read'}") from error
-        except (KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
-            raise InputError(f"{path}: is no parity fixture (an .npz of reference tensors)") from error
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(
+                f"{path}: is no parity fixture (an .npz of reference tensors)"
+            ) from error
         if self.size not in SIZES:
             raise InputError(f"{path}: was made with size {self.size!r}, which does not exist here")
-        self.shapes = {
-            key: tuple(int(n) for n in shape.split("x")) if shape else ()
-            for key, shape in zip(keys, shapes, strict=True)
-        }
         suffix = "/cls_bias"
         self.images = [key[: -len(suffix)] for key in self._arrays if key.endswith(suffix)]
 
@@ -144,12 +155,9 @@ class Fixture:
         Raises:
             InputError: it is a photograph that does not lie beside the fixture.
         """
-        if name in _FORMULA_SIZES:
-            return formula_image(*_FORMULA_SIZES[name])
-        photograph = cv2.imread(str(self._path.with_name(_NATURAL)))
-        if photograph is None:
-            raise InputError(f"{self._path.with_name(_NATURAL)}: the fixture needs this image")
-        return np.asarray(photograph, np.uint8)
+        if name not in self._seen:  # it is asked for with every mask
+            self._seen[name] = self._read(name)
+        return self._seen[name]
 
     def mask_pixels(
         self, image: str, instance: int
@@ -184,7 +192,9 @@ class Fixture:
         """How many weights differ from those that the file was made with."""
         state = self.state_dict("calib", self.class_bias("formula"))
         stored = zip(self._canonical, self._arrays["sd_crc32"], strict=True)
-        return sum(zlib.crc32(np.ascontiguousarray(state[k]).tobytes()) != int(c) for k, c in stored)
+        return sum(
+            zlib.crc32(np.ascontiguousarray(state[k]).tobytes()) != int(c) for k, c in stored
+        )
 
     @cached_property
     def _statistics(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -217,6 +227,14 @@ class Fixture:
             if ".rtm_reg." in key and variant == "calib":
                 values += _REG_SHIFT
         return np.asarray(values, np.float32)
+
+    def _read(self, name: str) -> Image:
+        if name in _FORMULA_SIZES:
+            return formula_image(*_FORMULA_SIZES[name])
+        photograph = cv2.imread(str(self._path.with_name(_NATURAL)))
+        if photograph is None:
+            raise InputError(f"{self._path.with_name(_NATURAL)}: the fixture needs this image")
+        return np.asarray(photograph, np.uint8)
 
 
 def _generator(text: str) -> np.random.Generator:

@@ -137,13 +137,15 @@ def _check_instances(
     if not len(pairs):
         return
     allowed = _BOX_PX + _BOX_SHARE * np.abs(boxes[theirs])
-    yield Row(f"{name}: boxes", float((np.abs(seen.boxes[ours] - boxes[theirs]) / allowed).max()), 1)
+    yield Row(
+        f"{name}: boxes", float((np.abs(seen.boxes[ours] - boxes[theirs]) / allowed).max()), 1
+    )
     scores = np.abs(seen.scores[ours] - fixture.array(f"{name}/scores")[theirs])
     yield Row(f"{name}: scores", float(scores.max()), _SCORE)
-    logits = np.full((count, *features.shape[1:]), np.nan, np.float32)
+    logits = np.zeros((count, *features.shape[1:]), np.float32)
     logits[theirs] = mask_logits(features, found.kernels[ours], found.priors[ours])
     reference = fixture.reference(f"{name}/det_mask_logits_s8")
-    yield Row(f"{name}: mask logits", reference.error(logits), _LOGITS)
+    yield Row(f"{name}: mask logits", reference.error(logits, theirs), _LOGITS)
     wrong = [_wrong_pixels(seen, i, j, fixture, name) for i, j in pairs]
     yield Row(f"{name}: masks", max(wrong), _PIXELS)
 

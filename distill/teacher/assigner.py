@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.ops import box_iou
 
 CANDIDATES = 13
 """An object may have as many cells as the sum of its best overlaps, of so many."""
@@ -23,6 +22,7 @@ CENTRE_RADIUS = 3.0
 
 IOU_WEIGHT = 3.0
 _EPS = 1e-7
+_UNION_EPS = 1e-6
 
 
 class Assignment(NamedTuple):
@@ -60,7 +60,7 @@ def assign(
     valid = inside.any(dim=1).nonzero().squeeze(1)  # inside any box, not only its own
     if not len(valid):
         return Assignment(valid, valid, boxes.new_zeros(0))
-    overlaps = box_iou(boxes[valid], gt_boxes.to(boxes.dtype))  # [V, G]
+    overlaps = _overlaps(boxes[valid], gt_boxes.to(boxes.dtype))  # [V, G]
     cost = (
         _class_cost(logits[valid], labels, overlaps)
         - IOU_WEIGHT * torch.log(overlaps + _EPS)
@@ -80,6 +80,15 @@ def centres_of_mass(masks: Tensor, dtype: torch.dtype) -> Tensor:
     x = (columns * torch.arange(columns.shape[1], device=masks.device)).sum(dim=1) / area
     y = (rows * torch.arange(rows.shape[1], device=masks.device)).sum(dim=1) / area
     return torch.stack([x, y], dim=1)
+
+
+def _overlaps(boxes: Tensor, gt_boxes: Tensor) -> Tensor:
+    """IoU [V, G]; that of two boxes without an area is 0, where torchvision has 0 / 0."""
+    low = torch.maximum(boxes[:, None, :2], gt_boxes[:, :2])
+    high = torch.minimum(boxes[:, None, 2:], gt_boxes[:, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=2)
+    areas, gt_areas = ((each[:, 2:] - each[:, :2]).prod(dim=1) for each in (boxes, gt_boxes))
+    return shared / (areas[:, None] + gt_areas - shared).clamp(min=_UNION_EPS)
 
 
 def _class_cost(logits: Tensor, labels: Tensor, overlaps: Tensor) -> Tensor:

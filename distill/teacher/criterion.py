@@ -167,8 +167,7 @@ def _class_loss(cells: _Cells, level: int, parts: _Parts, targets: Sequence[Targ
 
 
 def _box_loss(cells: _Cells, level: int, parts: _Parts, targets: Sequence[Targets]) -> Tensor:
-    # Times 0, so that every parameter has a gradient in every process.
-    total = (cells.boxes[:, cells.span(level)] * 0).sum()
+    total = _nothing(cells.boxes[:, cells.span(level)])
     for image, part in parts:
         wanted = targets[image].boxes[part.objects].to(cells.boxes.dtype)
         total = total + (giou(cells.boxes[image, part.cells], wanted) * part.overlaps).sum()
@@ -180,7 +179,7 @@ def _mask_loss(
 ) -> Tensor:
     count = torch.tensor(float(sum(len(each.cells) for each in assigned)))
     share = mean_over_ranks(count.to(cells.boxes.device)).clamp(min=1)
-    total = (raw.mask_features * 0).sum() + (cells.kernels * 0).sum()
+    total = _nothing(raw.mask_features) + _nothing(cells.kernels)
     half = _MASK_STRIDE // 2
     for image, each in enumerate(assigned):
         if not len(each.cells):
@@ -193,6 +192,14 @@ def _mask_loss(
         wanted = targets[image].masks[:, half::_MASK_STRIDE, half::_MASK_STRIDE][each.objects]
         total = total + dice(finer.to(cells.boxes.dtype), wanted).sum()
     return total / share
+
+
+def _nothing(outputs: Tensor) -> Tensor:
+    """0 with a gradient of 0, so that every parameter has one in every process.
+
+    A sum times 0 would be NaN where half precision overflowed in a cell that nobody uses.
+    """
+    return outputs[..., :0].sum()
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:

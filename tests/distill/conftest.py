@@ -22,6 +22,12 @@ from models.preprocess import preprocess
 NAMES = ("bottle", "can", "cup")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tiny networks gain nothing from more, and on a busy machine they wait for one another."""
+    torch.set_num_threads(1)
+
+
 def picture(seed, height=96, width=128):
     """RGB: coloured rectangles before noise."""
     rng = np.random.default_rng(seed)

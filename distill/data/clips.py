@@ -1,0 +1,259 @@
+"""Clip: a video file's pictures, each once, in order, as far as they can be decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast, final
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.reformatter import ColorRange, Interpolation
+
+from distill.data.mp4_tail import tail_problem
+from distill.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from distill.data.images import Image
+
+    Grey = npt.NDArray[np.uint8]
+
+# fmt: off
+SUFFIXES = frozenset({
+    ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+})
+# fmt: on
+"""What counts as a clip in a folder; a file that is named counts whatever it is called."""
+
+_NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
+_BLOCK = 1 << 20
+_QUARTER_TURN = 90
+_USUAL_RATE = 25
+"""Frames a second where a stream claims nothing, as libav assumes for raw streams."""
+_HD_WIDTH, _SD_HEIGHT = 1280, 576
+_BT709, _BT601, _UNSPECIFIED = 1, 5, 2
+"""libswscale's numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """One decoded picture, upright.
+
+    Attributes:
+        index: pictures that were decoded before it.
+        time_s: when it is shown, seconds by the file's clock.
+    """
+
+    index: int
+    time_s: float
+    _picture: VideoFrame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        width, height = self._picture.width, self._picture.height
+        return (height, width) if self._turns % 2 else (width, height)
+
+    @property
+    def _turns(self) -> int:
+        """Quarter turns against the clock that bring it upright."""
+        return round(self._picture.rotation / _QUARTER_TURN) % 4
+
+    def rgb(self) -> Image:
+        """RGB uint8 [h, w, 3]."""
+        picture = self._picture
+        known = picture.format.is_rgb or picture.colorspace != _UNSPECIFIED
+        # Nobody says, so what players assume: high definition is BT.709.
+        high = picture.width >= _HD_WIDTH or picture.height > _SD_HEIGHT
+        converted = picture.reformat(
+            format="rgb24",
+            src_colorspace=None if known else _BT709 if high else _BT601,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        return np.ascontiguousarray(np.rot90(converted.to_ndarray(), self._turns))
+
+    def grey(self, side: int) -> Grey:
+        """A small grey copy, its longer side `side` pixels; as it is stored, not turned."""
+        picture = self._picture
+        scale = side / max(picture.width, picture.height)
+        width = max(8, round(picture.width * scale))
+        height = max(8, round(picture.height * scale))
+        # Twice as large first, then averaged: libswscale's own averaging is uneven.
+        double = picture.reformat(
+            2 * width, 2 * height, "gray", interpolation=Interpolation.AREA, threads=1
+        ).to_ndarray()
+        mean = double.reshape(height, 2, width, 2).mean(axis=(1, 3))
+        return np.asarray(mean + 0.5, np.uint8)
+
+
+@final
+class Clip:
+    """The best video stream of a file; iterate over it once.
+
+    What can't be decoded is skipped and counted, and so are the pictures up to the next key
+    picture, because a decoder goes on predicting from what it lost.
+
+    Raises:
+        InputError: the file can't be read, or is no video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._container = _opened(path)
+        try:
+            self._stream = _best_video(self._container, path)
+            # One thread and no slices: pictures come out the same each time, and FFmpeg tells a
+            # damaged one from a good one.
+            self._stream.thread_count = 1
+            self._stream.thread_type = "AUTO"
+        except BaseException:
+            self._container.close()
+            raise
+        self.decoded = 0
+        """Pictures that came out so far."""
+        self.damaged = 0
+        """Packets and pictures that were skipped so far."""
+        self._broke_off = False
+        self._spoilt = False
+
+    def __enter__(self) -> Clip:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    @property
+    def expected(self) -> int | None:
+        """How many pictures the container says there are; for a progress bar only."""
+        stream, container = self._stream, self._container
+        if stream.frames:
+            return int(stream.frames)
+        rate = stream.average_rate or stream.guessed_rate
+        duration_s = None
+        if stream.duration and stream.time_base:
+            duration_s = float(stream.duration * stream.time_base)
+        elif container.duration:
+            duration_s = container.duration / av.time_base
+        return round(duration_s * rate) if duration_s and rate else None
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
+        for picture in self._pictures():
+            timed = picture.pts is not None and picture.time_base
+            time_s = float(picture.pts * picture.time_base if timed else self.decoded / rate)
+            yield ClipFrame(self.decoded, time_s, picture)
+            self.decoded += 1
+
+    def problem(self) -> str | None:
+        """Once all was read: one line about what was wrong with the file, or None."""
+        parts = []
+        if self.damaged:
+            parts.append(f"{self.damaged} of its pictures are damaged")
+        tail = tail_problem(self.path)
+        if tail:
+            parts.append(tail)
+        elif self._broke_off:
+            parts.append("it can't be read to its end")
+        if not parts:
+            return None
+        used = f"the {self.decoded} that could be decoded are used"
+        return f"{self.path}: {' and '.join(parts)}; {used}"
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        for packet in self._packets():
+            try:
+                pictures = self._stream.decode(packet)
+            except FFmpegError:
+                self.damaged += 1
+                self._spoilt = True
+                continue
+            for picture in pictures:
+                if picture.is_corrupt:
+                    self._spoilt = True
+                elif picture.key_frame:
+                    self._spoilt = False
+                if self._spoilt:
+                    self.damaged += 1
+                else:
+                    yield picture
+
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
+        """Packets as far as they can be read; None at the end empties the decoder."""
+        demuxed = cast("Iterator[Packet[VideoStream]]", self._container.demux([self._stream]))
+        while True:
+            try:
+                packet = next(demuxed, None)
+            except FFmpegError:
+                self._broke_off = True
+                packet = None
+            if packet is None:
+                break
+            if packet.size:  # a decoder takes an empty one for the end
+                self._spoilt |= packet.is_corrupt
+                yield packet
+        yield None
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's bytes, 64 hex digits.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _opened(path: Path) -> InputContainer:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: is no file")
+        if not path.stat().st_size:
+            raise InputError(f"{path}: the file is empty")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    try:
+        # The prefix keeps a colon in a name from being read as a protocol, and what a local file
+        # names (a playlist does) from being fetched over the network.
+        container = av.open(f"file:{path}", metadata_errors="replace")
+    except FFmpegError as error:
+        raise InputError(
+            f"{path}: not a video that FFmpeg can read ({error.strerror}), or cut off"
+        ) from error
+    if container.format.name == "tty":
+        container.close()
+        raise InputError(f"{path}: a text file, not a video")
+    return container
+
+
+def _best_video(container: InputContainer, path: Path) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & _NOT_A_VIDEO]
+    if not streams:
+        raise InputError(f"{path}: holds no video")
+    return max(streams, key=lambda stream: stream.width * stream.height)

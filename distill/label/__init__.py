@@ -1,0 +1,1 @@
+"""A teacher labels clips: frame choice, linking, bands, provenance, review."""

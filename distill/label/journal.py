@@ -1,0 +1,237 @@
+"""Journal: what of a data set is finished, one line each, on the disk before the work goes on.
+
+    settings   the first line
+    clip       a clip was begun, and got its name
+    frames     a batch of its frames is labelled; their JPEGs are on the disk
+    done       every frame was seen: which were labelled, and what the others were
+    failed     it can't be decoded
+    written    the data set is written; annotations.json, with this digest, comes last
+
+A line that was cut off by a kill is cut away, as if it had not been begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, final
+
+from distill.data.clips import sha256_of
+from distill.errors import OutputError, UsageError
+from distill.label.sighting import Frame
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from distill.label.settings import Settings
+
+NAME, MASTER = "labels.jsonl", "annotations.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a labelled frame stands in its clip.
+
+    Attributes:
+        index: of the frame in its clip.
+        segment: scene cuts before it.
+        times_seen: itself, and the near-duplicates of it that were dropped.
+    """
+
+    index: int
+    segment: int
+    times_seen: int
+
+
+@dataclass
+class ClipEntry:
+    """What is known of a clip.
+
+    Attributes:
+        name: its folder under `images`.
+        file: the file's name, without folders.
+        sha256: of the file.
+        frames: that are labelled, by index.
+        moments: of all labelled frames, in order; None while it is not finished.
+        seen: frames that were decoded.
+        dropped: how many were, by the reason.
+        problem: what was wrong with the file, if anything.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    frames: dict[int, Frame] = field(default_factory=dict)
+    moments: tuple[Moment, ...] | None = None
+    seen: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@final
+class Journal:
+    """The journal of one data set, open for more.
+
+    Raises:
+        UsageError: the folder was labelled with other settings.
+        OutputError: it holds something else, or can't be written to.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self.clips: dict[str, ClipEntry] = {}
+        """By sha256, in the order in which they were begun."""
+        self.failed: dict[str, dict[str, str]] = {}
+        """File name and problem of what can't be decoded, by sha256."""
+        self.written: str | None = None
+        """Digest of annotations.json, if all that is in the journal is in there."""
+        self._digests: set[str] = set()
+        """Of annotations.json, whenever it was written."""
+        path = folder / NAME
+        try:
+            _begin(path, settings)
+            lines = _whole_lines(path)
+            self._file: IO[bytes] = path.open("ab")
+        except OSError as error:
+            raise OutputError(f"{folder} can't be written to: {error.strerror}") from error
+        try:
+            self._read(lines, settings)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def begin(self, name: str, file: str, sha256: str) -> ClipEntry:
+        """A clip is begun."""
+        return self._add({"kind": "clip", "name": name, "file": file, "sha256": sha256})
+
+    def add_frames(self, clip: ClipEntry, frames: Sequence[Frame]) -> None:
+        """Frames of a clip are labelled."""
+        self._add(
+            {"kind": "frames", "sha256": clip.sha256, "frames": [f.to_json() for f in frames]}
+        )
+
+    def finish(
+        self,
+        clip: ClipEntry,
+        moments: Sequence[Moment],
+        seen: int,
+        dropped: dict[str, int],
+        problem: str | None,
+    ) -> None:
+        """All of a clip was seen."""
+        self._add(
+            {
+                "kind": "done",
+                "sha256": clip.sha256,
+                "moments": [[m.index, m.segment, m.times_seen] for m in moments],
+                "seen": seen,
+                "dropped": dropped,
+                "problem": problem,
+            }
+        )
+
+    def fail(self, file: str, sha256: str, problem: str) -> None:
+        """A clip can't be decoded."""
+        self._add({"kind": "failed", "file": file, "sha256": sha256, "problem": problem})
+
+    def write(self, digest: str) -> None:
+        """All files of the data set stand, but for annotations.json, which is about to."""
+        self._add({"kind": "written", "annotations_sha256": digest})
+
+    def master(self) -> str:
+        """What annotations.json is: `none`, `whole`, `old`, or `corrected` by somebody else."""
+        path = self.folder / MASTER
+        if not path.exists():
+            return "none"
+        digest = sha256_of(path)
+        if digest == self.written:
+            return "whole"
+        return "old" if digest in self._digests else "corrected"
+
+    def _add(self, line: dict[str, Any]) -> Any:
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputError(f"{self.folder} can't be written to: {error.strerror}") from error
+        return self._take(line)
+
+    def _read(self, lines: list[bytes], settings: Settings) -> None:
+        path = self.folder / NAME
+        try:
+            parsed = [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise OutputError(f"{path} is damaged; label into a new folder") from error
+        difference = settings.difference(parsed[0] if parsed else None)
+        if difference:
+            raise UsageError(
+                f"{self.folder} was labelled otherwise ({difference}); "
+                "use the same again, or name a new folder"
+            )
+        try:
+            for line in parsed[1:]:
+                self._take(line)
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(f"{path} is damaged; label into a new folder") from error
+
+    def _take(self, line: dict[str, Any]) -> Any:
+        kind = line["kind"]
+        if kind == "written":
+            self.written = line["annotations_sha256"]
+            self._digests.add(self.written)
+            return None
+        self.written = None
+        sha256 = line["sha256"]
+        if kind == "clip":
+            return self.clips.setdefault(sha256, ClipEntry(line["name"], line["file"], sha256))
+        if kind == "failed":
+            self.failed[sha256] = {"file": line["file"], "problem": line["problem"]}
+            return None
+        clip = self.clips[sha256]
+        if kind == "frames":
+            frames = map(Frame.from_json, line["frames"])
+            clip.frames.update((frame.index, frame) for frame in frames)
+        else:
+            clip.moments = tuple(Moment(*moment) for moment in line["moments"])
+            clip.seen, clip.dropped = line["seen"], line["dropped"]
+            clip.problem = line["problem"]
+            self.failed.pop(sha256, None)
+        return None
+
+
+def _begin(path: Path, settings: Settings) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return
+    # What was being written when a run was killed has a name with a dot in front.
+    if any(not other.name.startswith(".") for other in path.parent.iterdir()):
+        raise OutputError(
+            f"{path.parent} is not empty and holds no labels of this program; name a new folder"
+        )
+    with whole_file(path) as file:
+        file.write(json.dumps(settings.to_json(), ensure_ascii=False).encode() + b"\n")
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """The journal's lines; one that was not written to its end is cut away."""
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        os.truncate(path, end)
+    return data[:end].splitlines()

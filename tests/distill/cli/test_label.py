@@ -1,0 +1,138 @@
+"""`sfumato-distill label`, as it is typed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from distill.cli import main
+from tests.distill.label.blobs import scene, write_clip
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", [scene(i) for i in range(24)])
+
+
+def label(weights, out, *words):
+    return [
+        "label",
+        "--teacher",
+        str(weights),
+        "--classes",
+        "bottle,cup",
+        "--size",
+        "64",
+        "--device",
+        "cpu",
+        "--out",
+        str(out),
+        *map(str, words),
+    ]
+
+
+def test_a_real_teacher_labels_a_clip_and_review_can_be_exported(
+    seeing_weights, clip, tmp_path, capsys
+):
+    out = tmp_path / "set"
+    words = label(seeing_weights, out, clip.parent, "--tta", "flip", "--accept", "0.9")
+    assert main([*words, "--ignore", "0.01", "--min-track", "1"]) == 0
+    said = capsys.readouterr().out
+    assert str(out / "annotations.json") in said
+    assert "no val.json: there is one clip" in said
+    assert (out / "sheets" / "clip-001.png").is_file()
+    master = json.loads((out / "annotations.json").read_bytes())
+    assert len(master["images"]) == 12
+    assert {one["band"] for one in master["annotations"]} >= {"review"}
+    export = ["labels", "export", str(out / "review.json"), "--format", "cvat"]
+    assert main([*export, "--out", str(tmp_path / "cvat")]) == 0
+
+
+def test_a_real_clip(seeing_weights, data, tmp_path):
+    out = tmp_path / "set"
+    clip = data / "videos" / "motorbike-road.mp4"
+    assert main(label(seeing_weights, out, clip, "--every", "32")) == 0
+    images = json.loads((out / "annotations.json").read_bytes())["images"]
+    assert len(images) == 3
+    assert {(image["width"], image["height"]) for image in images} == {(1280, 720)}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--classes", "botle"], 2, "has no class 'botle'; did you mean 'bottle'?"),
+        (["--ignore", "0.6"], 2, "--ignore 0.6 is above --accept 0.5"),
+        (["--teacher", "no.safetensors"], 5, "no.safetensors"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    seeing_weights, clip, tmp_path, capsys, words, code, said
+):
+    assert main(label(seeing_weights, tmp_path / "set", clip, *words)) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_without_videos_and_a_set_of_only_bad_clips_end_with_3(
+    seeing_weights, tmp_path, capsys
+):
+    (tmp_path / "nothing").mkdir()
+    assert main(label(seeing_weights, tmp_path / "set", tmp_path / "nothing")) == 3
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"")
+    assert main(label(seeing_weights, tmp_path / "set", bad)) == 3
+    assert "bad.mp4: the file is empty; it is skipped" in capsys.readouterr().err
+
+
+_COMMANDS = """
+import json, sys
+from distill.cli import main
+sys.exit(max(main(command) for command in json.loads(sys.argv[1])))
+"""
+
+
+def test_kill_9_of_the_command_and_the_same_command_again(seeing_weights, clip, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    def start(*folders):
+        words = ["--min-track", "1", "--ignore", "0.01", "--tta", "flip", clip]
+        commands = [label(seeing_weights, folder, *words) for folder in folders]
+        return subprocess.Popen(
+            [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    process = start(killed)
+    deadline = time.monotonic() + 60
+    journal = killed / "labels.jsonl"
+    while not (journal.exists() and b'"frames"' in journal.read_bytes()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "annotations.json").exists()
+    assert start(killed, whole).wait(60) == 0
+    for name in ("annotations.json", "train.json", "review.json"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert len(list((killed / "images").rglob("*.jpg"))) == 12
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["label", "--help"])
+    said = capsys.readouterr().out
+    for word in ("accept", "review", "ignore", "exit code is 0", "example", "near-duplicates"):
+        assert word in said

@@ -1,0 +1,76 @@
+"""Bands: what becomes of scores, short tracks, gaps and cuts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from distill.data import rle
+from distill.label.bands import annotate
+from distill.label.journal import Moment
+from distill.label.sighting import Frame, sighting
+from tests.distill.label.blobs import settings
+
+SIZE = 60, 200
+
+
+def seen(x, score=0.9, side=12):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[20 : 20 + side, x : x + side] = 1
+    return sighting(0, score, rle.encode(mask))
+
+
+def bands(rows, segments=None, times_seen=1, first=1, **changes):
+    """For each frame: (x, band, ignored, track, score) of all annotations."""
+    frames = [Frame(2 * i, 0.0, SIZE, 0, tuple(row)) for i, row in enumerate(rows)]
+    segments = segments or [0] * len(rows)
+    moments = [Moment(2 * i, segment, times_seen) for i, segment in enumerate(segments)]
+    found, following = annotate(frames, moments, replace(settings(), **changes), first)
+    return [
+        [(a.box[0], a.band, a.ignore, a.track_id, a.score) for a in one] for one in found
+    ], following
+
+
+def test_scores_make_bands_and_only_what_is_accepted_counts():
+    rows = [[seen(10, 0.5)], [seen(10, 0.49)], [seen(10, 0.3)], [seen(10, 0.29)]]
+    assert bands(rows)[0] == [
+        [(10, "accept", False, 1, 0.5)],
+        [(10, "review", True, 1, 0.49)],
+        [(10, "review", True, 1, 0.3)],
+        [(10, "ignore", True, 1, 0.29)],
+    ]
+
+
+def test_a_short_track_is_to_be_ignored_and_is_no_background():
+    found, following = bands([[seen(10)], [seen(10)], [], [], []])
+    assert found[0] == found[1] == [(10, "ignore", True, None, 0.9)]
+    assert following == 1
+    assert bands([[seen(10)], [seen(10)]], min_track=2)[0][0][0][1] == "accept"
+
+
+def test_what_rests_before_a_resting_camera_is_no_short_track():
+    assert bands([[seen(10)]], times_seen=3)[0] == [[(10, "accept", False, 1, 0.9)]]
+
+
+def test_a_gap_is_filled_for_a_person_to_look_at():
+    rows = [[seen(10)], [seen(14)], [], [seen(22)]]
+    assert bands(rows)[0][2] == [(18, "review", True, 1, None)]
+    assert bands(rows, max_gap=0, min_track=1)[0][2] == []
+
+
+def test_nothing_goes_over_a_cut():
+    rows = [[seen(10)] for _ in range(8)]
+    rows[3] = []
+    found, following = bands(rows, segments=[0, 0, 0, 0, 1, 1, 1, 1], first=5)
+    assert [one[0][3] if one else None for one in found] == [5, 5, 5, None, 6, 6, 6, 6]
+    assert following == 7
+
+
+def test_a_part_of_something_accepted_does_not_hide_it():
+    rows = [[seen(10), seen(12, 0.2, side=8), seen(90, 0.2)] for _ in range(3)]
+    assert [x for x, *_ in bands(rows)[0][0]] == [10, 90]
+
+
+@pytest.mark.parametrize("rows", [[], [[], [], []]])
+def test_nothing_gives_nothing(rows):
+    assert bands(rows) == ([[] for _ in rows], 1)

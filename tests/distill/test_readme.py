@@ -1,0 +1,68 @@
+"""The README's commands for the workstation, in their order, with small things to work on."""
+
+import shutil
+
+import av
+import pytest
+import yaml
+
+from distill.cli import main
+from tests.test_readme import commands
+
+PUBLISHED = "weights/rtmdet-ins_tiny_8xb32-300e_coco_20221130_151727-ec670f7e.pth"
+FRAMES = 12
+
+
+def cut(source, target, first):
+    """Some frames of a video as a clip of their own."""
+    with av.open(str(source)) as video, av.open(str(target), "w") as clip:
+        stream = clip.add_stream("libx264", rate=25)
+        stream.pix_fmt = "yuv420p"
+        for index, frame in enumerate(video.decode(video=0)):
+            if index >= first + FRAMES:
+                break
+            if index >= first:
+                if index == first:
+                    stream.width, stream.height = frame.width, frame.height
+                picture = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))
+                clip.mux(stream.encode(picture))
+        clip.mux(stream.encode(None))
+
+
+@pytest.mark.slow
+def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    for number, first in enumerate((0, 150)):
+        cut(data / "videos" / "bottle-detection.mp4", tmp_path / f"clips/{number}.mp4", first)
+    stage = {"name": "all", "trains": "all", "steps": 2, "lr": 1e-3}
+    config = {
+        "run": "../runs/bottle",
+        "model": {"size": "tiny", "classes": ["bottle"], "image_size": 64},
+        "data": {
+            "own": "../datasets/bottles/train.json",
+            "val": "../datasets/bottles/val.json",
+        },
+        "stages": [stage],
+        "batch_size": 2,
+    }
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/finetune-bottle.yaml").write_text(yaml.safe_dump(config))
+    shown = [words[1:] for words in commands() if words[0] == "sfumato-distill"]
+    assert [words[0] for words in shown] == [
+        *("teacher", "label", "finetune", "evaluate"),
+        *("labels", "labels"),
+    ]
+    for words in shown:
+        if words[0] == "teacher":  # nobody listens there, so it says what to do by hand
+            assert main([*words, "--url", "http://127.0.0.1:9"]) == 3
+            assert "http://127.0.0.1:9/" in capsys.readouterr().err
+            continue
+        if words[1] == "import":
+            shutil.copy("review/cvat.zip", "corrected.zip")
+        given = [str(yolo) if word == PUBLISHED else word for word in words]
+        if words[0] == "label":  # so that something is left to review
+            given += ["--accept", "0.93"]
+        assert main(given) == 0, (given, capsys.readouterr().err)
+    assert (tmp_path / "report" / "metrics.json").exists()
+    assert (tmp_path / "review" / "cvat.zip").exists()
