@@ -69,9 +69,10 @@ class Letterbox:
         if spec.letterbox == "stretch":
             return cls(source, (spec.width, spec.height), (0, 0))
         scale = min(spec.height / height, spec.width / width)
+        if spec.letterbox == "corner":  # MMCV rounds halves up (`imrescale`), Ultralytics to even
+            up = max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5))
+            return cls(source, up, (0, 0))
         inner = max(1, round(width * scale)), max(1, round(height * scale))
-        if spec.letterbox == "corner":
-            return cls(source, inner, (0, 0))
         bars = spec.width - inner[0], spec.height - inner[1]
         return cls(source, inner, (round(bars[0] / 2 - 0.1), round(bars[1] / 2 - 0.1)))
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 TRAIN_SIZE = (256, 320)
 """Height and width of the training images."""
 
-_FORMULA_SIZES = {"formula": (160, 224), "big": (521, 717)}
 _NATURAL = "nat.png"
 _REG_SHIFT = 2.0
 
@@ -146,7 +145,7 @@ class Fixture:
 
     def padded_shape(self, image: str) -> tuple[int, int]:
         """Height and width of the network's input."""
-        height, width = json.loads(str(self._arrays[f"{image}/meta"]))["pad_shape"]
+        height, width = self._meta(image)["pad_shape"]
         return int(height), int(width)
 
     def image(self, name: str) -> Image:
@@ -228,9 +227,13 @@ class Fixture:
                 values += _REG_SHIFT
         return np.asarray(values, np.float32)
 
+    def _meta(self, image: str) -> dict[str, Any]:
+        return json.loads(str(self._arrays[f"{image}/meta"]))
+
     def _read(self, name: str) -> Image:
-        if name in _FORMULA_SIZES:
-            return formula_image(*_FORMULA_SIZES[name])
+        if not name.startswith("nat"):
+            height, width = self._meta(name)["ori_shape"]
+            return formula_image(int(height), int(width))
         photograph = cv2.imread(str(self._path.with_name(_NATURAL)))
         if photograph is None:
             raise InputError(f"{self._path.with_name(_NATURAL)}: the fixture needs this image")

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 IMAGES = 2
 _OVERLAP = 1e-3
 
+_SAMPLES = 5
+"""A gradient's single value may differ so many times more than its norm.
+
+Our own float32 and float64 differ by up to 2 thousandths in eval mode, and by 5 in train mode
+(tiny), of the greatest value: relu of the dynamic convolutions turns at zero.
+"""
+
 
 def check_training(fixture: Fixture) -> Iterator[Row]:
     """Batch norm in eval and in train mode, and an image without objects, row by row.
@@ -109,7 +116,7 @@ def _check_step(
         yield Row(f"{form}: gradient norm of {name}", _share(norms[name], theirs), gradients_share)
     for name in fixture.names(f"{form}/grad/"):
         error = fixture.reference(f"{form}/grad/{name}").error(gradients[name].numpy())
-        yield Row(f"{form}: gradient of {name}", error, gradients_share)
+        yield Row(f"{form}: gradient of {name}", error, _SAMPLES * gradients_share)
     whole = float(np.linalg.norm(list(norms.values())))
     theirs = fixture.array(f"{form}/total_gradnorm")
     yield Row(f"{form}: total gradient norm", _share(whole, theirs), gradients_share)

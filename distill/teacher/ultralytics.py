@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL.Image
 import torch
 
 from distill.teacher.device import device_of
@@ -126,7 +127,10 @@ def _load(path: Path) -> Any:
     # Read when it is first imported: it shall neither fetch, nor install, nor report anything.
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    opens = PIL.Image.open
     from ultralytics.nn.tasks import torch_safe_load  # noqa: PLC0415 seconds, and see above
+
+    PIL.Image.open = opens  # it puts in its own, which installs packages for what it can't read
 
     try:
         content, _ = torch_safe_load(str(path), safe_only=True)

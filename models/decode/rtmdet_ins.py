@@ -212,12 +212,13 @@ def _candidates(
     """The best cells of a level; a cell counts once for each class that it may be."""
     width = logits.shape[2]
     flat = logits.reshape(len(logits), -1)  # [classes, cells]
-    least = np.log(min_score / (1 - min_score)) if 0 < min_score < 1 else -np.inf
+    with np.errstate(divide="ignore"):  # 0 and 1 are minus and plus infinity
+        least = np.log(np.clip(min_score, 0, 1)) - np.log1p(-np.clip(min_score, 0, 1))
     label, cell = np.nonzero(flat > least)
     if classes is not None:
         wanted = np.isin(label, list(classes))
         label, cell = label[wanted], cell[wanted]
-    score = 1 / (1 + np.exp(-flat[label, cell]))
+    score = 1 / (1 + np.exp(-np.clip(flat[label, cell], -SURE, SURE)))
     best = np.argsort(-score, kind="stable")[:MAX_CANDIDATES]
     label, cell = label[best], cell[best]
     x, y = (cell % width) * stride, (cell // width) * stride

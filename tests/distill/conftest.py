@@ -2,10 +2,6 @@
 
 import contextlib
 import io
-import os
-
-os.environ["YOLO_OFFLINE"] = "true"  # read when Ultralytics is first imported
-os.environ["YOLO_AUTOINSTALL"] = "false"
 
 import numpy as np
 import pytest
@@ -18,6 +14,7 @@ from models.decode.rtmdet_ins import input_spec
 from models.nets.checkpoint import save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 from models.preprocess import preprocess
+from tests.distill.yolos import build
 
 NAMES = ("bottle", "can", "cup")
 
@@ -90,11 +87,7 @@ def seeing_export(seeing_weights):
 @pytest.fixture(scope="session")
 def yolo(data, tmp_path_factory):
     """YOLOv8n-seg with its published weights, in float32, as Ultralytics would have saved it."""
-    from ultralytics.nn.tasks import SegmentationModel
-
-    model = SegmentationModel("yolov8n-seg.yaml", nc=len(COCO_NAMES), verbose=False).eval()
-    model = model.fuse(verbose=False)
-    model.names = dict(enumerate(COCO_NAMES))
+    model = build("yolov8n-seg", COCO_NAMES).fuse(verbose=False)
     with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
         model.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
     path = tmp_path_factory.mktemp("yolo") / "yolov8n-seg.pt"

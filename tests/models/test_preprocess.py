@@ -98,3 +98,10 @@ def test_planes_and_image_end_in_the_same_input(data):
     small = rgb_from_yuv(planes, fit.inner, "bt601", full_range=False)
     ours, theirs = network_input(small, fit, SPEC), preprocess(image, SPEC)[0]
     assert np.abs(ours - theirs).mean() < 3 / 255
+
+
+def test_halves_are_rounded_as_each_family_does():
+    """1280 x 533 at half size is 266.5 high: MMCV takes 267, Ultralytics 266."""
+    corner = InputSpec(height=640, width=640, letterbox="corner")
+    assert Letterbox.fit((1280, 533), corner).inner == (640, 267)
+    assert Letterbox.fit((1280, 533), InputSpec(height=640, width=640)).inner == (640, 266)

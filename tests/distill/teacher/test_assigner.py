@@ -1,7 +1,8 @@
 import pytest
 import torch
+from torch.nn import functional
 
-from distill.teacher.assigner import CANDIDATES, assign, centres_of_mass
+from distill.teacher.assigner import CANDIDATES, _class_cost, assign, centres_of_mass
 from models.nets.priors import priors
 
 SIZE = 128
@@ -162,3 +163,15 @@ def test_half_precision_is_reckoned_in_float32(dtype):
     assert found.objects.equal(exact.objects)
     torch.testing.assert_close(found.overlaps, exact.overlaps)
     assert set(found.objects.tolist()) == {0, 1}
+
+
+def test_the_class_cost_is_the_whole_table_of_soft_labels_summed():
+    random = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(7, 4, generator=random, dtype=torch.float64)
+    overlaps = torch.rand(7, 3, generator=random, dtype=torch.float64)
+    labels = torch.tensor([2, 0, 2])
+    wanted = functional.one_hot(labels, 4) * overlaps[..., None]  # [cells, objects, classes]
+    every = logits[:, None].expand_as(wanted)
+    cross = functional.binary_cross_entropy_with_logits(every, wanted, reduction="none")
+    plain = (cross * (wanted - every.sigmoid()).abs() ** 2).sum(dim=2)
+    torch.testing.assert_close(_class_cost(logits, labels, overlaps), plain)

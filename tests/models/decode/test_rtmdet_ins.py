@@ -60,6 +60,16 @@ def test_one_cell_may_be_of_two_classes():
     assert len(decode(outputs, classes=[])) == 0
 
 
+def test_the_least_score_may_be_anything_from_0_to_1():
+    outputs = silence()
+    outputs[0][0, 0] = -200
+    see(outputs, 2, 3, (8, 8, 8, 8), logit=40.0)
+    assert len(decode(outputs, min_score=1)) == 0
+    assert len(decode(outputs, min_score=0.999)) == 1
+    outputs[3][0] = 4  # every cell has a box
+    assert len(decode(outputs, min_score=0)) == MAX_INSTANCES
+
+
 def test_doubles_of_a_class_are_dropped():
     outputs = silence()
     see(outputs, 2, 3, (8, 8, 40, 40), logit=2.0)
