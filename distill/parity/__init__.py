@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distill.parity.fixture import Fixture
-from distill.parity.infer import check_inference
+from distill.parity.infer import check_inference, check_structure
 from distill.parity.table import Row
 from distill.parity.train import check_training
 
@@ -20,5 +20,7 @@ def check(path: Path) -> list[Row]:
         InputError: it is no fixture.
     """
     fixture = Fixture(path)
-    weights = Row("weights by formula", fixture.wrong_weights(), 0)
-    return [weights, *check_inference(fixture), *check_training(fixture)]
+    rows = [Row("weights by formula", fixture.wrong_weights(), 0), *check_structure(fixture)]
+    if all(row.ok for row in rows):
+        rows += [*check_inference(fixture), *check_training(fixture)]
+    return rows

@@ -138,3 +138,13 @@ def test_another_constant_of_training_is_seen(
     fixture = Fixture(oracle / TRAINED)
     rows = check_training(fixture)  # stops at the row, before any gradient
     assert any(row.name == expected and not row.ok for row in rows)
+
+
+def test_another_network_is_told_from_its_names_and_shapes(oracle, tmp_path):
+    """Its weights would not load."""
+    with np.load(oracle / TRAINED) as file:
+        arrays = {name: file[name] for name in file.files}
+    for name in ("sd_keys", "sd_canon", "bn_keys"):
+        arrays[name] = np.char.replace(arrays[name], "stem.0", "stem.9")
+    np.savez(tmp_path / "other.npz", **arrays)
+    assert wrong_in(check(tmp_path / "other.npz")) >= {"keys"}
