@@ -109,16 +109,15 @@ class RtmdetInsDecoder:
         """Instances in source pixels, best score first, each with its mask."""
         found, features = self.detect(outputs, fit, min_score=min_score, classes=classes)
         boxes = found.boxes
-        index = np.arange(len(boxes))
         if not self.as_published:
             boxes = np.clip(boxes, 0, np.tile(np.asarray(fit.source, np.float32), 2))
-            index = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-        logits = mask_logits(features, found.kernels[index], found.priors[index])
+        visible = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        logits = mask_logits(features, found.kernels[visible], found.priors[visible])
         return Instances(
-            boxes[index],
-            found.scores[index],
-            found.labels[index],
-            self._masks(logits, boxes[index], fit),
+            boxes[visible],
+            found.scores[visible],
+            found.labels[visible],
+            self._masks(logits, boxes[visible], fit),
         )
 
     def detect(
