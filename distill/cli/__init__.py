@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(error, error.exit_code)
     except ModelError as error:
         return _fail(error, _MODEL_EXIT_CODE)
+    except OSError as error:  # a full disk, say, where nobody expected it
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 4)
     except ModuleNotFoundError as error:
         return _fail(f"{error.name} is missing; install it with: pip install '.[distill]'", 1)
     except KeyboardInterrupt:

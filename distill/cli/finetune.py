@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,10 @@ def _run(args: argparse.Namespace) -> int:
     from distill.train.trainer import finetune
 
     folder = RunFolder(config.run)
-    if not finetune(config, args.device):
+    ran = finetune(config, args.device)
+    if int(os.environ.get("RANK", "0")):
+        return 0  # under torchrun the first process speaks for all
+    if not ran:
         print(f"{config.run} is done; give another --out to train anew")
     print(folder.table.read_text("utf-8"), end="")
     print(f"best weights: {folder.best}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections import Counter
 from pathlib import Path
@@ -23,7 +24,8 @@ objects are followed from frame to frame, and every label gets one of three band
 
   accept   score of --accept or more, in a track of --min-track frames or more: a positive
   review   score between --ignore and --accept, or a gap in a track that was filled
-  ignore   score below --ignore, or in no track that is long enough
+  ignore   score below --ignore, or in no track that is long enough, or where an object that was
+           lost for up to three times --max-gap frames probably was
 
 What is in review or ignore is marked iscrowd: neither positive nor negative in training.
 """
@@ -38,8 +40,9 @@ what is in DATASET afterwards:
   labels.jsonl           what is finished; the same command goes on after a kill, more clips
                          extend the data set, and where nothing is new nothing is changed
 
-A clip that is damaged is used as far as it can be decoded. One that can't be decoded at all is
-named, skipped and left; the exit code is 0 as long as one could be used, 3 if none could.
+A clip that is damaged is used as far as it can be decoded. One that can't be decoded at all, or
+is interlaced, is named, skipped and left; the exit code is 0 as long as one could be used, 3 if
+none could.
 
 examples:
   sfumato-distill label videos --teacher rtmdet-ins_l.safetensors --classes bottle --out bottles
@@ -170,14 +173,14 @@ def label(paths: Sequence[Path], teacher: Teacher, settings: Settings, folder: P
             write_dataset(journal, settings, clips)
             _say(clips, settings, folder)
         for sha256, entry in journal.clips.items():
-            if entry.moments is None and sha256 not in outcome.clips:
+            if entry.moments is None and sha256 not in {*outcome.clips, *journal.failed}:
                 outcome.notes.append(
                     f"{entry.file}: was begun, but is not finished; name it again to go on"
                 )
     for note in outcome.notes:
         print(f"warning: {note}", file=sys.stderr)
     if not outcome.clips:
-        raise InputError("none of the clips could be decoded; nothing was labelled")
+        raise InputError("none of the clips could be used; nothing was labelled")
     if not clips:
         print(f"nothing is new; {folder} is as it was")
     return 0
@@ -237,11 +240,13 @@ def _say(clips: Sequence[LabelledClip], settings: Settings, folder: Path) -> Non
     total = ["all", *(sum(row[i] for row in rows) for i in range(1, len(head)))]
     _print_table([head, *([str(cell) for cell in row] for row in [*rows, total])])
     print()
-    print(f"{folder / 'annotations.json'}; look at {folder / 'sheets'}")
-    if (folder / "review.json").exists():
+    print(f"labels: {folder / 'annotations.json'}")
+    print(f"next: look at every page in {folder / 'sheets'}")
+    review = folder / "review.json"
+    if review.exists():
         print(
-            f"to review: sfumato-distill labels export {folder / 'review.json'} "
-            "--format cvat --out DIR"
+            "then: correct what is doubtful, which counts neither way until you do: "
+            f"sfumato-distill labels export {shlex.quote(str(review))} --format cvat --out for-cvat"
         )
     if len(clips) == 1 and settings.val_share:
         print("no val.json: there is one clip, and frames of one must not be in both parts")

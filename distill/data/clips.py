@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, final
@@ -15,6 +16,7 @@ from av.stream import Disposition
 from av.video.reformatter import ColorRange, Interpolation
 
 from distill.data.mp4_tail import tail_problem
+from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ SUFFIXES = frozenset({
 
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _BLOCK = 1 << 20
-_QUARTER_TURN = 90
 _USUAL_RATE = 25
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
 _HD_WIDTH, _SD_HEIGHT = 1280, 576
@@ -61,17 +62,13 @@ class ClipFrame:
     index: int
     time_s: float
     _picture: VideoFrame
+    _orientation: Orientation
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, pixels."""
         width, height = self._picture.width, self._picture.height
-        return (height, width) if self._turns % 2 else (width, height)
-
-    @property
-    def _turns(self) -> int:
-        """Quarter turns against the clock that bring it upright."""
-        return round(self._picture.rotation / _QUARTER_TURN) % 4
+        return (height, width) if self._orientation.transposed else (width, height)
 
     def rgb(self) -> Image:
         """RGB uint8 [h, w, 3]."""
@@ -85,7 +82,7 @@ class ClipFrame:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        return np.ascontiguousarray(np.rot90(converted.to_ndarray(), self._turns))
+        return self._orientation.upright(np.asarray(converted.to_ndarray(), np.uint8))
 
     def grey(self, side: int) -> Grey:
         """A small grey copy, its longer side `side` pixels; as it is stored, not turned."""
@@ -109,7 +106,7 @@ class Clip:
     picture, because a decoder goes on predicting from what it lost.
 
     Raises:
-        InputError: the file can't be read, or is no video.
+        InputError: the file can't be read, or is no video, or its pictures turn out interlaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -130,6 +127,8 @@ class Clip:
         """Packets and pictures that were skipped so far."""
         self._broke_off = False
         self._spoilt = False
+        self._rotation: int | None = None
+        self._orientation = STORED
 
     def __enter__(self) -> Clip:
         return self
@@ -161,7 +160,7 @@ class Clip:
         for picture in self._pictures():
             timed = picture.pts is not None and picture.time_base
             time_s = float(picture.pts * picture.time_base if timed else self.decoded / rate)
-            yield ClipFrame(self.decoded, time_s, picture)
+            yield ClipFrame(self.decoded, time_s, picture, self._orientation_of(picture))
             self.decoded += 1
 
     def problem(self) -> str | None:
@@ -179,6 +178,11 @@ class Clip:
         used = f"the {self.decoded} that could be decoded are used"
         return f"{self.path}: {' and '.join(parts)}; {used}"
 
+    def _orientation_of(self, picture: VideoFrame) -> Orientation:
+        if picture.rotation != self._rotation:
+            self._rotation, self._orientation = picture.rotation, orientation_of(picture)
+        return self._orientation
+
     def _pictures(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
             try:
@@ -194,6 +198,8 @@ class Clip:
                     self._spoilt = False
                 if self._spoilt:
                     self.damaged += 1
+                elif picture.interlaced_frame:
+                    raise _interlaced(self.path)
                 else:
                     yield picture
 
@@ -250,6 +256,14 @@ def _opened(path: Path) -> InputContainer:
         container.close()
         raise InputError(f"{path}: a text file, not a video")
     return container
+
+
+def _interlaced(path: Path) -> InputError:
+    whole, progressive = (shlex.quote(name) for name in (str(path), f"{path.stem}-progressive.mp4"))
+    return InputError(
+        f"{path}: its pictures are interlaced; deinterlace it first: "
+        f"ffmpeg -i {whole} -vf bwdif -crf 16 {progressive}"
+    )
 
 
 def _best_video(container: InputContainer, path: Path) -> VideoStream:

@@ -51,6 +51,8 @@ def parse_json(data: bytes, path: Path) -> Any:
         raise InputError(
             f"{path} is damaged JSON in line {error.lineno}: {error.msg.lower()}; write it again"
         ) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(f"{path} is no COCO file: {error}") from error
     except RecursionError as error:
         raise InputError(f"{path} is no COCO file: it is nested without end") from error
 

@@ -170,6 +170,9 @@ class RecordReader:
             )
         seen[number] = what
 
+    def _say(self, raw: dict[str, Any], what: str) -> None:
+        self._problems.append(f"{self._path}: annotation {raw.get('id')} {what}")
+
     def _annotation(
         self, raw: dict[str, Any], class_id: int, image: ImageRecord | None
     ) -> Annotation:
@@ -177,25 +180,29 @@ class RecordReader:
             raise UnusableError("belongs to an image that the file does not list")
         size = (image.height, image.width)
         band = raw.get("band")
-        ignore = bool(raw.get("iscrowd")) or band in _NOT_COUNTED
+        crowd = raw.get("iscrowd") or 0
+        ignore = crowd != 0 or band in _NOT_COUNTED
+        if crowd not in (0, 1):
+            self._say(raw, f"has iscrowd {crowd!r:.20}, not 0 or 1; it does not count")
         box = _box(raw["bbox"], size) if raw.get("bbox") is not None else None
+        rle, why = None, "has a box, but no mask"
         if raw.get("segmentation"):
-            rle, bad = mask_of(raw["segmentation"], size)
-            if bad:
-                self._problems.append(
-                    f"{self._path}: annotation {raw.get('id')} has {bad} polygons that are none; "
-                    "the others are used"
-                )
+            try:
+                rle, bad = mask_of(raw["segmentation"], size)
+                if bad:
+                    self._say(raw, f"has {bad} polygons that are none; the others are used")
+            except UnusableError as error:
+                if box is None:
+                    raise
+                why = str(error)
         elif box is None:
             raise UnusableError("has neither a mask nor a box")
-        else:
+        if rle is None:
+            # Something is there. Left out it would be background, and teach that nothing is.
             rle = run_length.from_box(box, size)
             if not ignore:
-                ignore = True
-                self._problems.append(
-                    f"{self._path}: annotation {raw.get('id')} has a box, but no mask; its box "
-                    "becomes a region that does not count"
-                )
+                self._say(raw, f"{why}; its box becomes a region that does not count")
+            ignore = True
         score, track_id = raw.get("score"), raw.get("track_id")
         return Annotation(
             class_id,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from distill.data import rle as run_length
 from distill.data.record import Annotation
-from distill.label.linking import link
+from distill.label.linking import bridges, link
 from distill.label.temporal import fill, is_long
 
 if TYPE_CHECKING:
@@ -59,8 +59,11 @@ def annotate(
                 band = band_of(sighting.score, settings)
                 found[start + position].append(_annotation(sighting, band, number))
             for position, mask in fill(track, part):
-                found[start + position].append(_filled(track.class_id, mask, number))
+                found[start + position].append(_filled(track.class_id, mask, REVIEW, number))
             number += 1
+        for bridge in bridges(tracks, part, settings.max_gap):
+            for position, mask in fill(bridge, part):
+                found[start + position].append(_filled(bridge.class_id, mask, IGNORE, None))
         for position, sighting in loose:
             found[start + position].append(_annotation(sighting, IGNORE, None))
     return [_in_order(_unexplained(annotations)) for annotations in found], number
@@ -94,10 +97,10 @@ def _annotation(sighting: Sighting, band: str, track_id: int | None) -> Annotati
     )
 
 
-def _filled(class_id: int, mask: Rle, track_id: int) -> Annotation:
+def _filled(class_id: int, mask: Rle, band: str, track_id: int | None) -> Annotation:
     """A gap that was filled has no score: the teacher saw nothing, perhaps for a good reason."""
     return Annotation(
-        class_id, run_length.box(mask), mask, ignore=True, track_id=track_id, band=REVIEW
+        class_id, run_length.box(mask), mask, ignore=True, track_id=track_id, band=band
     )
 
 

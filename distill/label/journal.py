@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, final
 from distill.data.clips import sha256_of
 from distill.errors import OutputError, UsageError
 from distill.label.sighting import Frame
+from distill.lock import Lock
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ class ClipEntry:
 
 @final
 class Journal:
-    """The journal of one data set, open for more.
+    """The journal of one data set, open for more, and for nobody else until it is closed.
 
     Raises:
-        UsageError: the folder was labelled with other settings.
+        UsageError: the folder was labelled with other settings, or somebody is labelling there.
         OutputError: it holds something else, or can't be written to.
     """
 
@@ -93,6 +94,8 @@ class Journal:
         """Of annotations.json, whenever it was written."""
         path = folder / NAME
         try:
+            _check(path)
+            self._lock = Lock(folder)
             _begin(path, settings)
             lines = _whole_lines(path)
             self._file: IO[bytes] = path.open("ab")
@@ -101,7 +104,7 @@ class Journal:
         try:
             self._read(lines, settings)
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Journal:
@@ -113,7 +116,7 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._close()
 
     def begin(self, name: str, file: str, sha256: str) -> ClipEntry:
         """A clip is begun."""
@@ -162,6 +165,10 @@ class Journal:
         if digest == self.written:
             return "whole"
         return "old" if digest in self._digests else "corrected"
+
+    def _close(self) -> None:
+        self._file.close()
+        self._lock.close()
 
     def _add(self, line: dict[str, Any]) -> Any:
         try:
@@ -215,7 +222,8 @@ class Journal:
         return None
 
 
-def _begin(path: Path, settings: Settings) -> None:
+def _check(path: Path) -> None:
+    """See that the folder is there, and is empty or has a journal."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return
@@ -224,6 +232,11 @@ def _begin(path: Path, settings: Settings) -> None:
         raise OutputError(
             f"{path.parent} is not empty and holds no labels of this program; name a new folder"
         )
+
+
+def _begin(path: Path, settings: Settings) -> None:
+    if path.exists():
+        return
     with whole_file(path) as file:
         file.write(json.dumps(settings.to_json(), ensure_ascii=False).encode() + b"\n")
 

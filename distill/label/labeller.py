@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ def label_clips(
             try:
                 outcome.labelled += work.run(f"[{number}/{len(digests)}] {path.name}")
             except InputError as error:
-                outcome.notes.append(f"{error}; it is skipped")
+                outcome.notes.append(f"skipped {error}")
                 outcome.failed += 1
                 if journal.failed.get(sha256, {}).get("file") != path.name:
                     journal.fail(path.name, sha256, _without(path, str(error)))
@@ -96,7 +97,7 @@ def _digests(paths: Sequence[Path], outcome: Outcome) -> dict[str, Path]:
         try:
             sha256 = sha256_of(path)
         except InputError as error:
-            outcome.notes.append(f"{error}; it is skipped")
+            outcome.notes.append(f"skipped {error}")
             outcome.failed += 1
             continue
         if sha256 in digests:
@@ -165,7 +166,7 @@ class _Work:
         """Label the clip; how many frames the teacher had to see.
 
         Raises:
-            InputError: no picture of it can be decoded.
+            InputError: no picture of it can be decoded, or they are interlaced.
             OutputError: the folder can't be written to.
         """
         sampler = Sampler(self._settings.every)
@@ -249,11 +250,13 @@ class _Work:
         Still.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # The journal's line comes after it, so a torn file is written again.
-            with path.open("wb") as file:
+            # What a kill leaves of it is written over when the same frame is stored again.
+            unseen = path.with_name(f".{path.name}")
+            with unseen.open("wb") as file:
                 file.write(buffer.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
+            unseen.replace(path)
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror}") from error
         return buffer.getbuffer().nbytes
@@ -267,5 +270,6 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def _without(path: Path, problem: str) -> str:
-    """A problem without the path before it, which depends on where the command ran."""
-    return problem.removeprefix(f"{path}: ")
+    """A problem without the path in it, which depends on where the command ran."""
+    bare = problem.removeprefix(f"{path}: ")
+    return bare.replace(shlex.quote(str(path)), shlex.quote(path.name))

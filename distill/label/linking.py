@@ -32,6 +32,8 @@ _LEAST_SURE, _LEAST_DOUBTED = 0.15, 0.3
 """Similarity below which two sightings are not one object, in the two stages."""
 _LEAST_TOUCHING = 0.1
 """Overlap of enlarged boxes below which masks are not looked at."""
+_FURTHER = 3
+"""Times the longest gap of a track; after that, what appears is taken for something new."""
 _STEADY = 0.5
 """Weight of the latest step in a track's velocity."""
 
@@ -126,6 +128,36 @@ def link(
     finished += alive
     finished.sort(key=lambda track: min(track.sightings))
     return finished, loose
+
+
+def bridges(tracks: Sequence[Track], frames: Sequence[Frame], max_gap: int) -> list[Track]:
+    """Gaps that are too long for a track, with what may be one object on both sides.
+
+    Args:
+        tracks: what `link` has found.
+        frames: the same as there.
+        max_gap: the same as there; the gaps are longer, and no more than three times as long.
+
+    Returns:
+        A track of two sightings for each gap: the last one before it and the first one after.
+    """
+    found = []
+    for later in tracks:
+        start = min(later.sightings)
+        first, best, nearest = later.sightings[start], _LEAST_SURE, None
+        for track in tracks:
+            if not max_gap < track.missed(start) <= _FURTHER * max_gap:
+                continue
+            end = max(track.sightings)
+            # It may have gone on, or have waited where it was.
+            for time in (frames[start].index, frames[end].index):
+                alike = float(_similarity([track], [first], time)[0, 0])
+                if alike >= best:
+                    best = alike
+                    nearest = Track(track.class_id, {end: track.latest, start: first})
+        if nearest:
+            found.append(nearest)
+    return found
 
 
 def _matched(

@@ -38,7 +38,7 @@ def is_long(track: Track, times_seen: Sequence[int], min_track: int) -> bool:
 def fill(track: Track, frames: Sequence[Frame]) -> list[tuple[int, Rle]]:
     """Masks for the frames within a track in which it was not seen: position and mask.
 
-    `distill.label.linking` lets no track miss more frames than may be filled.
+    `distill.label.linking` says how many frames a track may miss.
     """
     filled = []
     positions = sorted(track.sightings)

@@ -122,26 +122,32 @@ class Fixture:
         return list(dict.fromkeys(n.rsplit("/", 1)[0] if n.endswith(parts) else n for n in found))
 
     def array(self, name: str) -> npt.NDArray[Any]:
-        """An array that is kept whole."""
+        """An array that is kept whole.
+
+        Raises:
+            InputError: the file has none of this name.
+        """
+        if name not in self._arrays:
+            raise InputError(f"{self._path}: is damaged, it lacks {name}")
         return self._arrays[name]
 
     def reference(self, name: str) -> Sampled:
         """A tensor of which samples are kept."""
-        _, _, low, high = self._arrays[f"{name}/stat"]
+        _, _, low, high = self.array(f"{name}/stat")
         return Sampled(
-            tuple(int(n) for n in self._arrays[f"{name}/shape"]),
+            tuple(int(n) for n in self.array(f"{name}/shape")),
             max(abs(float(low)), abs(float(high))),
-            self._arrays[f"{name}/idx"].astype(np.int64),
-            self._arrays[f"{name}/val"],
+            self.array(f"{name}/idx").astype(np.int64),
+            self.array(f"{name}/val"),
         )
 
     def class_bias(self, image: str) -> float:
         """What `rtm_cls` has for a bias where this image is looked at."""
-        return float(self._arrays[f"{image}/cls_bias"])
+        return float(self.array(f"{image}/cls_bias"))
 
     def input_sha256(self, image: str) -> str:
         """Of the resized and padded uint8 [H, W, 3] image."""
-        return str(self._arrays[f"{image}/pre_u8_sha256"])
+        return str(self.array(f"{image}/pre_u8_sha256"))
 
     def padded_shape(self, image: str) -> tuple[int, int]:
         """Height and width of the network's input."""
@@ -165,10 +171,10 @@ class Fixture:
         packed = f"{image}/masks_packed"
         if packed in self._arrays:
             height, width = self.image(image).shape[:2]
-            index, bits = np.arange(height * width), self._arrays[packed][instance]
+            index, bits = np.arange(height * width), self.array(packed)[instance]
         else:
-            index = self._arrays[f"{image}/mask_pix_idx"].astype(np.int64)
-            bits = self._arrays[f"{image}/mask_pix_packed"][instance]
+            index = self.array(f"{image}/mask_pix_idx").astype(np.int64)
+            bits = self.array(f"{image}/mask_pix_packed")[instance]
         return index, np.unpackbits(bits)[: len(index)].astype(bool)
 
     def state_dict(
@@ -190,16 +196,16 @@ class Fixture:
     def wrong_weights(self) -> int:
         """How many weights differ from those that the file was made with."""
         state = self.state_dict("calib", self.class_bias("formula"))
-        stored = zip(self._canonical, self._arrays["sd_crc32"], strict=True)
+        stored = zip(self._canonical, self.array("sd_crc32"), strict=True)
         return sum(
             zlib.crc32(np.ascontiguousarray(state[k]).tobytes()) != int(c) for k, c in stored
         )
 
     @cached_property
     def _statistics(self) -> dict[str, npt.NDArray[np.float32]]:
-        keys = [str(key) for key in self._arrays["bn_keys"]]
+        keys = [str(key) for key in self.array("bn_keys")]
         ends = np.cumsum([self.shapes[key][0] for key in keys])
-        parts = np.split(self._arrays["bn_stats"].astype(np.float32), ends[:-1])
+        parts = np.split(self.array("bn_stats").astype(np.float32), ends[:-1])
         return dict(zip(keys, parts, strict=True))
 
     def _weight(
@@ -228,7 +234,7 @@ class Fixture:
         return np.asarray(values, np.float32)
 
     def _meta(self, image: str) -> dict[str, Any]:
-        return json.loads(str(self._arrays[f"{image}/meta"]))
+        return json.loads(str(self.array(f"{image}/meta")))
 
     def _read(self, name: str) -> Image:
         if not name.startswith("nat"):

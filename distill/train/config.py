@@ -198,6 +198,18 @@ class FinetuneConfig(Strict):
                     f"stage {stage.name!r} has own_share {stage.own_share:g}, but data.public is "
                     "empty; name files there or set own_share: 1"
                 )
+        for source in (*self.data.own, *self.data.public, self.data.val):
+            if unknown := set(source.names) - set(self.model.classes):
+                raise ValueError(
+                    f"names of {source.annotations.name} has {min(unknown)!r}, which is none of "
+                    "model.classes; it is our class: what the file calls it"
+                )
+            theirs = [source.names.get(name, name) for name in self.model.classes]
+            if len(set(theirs)) < len(theirs):
+                raise ValueError(
+                    f"names of {source.annotations.name} takes one of the file's classes for two "
+                    "of ours"
+                )
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"stages are named {', '.join(names)}; give each a name of its own")

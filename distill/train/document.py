@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -10,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from distill.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
     from pathlib import Path
 
 _MAX_BYTES = 1 << 20  # a settings file is a page or two
@@ -75,6 +75,10 @@ class _Loader(yaml.SafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key is no plain word", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands there twice", key_node.start_mark

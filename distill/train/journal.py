@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from models.nets.checkpoint import save_safetensors
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import torch
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from models.nets.rtmdet_ins import RTMDetIns
 
 _SHEET_SAMPLES = 16
+_LINES = 5
 WORST = -1.0
 """Below every mean average precision."""
 
@@ -55,6 +58,8 @@ class Journal:
         self.best = best
         self._folder, self._config, self._start = folder, config, start
         self._metrics = MetricsLog(folder.metrics, done)
+        if not done:
+            shutil.rmtree(folder.tensorboard, ignore_errors=True)
         self._board = SummaryWriter(str(folder.tensorboard), purge_step=done + 1)
         self._progress = tqdm(
             total=config.steps, initial=done, unit="step", disable=not sys.stderr.isatty()
@@ -94,12 +99,14 @@ class Journal:
             ends: the stage that is over, `start` before the first, or empty in between.
         """
         teacher = teacher_of(net, self._config.model.image_size, device)
-        result = figures(measured(teacher, val))
+        evaluation = measured(teacher, val)
+        self.say(first_lines(evaluation.problems))
+        result = figures(evaluation)
         self._metrics.add(step=done, ends=ends, evaluation=result)
         for name, value in result.items():
             self._board.add_scalar(f"val/{name}", value, done)
         self._board.add_image("val", pictured(teacher, val), done, dataformats="HWC")
-        if result["mask_ap"] > self.best:
+        if result["mask_ap"] >= self.best:
             self.best = result["mask_ap"]
             self._keep(net, self._folder.best)
         where = {"": "", "start": ", before"}.get(ends, f", end of {ends}")
@@ -145,6 +152,12 @@ class Journal:
             )
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror}") from error
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """A few of many lines, and how many more there are."""
+    more = len(lines) - _LINES
+    return [*lines[:_LINES], *([f"... and {more} more"] if more > 0 else [])]
 
 
 def draw_samples(folder: RunFolder, config: FinetuneConfig, samples: Samples) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from distill.errors import UsageError
 from distill.teacher.device import device_of
 
 if TYPE_CHECKING:
     from distill.train.config import FinetuneConfig
+
+
+_LONGEST_EVALUATION = timedelta(hours=6)
+"""The first process measures alone, and the others wait for it in their next step."""
 
 
 def accelerator_for(config: FinetuneConfig, device: str) -> Accelerator:
@@ -35,7 +40,10 @@ def accelerator_for(config: FinetuneConfig, device: str) -> Accelerator:
         cpu=kind == "cpu",
         mixed_precision=precision,
         # A frozen backbone has no gradients, and a batch without objects none of masks.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True),
+            InitProcessGroupKwargs(timeout=_LONGEST_EVALUATION),
+        ],
     )
     if config.batch_size % accelerator.num_processes:
         raise UsageError(

@@ -21,11 +21,12 @@ class MetricsLog:
 
     Args:
         path: the file.
-        done: steps that the run goes on from; later lines are cut.
+        done: steps that the run goes on from; later lines are cut, and all at the start.
     """
 
     def __init__(self, path: Path, done: int) -> None:
-        kept = [line for line in read_metrics(path) if line["step"] <= done]
+        # Before the first snapshot a run begins anew, maybe with other settings.
+        kept = [line for line in read_metrics(path) if done and line["step"] <= done]
         with whole_file(path) as file:
             file.writelines(_line(content) for content in kept)
         self._file = path.open("ab")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distill.errors import OutputError, UsageError
+from distill.lock import Lock
 from distill.train.config import FinetuneConfig
 from distill.train.document import read_document
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _FREE = ("run", "workers")
@@ -42,6 +44,7 @@ class RunFolder:
         self.table = path / "table.md"
         self.failed_batch = path / "failed-batch.json"
         self.tensorboard = path / "tensorboard"
+        self._lock: Lock | None = None
 
     def check(self, config: FinetuneConfig) -> None:
         """See that the folder is new, of a run with these settings, or of one with no snapshot.
@@ -50,7 +53,7 @@ class RunFolder:
             UsageError: it is not; the message names the first setting that differs.
         """
         if not self.config.exists():
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if self.path.exists() and (not self.path.is_dir() or any(self._contents())):
                 raise UsageError(
                     f"{self.path} is there and is no run of ours; give another --out, or empty it"
                 )
@@ -67,19 +70,25 @@ class RunFolder:
             )
 
     def begin(self, config: FinetuneConfig) -> None:
-        """Make the folder and keep the settings.
+        """Make the folder, keep others from it as long as this object lives, keep the settings.
 
         Raises:
+            UsageError: another process is at work in it.
             OutputError: it can't be written to.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = self._lock or Lock(self.path)
             if not self.snapshot.exists():
                 content = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
                 with whole_file(self.config) as file:
                     file.write(content.encode())
         except OSError as error:
             raise OutputError(f"{self.path} can't be written to: {error.strerror}") from error
+
+    def _contents(self) -> Iterator[Path]:
+        """What is in it, but for what a kill leaves of a beginning, which is hidden."""
+        return (path for path in self.path.iterdir() if not path.name.startswith("."))
 
     def samples(self, stage: str) -> Path:
         """Where samples of a stage are drawn."""

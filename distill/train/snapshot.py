@@ -36,7 +36,9 @@ class Snapshot:
         optimizer: its state dict.
         scaler: state dict of the gradient scaler, empty without fp16.
         best: the best mask mAP so far, 0 to 1; below 0 before the first evaluation.
-        data_sha256: of the files that the run learns from.
+        data_sha256: of the annotation files that the run learns from and is measured on.
+        source: name of the file that the run began with, empty for random weights.
+        source_sha256: of that file.
     """
 
     step: int
@@ -46,6 +48,8 @@ class Snapshot:
     scaler: dict[str, Any]
     best: float
     data_sha256: str
+    source: str
+    source_sha256: str
 
 
 def tensors_of(net: RTMDetIns) -> dict[str, Tensor]:
@@ -84,6 +88,5 @@ def read_snapshot(path: Path) -> Snapshot | None:
         return Snapshot(**content)
     except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise TrainingError(
-            f"{path} can't be read ({' '.join(str(error).split())[:120]}); delete it to begin the "
-            "run anew, or give another --out"
+            f"{path} is damaged or cut short; delete it to begin the run anew, or give another --out"
         ) from error

@@ -25,7 +25,7 @@ class Sources:
         public: images of public datasets that show at least one of the classes.
         val: what is measured on.
         problems: one line for each record that was left out.
-        sha256: of all annotation files that are learned from.
+        sha256: of all annotation files.
     """
 
     own: tuple[ImageRecord, ...]
@@ -73,8 +73,12 @@ def read_sources(config: FinetuneConfig) -> Sources:
             f"{both[0]} and {len(both) - 1} more images are learned from and measured on; "
             "split by clip, so that data.val holds images that the network never saw"
         )
+    if not _count(val.images, ignored=False):
+        raise InputError(
+            f"{data.val.annotations}: shows no {' or '.join(classes)} to measure on; label some"
+        )
     problems = (line for dataset in (*own, *public, val) for line in dataset.problems)
-    return Sources(mine, shown, val, tuple(problems), _sha256((*data.own, *data.public)))
+    return Sources(mine, shown, val, tuple(problems), _sha256((*data.own, *data.public, data.val)))
 
 
 def _read(source: Source, classes: Sequence[str]) -> CocoDataset:

@@ -19,7 +19,13 @@ from distill.errors import TrainingError, UsageError
 from distill.teacher.criterion import Criterion
 from distill.train.batch import batch_of
 from distill.train.ema import Ema
-from distill.train.journal import WORST, Journal, draw_samples, write_failed_batch
+from distill.train.journal import (
+    WORST,
+    Journal,
+    draw_samples,
+    first_lines,
+    write_failed_batch,
+)
 from distill.train.machine import accelerator_for
 from distill.train.optimizer import build_optimizer, set_learning_rate, set_trained, trained
 from distill.train.run_folder import RunFolder
@@ -27,7 +33,8 @@ from distill.train.samples import Samples, Steps
 from distill.train.schedule import learning_rate, place_of
 from distill.train.snapshot import Snapshot, load_tensors, read_snapshot, tensors_of
 from distill.train.sources import read_sources
-from distill.train.start import starting_network
+from distill.train.start import Start, starting_network
+from models.nets.rtmdet_ins import RTMDetIns
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -63,7 +70,11 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
             "the folder to begin anew"
         )
 
-    start = starting_network(config.model, config.seed)
+    if snapshot:  # the weights of the start may be gone, or others, by now
+        fresh = RTMDetIns(config.model.size, len(config.model.classes))
+        start = Start(fresh, snapshot.source, snapshot.source_sha256)
+    else:
+        start = starting_network(config.model, config.seed)
     net, done, best = start.net, 0, WORST
     ema = Ema(net, config.ema_momentum, config.steps)
     if snapshot:
@@ -76,7 +87,7 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
     model, optimizer = accelerator.prepare(net, optimizer)
     if snapshot:
         optimizer.load_state_dict(snapshot.optimizer)
-        if accelerator.scaler:
+        if accelerator.scaler and snapshot.scaler:  # else it was begun on another device
             accelerator.scaler.load_state_dict(snapshot.scaler)
     criterion = Criterion()
 
@@ -89,7 +100,7 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
         journal = Journal(folder, config, start, done, best)
     with closing(journal) if journal else nullcontext():
         if journal:
-            journal.say([*sources.lines(), *sources.problems])
+            journal.say([*sources.lines(), *first_lines(sources.problems)])
             if done == 0:
                 draw_samples(folder, config, samples)
                 journal.evaluate(ema.net, sources.val, accelerator.device, 0, "start")
@@ -143,9 +154,12 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
                         scaler=accelerator.scaler.state_dict() if accelerator.scaler else {},
                         best=journal.best,
                         data_sha256=sources.sha256,
+                        source=start.source,
+                        source_sha256=start.source_sha256,
                     )
                     journal.snapshot(ema.net, state)
             before = time.perf_counter()
+    accelerator.wait_for_everyone()  # the first process may still measure and write
     accelerator.end_training()
     return True
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from distill.errors import InputError
 from distill.evaluate.metrics import CONFIDENCE, MIN_SCORE, evaluate
 from distill.teacher.rtmdet import RtmdetTeacher
 from distill.train.sheet import drawn_instances, sheet
@@ -50,6 +52,9 @@ def measured(teacher: RtmdetTeacher, val: CocoDataset) -> Evaluation:
 def pictured(teacher: RtmdetTeacher, val: CocoDataset) -> Image:
     """What the network sees in a few images from all over the dataset, side by side."""
     places = np.linspace(0, len(val.images) - 1, min(_PICTURES, len(val.images))).astype(int)
-    images = [val.images[place].read() for place in places]
+    images = []
+    for place in places:
+        with suppress(InputError):  # the evaluation has said so
+            images.append(val.images[place].read())
     found = teacher.predict(images, min_score=CONFIDENCE)
     return sheet([drawn_instances(*pair) for pair in zip(images, found, strict=True)])

@@ -45,7 +45,10 @@ def class_names(said: Sequence[str], given: Sequence[str], count: int) -> tuple[
     """
     names = tuple(said or given or (COCO_NAMES if count == len(COCO_NAMES) else ()))
     if not names:
-        raise ModelError(f"does not say what its {count} classes are called; name them, in order")
+        raise ModelError(
+            f"does not say what its {count} classes are called; name them in "
+            "order: sfumato-distill teacher convert IN.pth OUT.safetensors --names a,b"
+        )
     if given and tuple(given) != names:
         raise ModelError(f"its classes are {_some(names)}, not {_some(given)}")
     check_names(names, count)

@@ -27,7 +27,8 @@ def test_a_dry_run_counts_and_draws_and_trains_nothing(world, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "own: 4 images, 4 objects" in said
     assert "stage all: trains all, 2 steps, 4 own and 0 public images" in said
-    assert {path.name for path in (tmp_path / "dry").iterdir()} == {"config.yaml", "batch-all.png"}
+    drawn = {path.name for path in (tmp_path / "dry").iterdir()}
+    assert drawn == {".lock", "config.yaml", "batch-all.png"}
 
 
 def test_settings_may_change_after_a_dry_run(world, tmp_path):

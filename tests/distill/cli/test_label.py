@@ -90,7 +90,7 @@ def test_a_folder_without_videos_and_a_set_of_only_bad_clips_end_with_3(
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"")
     assert main(label(seeing_weights, tmp_path / "set", bad)) == 3
-    assert "bad.mp4: the file is empty; it is skipped" in capsys.readouterr().err
+    assert "bad.mp4: the file is empty" in capsys.readouterr().err
 
 
 _COMMANDS = """

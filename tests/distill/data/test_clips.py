@@ -1,14 +1,14 @@
 """Clips: upright pictures with their times, as far as a file can be decoded."""
 
 import hashlib
+import shlex
 
-import av
 import numpy as np
 import pytest
 
 from distill.data.clips import Clip, sha256_of
 from distill.errors import InputError
-from tests.distill.label.blobs import scene, write_clip
+from tests.distill.label.blobs import scene, write_clip, write_interlaced
 
 
 def read(path):
@@ -35,30 +35,47 @@ def test_every_picture_comes_once_with_its_time_and_its_colours(whole):
         assert np.abs(rgb.astype(int) - image).mean() < 3
 
 
-def test_a_phones_rotation_is_applied(whole, tmp_path):
+# Display matrices (a, b, c, d), and what a player makes of the stored picture.
+ORIENTATIONS = {
+    "upright": ((1, 0, 0, 1), lambda image: image),
+    "quarter clockwise": ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+    "half": ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+    "quarter counter-clockwise": ((0, -1, 1, 0), np.rot90),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "upside down": ((1, 0, 0, -1), np.flipud),
+    "transposed": ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+    "transposed and turned": ((0, -1, -1, 0), lambda i: np.rot90(i.transpose(1, 0, 2), 2)),
+}
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+def test_a_display_matrix_is_obeyed(whole, tmp_path, name):
     path, images = whole
+    linear, shown = ORIENTATIONS[name]
     turned = tmp_path / "turned.mp4"
-    with av.open(str(path)) as source, av.open(str(turned), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        packets = [p for p in source.demux(source.streams.video[0]) if p.size]
-        for packet in packets:
-            packet.stream = stream
-            target.mux(packet)
-    data = bytearray(turned.read_bytes())
-    # The matrix in the track's header: a quarter turn clockwise.
-    at = data.index(b"tkhd") + 4 + 40
-    one = (1 << 16).to_bytes(4, "big")
-    minus = (2**32 - (1 << 16)).to_bytes(4, "big")
-    zero = bytes(4)
-    data[at : at + 36] = b"".join(
-        [zero, one, zero, minus, zero, zero, zero, zero, (1 << 30).to_bytes(4, "big")]
-    )
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44  # ISO/IEC 14496-12, 8.3.2
+    a, b, c, d = linear
+    matrix = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 14]) * (1 << 16)
+    data[at : at + 36] = matrix.astype(">i4").tobytes()
     turned.write_bytes(data)
+    frames, _ = read(turned)
+    for number in (0, 23):
+        expected = shown(images[number])
+        assert frames[number][2].shape == expected.shape
+        assert np.abs(frames[number][2].astype(int) - expected).mean() < 3
     with Clip(turned) as clip:
-        frame = next(iter(clip))
-        assert frame.size == (96, 128)
-        expected = np.rot90(images[0], -1)
-        assert np.abs(frame.rgb().astype(int) - expected).mean() < 3
+        assert next(iter(clip)).size == shown(images[0]).shape[1::-1]
+
+
+def test_interlaced_pictures_are_refused_with_the_remedy(tmp_path):
+    path = write_interlaced(tmp_path / "my tape.mp4")
+    with pytest.raises(InputError, match=r"interlaced; deinterlace it first: ffmpeg") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    command = shlex.split(str(caught.value).split("first: ")[1])
+    assert command[1:3] == ["-i", str(path)]
+    assert command[-1] == "my tape-progressive.mp4"
 
 
 def test_garbage_behind_a_film_is_told_and_the_film_is_used(whole, tmp_path):

@@ -155,7 +155,7 @@ def test_a_box_is_cut_to_its_image(write):
     assert only(dataset).box == (0, 0, 60, 25)
 
 
-BAD_ANNOTATIONS = {
+BAD_MASKS = {
     "zero area": (
         annotation(segmentation=[[5, 5, 5, 5, 5, 5]]),
         "annotation 1 has a mask without area",
@@ -178,6 +178,13 @@ BAD_ANNOTATIONS = {
         "without run lengths",
     ),
     "no counts": (annotation(segmentation={"size": [40, 60]}), "without run lengths"),
+}
+
+BAD_ANNOTATIONS = {
+    "zero area, no box": (
+        annotation(segmentation=[[5, 5, 5, 5, 5, 5]], bbox=None),
+        "annotation 1 has a mask without area",
+    ),
     "outside": (annotation(bbox=[70, 5, 10, 10]), "box outside its image of 60x40 pixels"),
     "flat box": (annotation(bbox=[10, 5, 0, 10]), "box without area"),
     "odd box": (annotation(bbox=[10, 5, 10]), "bbox that is not four numbers"),
@@ -189,6 +196,33 @@ BAD_ANNOTATIONS = {
     "nothing": (annotation(segmentation=None, bbox=None), "neither a mask nor a box"),
     "no object": (17, "annotation at place 2 is no JSON object"),
 }
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_MASKS.values(), ids=BAD_MASKS)
+def test_an_object_whose_mask_is_bad_becomes_a_region_that_does_not_count(write, bad, reason):
+    """Left out it would be background, and teach that nothing is there."""
+    dataset = CocoDataset.read(write(annotations=[annotation(5), bad]))
+    good, region = sorted(dataset.images[0].annotations, key=lambda a: a.ignore)
+    assert not good.ignore
+    assert region.ignore
+    assert region.box == (10, 5, 30, 25)
+    (line,) = dataset.problems
+    assert "\n" not in line
+    assert re.search(reason, line), line
+    assert line.endswith("its box becomes a region that does not count")
+
+
+@pytest.mark.parametrize(("crowd", "ignored"), [(0, False), (1, True), (True, True), (None, False)])
+def test_iscrowd_is_0_or_1(write, crowd, ignored):
+    dataset = CocoDataset.read(write(annotations=[annotation(iscrowd=crowd)]))
+    assert only(dataset).ignore == ignored
+    assert dataset.problems == ()
+
+
+def test_another_iscrowd_does_not_count_and_is_said(write):
+    dataset = CocoDataset.read(write(annotations=[annotation(iscrowd="0")]))
+    assert only(dataset).ignore
+    assert "iscrowd '0', not 0 or 1" in dataset.problems[0]
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD_ANNOTATIONS.values(), ids=BAD_ANNOTATIONS)

@@ -14,10 +14,10 @@ from tests.distill.label.blobs import settings
 SIZE = 60, 200
 
 
-def seen(x, score=0.9, side=12):
+def seen(x, score=0.9, side=12, class_id=0):
     mask = np.zeros(SIZE, np.uint8)
     mask[20 : 20 + side, x : x + side] = 1
-    return sighting(0, score, rle.encode(mask))
+    return sighting(class_id, score, rle.encode(mask))
 
 
 def bands(rows, segments=None, times_seen=1, first=1, **changes):
@@ -56,6 +56,30 @@ def test_a_gap_is_filled_for_a_person_to_look_at():
     rows = [[seen(10)], [seen(14)], [], [seen(22)]]
     assert bands(rows)[0][2] == [(18, "review", True, 1, None)]
     assert bands(rows, max_gap=0, min_track=1)[0][2] == []
+
+
+@pytest.mark.parametrize(("step", "after"), [(0, 10), (2, 14), (2, 28)])
+def test_where_an_object_was_lost_for_long_is_no_background(step, after):
+    """It waited, or went on; a gap of up to three times the longest that is filled."""
+    rows = [[seen(10 + step * i)] for i in range(3)] + [[]] * 6
+    rows += [[seen(after + step * i)] for i in range(3)]
+    for count, expected in ((6, "ignore"), (3, "ignore"), (2, "review")):
+        found, following = bands(rows[:3] + rows[3 : 3 + count] + rows[9:])
+        assert all(len(one) == 1 for one in found)
+        assert {one[0][1] for one in found[3 : 3 + count]} == {expected}
+        assert all(one[0][2] and one[0][4] is None for one in found[3 : 3 + count])
+        assert following == (2 if count == 2 else 3)
+
+
+@pytest.mark.parametrize(("gap", "then"), [(7, seen(10)), (6, seen(80)), (6, seen(10, class_id=1))])
+def test_what_appears_later_or_elsewhere_or_is_something_else_says_nothing_of_a_gap(gap, then):
+    found, _ = bands([[seen(10)]] * 3 + [[]] * gap + [[then]] * 3)
+    assert found[3 : 3 + gap] == [[]] * gap
+
+
+def test_a_long_gap_is_not_bridged_over_a_cut():
+    found, _ = bands([[seen(10)]] * 3 + [[]] * 4 + [[seen(10)]] * 3, segments=[0] * 5 + [1] * 5)
+    assert found[3:7] == [[]] * 4
 
 
 def test_nothing_goes_over_a_cut():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,14 @@ from distill.data.coco import CocoDataset
 from distill.errors import InputError, OutputError, UsageError
 from distill.label.journal import NAME
 from tests.distill.label import blobs
-from tests.distill.label.blobs import BlobTeacher, doubtful, scene, settings, write_clip
+from tests.distill.label.blobs import (
+    BlobTeacher,
+    doubtful,
+    scene,
+    settings,
+    write_clip,
+    write_interlaced,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -53,6 +61,25 @@ def contents(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def started(folder, pause_s, clips):
+    """A process that labels, with a pause before each batch."""
+    return subprocess.Popen(
+        [sys.executable, blobs.__file__, str(folder), str(pause_s), *map(str, clips)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_for(process, folder, kind):
+    """Until its journal has such a line."""
+    deadline = time.monotonic() + 30
+    while not (folder / NAME).exists() or kind not in (folder / NAME).read_bytes():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_labels_are_where_the_shapes_are(labelled):
@@ -215,6 +242,63 @@ def test_an_image_that_was_lost_is_labelled_again(clips, tmp_path):
     }
 
 
+def test_an_image_is_replaced_and_never_written_over(clips, tmp_path):
+    """What else has the same bytes by a hard link, an export for one, keeps them."""
+    folder = tmp_path / "set"
+    label(clips[1:2], BlobTeacher(), settings(), folder)
+    image = folder / "images" / "b_c" / "000004.jpg"
+    whole = image.read_bytes()
+    image.write_bytes(whole[:100])
+    (tmp_path / "linked.jpg").hardlink_to(image)
+    image.with_name(".000004.jpg").write_bytes(whole[:50])  # and a kill came while it was written
+    label(clips[1:2], BlobTeacher(), settings(), folder)
+    assert image.read_bytes() == whole
+    assert (tmp_path / "linked.jpg").read_bytes() == whole[:100]
+    assert not list(image.parent.glob(".*"))
+
+
+def test_an_interlaced_clip_is_named_with_the_remedy_and_the_rest_goes_on(clips, tmp_path, capsys):
+    tape = write_interlaced(tmp_path / "tape.mp4")
+    folder = tmp_path / "set"
+    assert label([tape, clips[1]], BlobTeacher(), settings(), folder) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: skipped {tape}: its pictures are interlaced; ")
+    assert line.endswith("tape-progressive.mp4")
+    dataset = CocoDataset.read(folder / "annotations.json")
+    assert {image.clip for image in dataset.images} == {"b_c"}
+    [failed] = dataset.info["not_decoded"]
+    assert "ffmpeg -i tape.mp4 -vf" in failed["problem"]
+
+
+def test_the_summary_says_what_to_do_next(clips, tmp_path, capsys):
+    doubted, sure = tmp_path / "in doubt", tmp_path / "sure"
+    label(clips[1:2], BlobTeacher(doubtful), settings(), doubted)
+    said = capsys.readouterr().out
+    assert f"look at every page in {doubted / 'sheets'}" in said
+    [command] = [line.split("you do: ")[1] for line in said.splitlines() if "labels export" in line]
+    assert shlex.split(command)[3] == str(doubted / "review.json")
+    label(clips[1:2], BlobTeacher(), settings(), sure)
+    said = capsys.readouterr().out
+    assert f"look at every page in {sure / 'sheets'}" in said
+    assert "labels export" not in said
+
+
+def test_a_second_run_beside_the_first_ends_with_one_line(clips, tmp_path):
+    """Until the first one is killed."""
+    folder = tmp_path / "set"
+    process = started(folder, 0.5, clips[1:2])
+    try:
+        wait_for(process, folder, b'"clip"')
+        with pytest.raises(UsageError, match=r"another run is at work in .*set; wait") as caught:
+            label(clips[1:2], BlobTeacher(), settings(), folder)
+        assert "\n" not in str(caught.value)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
+    assert label(clips[1:2], BlobTeacher(), settings(), folder) == 0
+
+
 def test_a_torn_last_line_of_the_journal_is_cut_away(clips, tmp_path):
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     for folder in (whole, torn):
@@ -244,31 +328,17 @@ def test_flip_tta_labels_the_same_world(clips, tmp_path):
 def test_after_kill_9_the_same_set_comes_out(clips, labelled, tmp_path):
     """Killed twice, once in a batch and once in a later clip, then left to finish."""
     folder = tmp_path / "set"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-
-    def start(pause_s):
-        return subprocess.Popen(
-            [sys.executable, blobs.__file__, str(folder), str(pause_s), *map(str, clips)],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-
     for kind in (b'"frames"', b'"done"'):
-        process = start(0.15)
-        deadline = time.monotonic() + 30
+        process = started(folder, 0.15, clips)
         try:
-            while not (folder / NAME).exists() or kind not in (folder / NAME).read_bytes():
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            wait_for(process, folder, kind)
             process.send_signal(signal.SIGKILL)
         finally:
             process.kill()
             process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert not (folder / "annotations.json").exists()
-    done = start(0)
+    done = started(folder, 0, clips)
     _, said = done.communicate(timeout=60)
     assert done.returncode == 0, said
     expected, found = contents(labelled), contents(folder)

@@ -48,6 +48,20 @@ def test_a_rate_without_a_point_is_a_number(tmp_path):
         ({"data": {"own": ["a.json"]}}, "data.val: has to be given"),
         ({"data": {"val": "v.json"}}, "own and public are both empty"),
         ({"stages": []}, "stages: []"),
+        (
+            {"data": {"own": {"annotations": "a.json", "names": {"botle": "b"}}, "val": "v.json"}},
+            "names of a.json has 'botle', which is none of model.classes",
+        ),
+        (
+            {
+                "model": {"classes": ["bottle", "glass"]},
+                "data": {
+                    "own": "a.json",
+                    "val": {"annotations": "v.json", "names": {"glass": "bottle"}},
+                },
+            },
+            "names of v.json takes one of the file's classes for two of ours",
+        ),
         ({"stages": [{"name": "a", "trains": "neck", "steps": 1, "lr": 1}]}, "stages.0.trains: 'n"),
         (
             {"stages": [{"name": "a", "trains": "all", "steps": 1, "lr": 0.1, "own_share": 0.5}]},

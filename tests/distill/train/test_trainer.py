@@ -8,9 +8,11 @@ import pytest
 import torch
 from toys import settings, toy_dataset, training, write_settings
 
-from distill.errors import TrainingError, UsageError
+from distill.cli import main
+from distill.errors import InputError, TrainingError, UsageError
 from distill.train.config import read_config
 from distill.train.metrics_log import read_metrics
+from distill.train.run_folder import RunFolder
 from distill.train.snapshot import read_snapshot
 from distill.train.trainer import finetune
 from models.nets.checkpoint import read_checkpoint, save_safetensors
@@ -99,6 +101,28 @@ def test_after_a_kill_every_step_stands_once_with_the_same_losses(
         )
 
 
+def test_a_second_run_on_the_same_folder_ends_with_one_line(own, val, tmp_path, capsys):
+    """Until the first one is killed, even while what loads its images lives on for a moment."""
+    path = write_settings(tmp_path / "config.yaml", settings(own, val, workers=1))
+    config = read_config(path)
+    process = training(path)
+    deadline = time.monotonic() + 120
+    try:
+        while len(step_lines(config.run)) < 1:
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        for words in ([], ["--dry-run"]):
+            assert main(["finetune", str(path), "--device", "cpu", *words]) == 2
+            said = capsys.readouterr().err.splitlines()
+            assert f"another run is at work in {config.run}; wait" in said[-1]
+    finally:
+        process.kill()
+        process.wait()
+    RunFolder(config.run).begin(config)
+    process.communicate()
+
+
 def test_another_setting_needs_another_folder(whole_run):
     stage = whole_run.stages[0].model_copy(update={"lr": 0.002})
     changed = whole_run.model_copy(update={"stages": (stage, *whole_run.stages[1:])})
@@ -172,3 +196,62 @@ def test_two_processes_share_a_batch(own, public, val, tmp_path):
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert all(math.isfinite(line["loss"]) for line in lines)
     assert (tmp_path / "run" / "table.md").exists()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_what_a_run_wrote_before_its_first_snapshot_is_not_kept(own, val, tmp_path):
+    """It may have had other settings, and then its evaluations are of another network."""
+    stage = {"name": "all", "trains": "all", "steps": 2, "lr": 1e-3}
+    config = read_config(write_settings(tmp_path / "run.yaml", settings(own, val, stages=[stage])))
+    folder = RunFolder(config.run)
+    folder.begin(config)
+    folder.metrics.write_text(
+        '{"step": 0, "ends": "start", "evaluation": {"mask_ap": 0.9}}\n', "utf-8"
+    )
+    del folder  # and with it the lock
+    assert finetune(config, "cpu")
+    lines = (config.run / "metrics.jsonl").read_text("utf-8").splitlines()
+    starts = [line for line in map(json.loads, lines) if line.get("ends") == "start"]
+    assert len(starts) == 1
+    assert starts[0]["evaluation"]["mask_ap"] != 0.9
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_run_goes_on_without_the_weights_it_began_with(own, val, tmp_path):
+    weights = tmp_path / "start.safetensors"
+    save_safetensors(RTMDetIns("tiny", 1), weights, ["bottle"], source="a.pth", image_size=64)
+    model = {"classes": ["bottle"], "image_size": 64, "weights": str(weights)}
+    stage = {"name": "all", "trains": "all", "steps": 40, "lr": 1e-3}
+    path = write_settings(tmp_path / "run.yaml", settings(own, val, model=model, stages=[stage]))
+    config = read_config(path)
+    process = training(path)
+    deadline = time.monotonic() + 120
+    while not (config.run / "snapshot.pt").exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    weights.unlink()
+    assert finetune(config, "cpu")
+    assert read_checkpoint(config.run / "last.safetensors").source == "a.pth"
+
+
+def test_an_image_that_cant_be_read_does_not_end_a_run(own, tmp_path, capsys):
+    val = toy_dataset(tmp_path / "val", 4, seed=9)
+    (tmp_path / "val" / "images" / "1.png").write_text("no image")
+    stage = {"name": "all", "trains": "all", "steps": 1, "lr": 1e-3}
+    config = read_config(write_settings(tmp_path / "run.yaml", settings(own, val, stages=[stage])))
+    assert finetune(config, "cpu")
+    assert "1.png is no image" in "".join(capsys.readouterr())
+
+
+def test_nothing_to_measure_on_is_said_before_the_run(own, tmp_path):
+    val = toy_dataset(tmp_path / "val", 2, seed=9)
+    content = json.loads(val.read_text("utf-8"))
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = 1
+    val.write_text(json.dumps(content), "utf-8")
+    config = read_config(write_settings(tmp_path / "run.yaml", settings(own, val)))
+    with pytest.raises(InputError, match="shows no bottle to measure on"):
+        finetune(config, "cpu")
