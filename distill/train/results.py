@@ -38,7 +38,8 @@ def table(lines: Iterable[dict[str, Any]]) -> str:
     evaluations = [line for line in lines if "evaluation" in line]
     rows = [_row(line["ends"], line) for line in evaluations if line["ends"]]
     if evaluations:
-        rows.append(_row("best", max(evaluations, key=lambda line: line["evaluation"]["mask_ap"])))
+        best = max(reversed(evaluations), key=lambda line: line["evaluation"]["mask_ap"])
+        rows.append(_row("best", best))  # of equal ones the last, as the weights are kept
     head = ["network", "steps", *(title for title, _ in _COLUMNS)]
     return "\n".join([_cells(head), _cells(["---"] * len(head)), *rows]) + "\n"
 

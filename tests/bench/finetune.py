@@ -74,8 +74,8 @@ _ARMS = {
         _stage("mixed", "head", 600, 0.5),
         _stage("own", "head", 400, 1.0, lr=5e-4),
     ],
-    _SHORT: _staged(40, 130, 130),
-    _SHORT_AT_ONCE: [_stage("mixed", "all", 300, 0.5)],
+    _SHORT: _staged(20, 70, 60),
+    _SHORT_AT_ONCE: [_stage("mixed", "all", 150, 0.5)],
 }
 _FILE_NAME = str.maketrans({" ": "-", ",": None, ":": None})
 

@@ -12,6 +12,7 @@ from distill.cli import main
 from distill.errors import InputError, TrainingError, UsageError
 from distill.train.config import read_config
 from distill.train.metrics_log import read_metrics
+from distill.train.results import table
 from distill.train.run_folder import RunFolder
 from distill.train.snapshot import read_snapshot
 from distill.train.trainer import finetune
@@ -255,3 +256,12 @@ def test_nothing_to_measure_on_is_said_before_the_run(own, tmp_path):
     config = read_config(write_settings(tmp_path / "run.yaml", settings(own, val)))
     with pytest.raises(InputError, match="shows no bottle to measure on"):
         finetune(config, "cpu")
+
+
+def test_of_equally_good_networks_the_last_is_the_best():
+    """An untrained one scores 0 as well."""
+    evaluation = dict.fromkeys(
+        ("mask_ap", "mask_ap50", "mask_ap75", "box_ap", "box_ap50", "f1"), 0.0
+    )
+    lines = [{"step": n, "ends": "", "evaluation": evaluation} for n in (0, 5)]
+    assert table(lines).splitlines()[-1].startswith("| best | 5 |")
