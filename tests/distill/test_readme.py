@@ -58,11 +58,11 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
             assert main([*words, "--url", "http://127.0.0.1:9"]) == 3
             assert "http://127.0.0.1:9/" in capsys.readouterr().err
             continue
+        if words[1] == "export":  # the teacher has no doubts about these bottles
+            shutil.copy("datasets/bottles/annotations.json", "datasets/bottles/review.json")
         if words[1] == "import":
             shutil.copy("review/cvat.zip", "corrected.zip")
         given = [str(yolo) if word == PUBLISHED else word for word in words]
-        if words[0] == "label":  # so that something is left to review
-            given += ["--accept", "0.93"]
         assert main(given) == 0, (given, capsys.readouterr().err)
     assert (tmp_path / "report" / "metrics.json").exists()
     assert (tmp_path / "review" / "cvat.zip").exists()
