@@ -42,13 +42,11 @@ class Outcome:
     """What a run did.
 
     Attributes:
-        labelled: frames that the teacher saw in this run.
         clips: digests of the clips that were given and are labelled, in order.
         notes: one line for each clip that is damaged, given twice, or was skipped.
         failed: clips that could not be used at all.
     """
 
-    labelled: int = 0
     clips: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failed: int = 0
@@ -76,7 +74,7 @@ def label_clips(
         if sha256 in missing:
             work = _Work(path, sha256, names[sha256], teacher, settings, journal)
             try:
-                outcome.labelled += work.run(f"[{number}/{len(digests)}] {path.name}")
+                work.run(f"[{number}/{len(digests)}] {path.name}")
             except InputError as error:
                 outcome.notes.append(f"skipped {error}")
                 outcome.failed += 1
@@ -160,10 +158,9 @@ class _Work:
         self._class_of = {known[name]: i for i, name in enumerate(settings.classes)}
         self._entry: ClipEntry | None = None
         self._batch: list[tuple[ClipFrame, Image | None]] = []
-        self._labelled = 0
 
-    def run(self, title: str) -> int:
-        """Label the clip; how many frames the teacher had to see.
+    def run(self, title: str) -> None:
+        """Label the clip, or what of it is not labelled yet.
 
         Raises:
             InputError: no picture of it can be decoded, or they are interlaced.
@@ -204,7 +201,6 @@ class _Work:
                 dropped,
                 _without(self._path, problem) if problem else None,
             )
-        return self._labelled
 
     def _take(self, frame: ClipFrame) -> None:
         if self._entry is None:
@@ -240,7 +236,6 @@ class _Work:
         except OSError as error:
             raise OutputError(f"{self._journal.folder} can't be written to: {error}") from error
         self._journal.add_frames(self._entry, frames)
-        self._labelled += len(frames)
 
     def _store(self, index: int, image: Image) -> int:
         """Write a frame's JPEG to the disk; how many bytes it has."""

@@ -107,11 +107,6 @@ def read_checkpoint(
     raise ModelError(f"{path}: weights end in .pth or .safetensors, not '{path.suffix}'")
 
 
-def load_rtmdet(path: Path, classes: Sequence[str] = ()) -> RTMDetIns:
-    """The network in a file, in eval mode; see `read_checkpoint`."""
-    return read_checkpoint(path, classes=classes).net()
-
-
 def save_safetensors(
     net: RTMDetIns,
     path: Path,

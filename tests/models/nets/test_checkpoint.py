@@ -14,7 +14,7 @@ import torch
 
 from models.coco_names import COCO_NAMES
 from models.errors import ModelError
-from models.nets.checkpoint import load_rtmdet, read_checkpoint, save_safetensors
+from models.nets.checkpoint import read_checkpoint, save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 from models.nets.state import canonical
 
@@ -295,7 +295,7 @@ def test_what_is_saved_is_what_is_read(net, tmp_path):
     assert (read.size, read.classes, read.image_size) == ("tiny", NAMES, 320)
     assert (read.source, read.source_sha256) == ("a.pth", "ab" * 32)
     assert read.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert same_outputs(load_rtmdet(path), net)
+    assert same_outputs(read_checkpoint(path).net(), net)
     assert not any("reg_convs" in key for key in read.state)
 
 
