@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from distill.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _MAX_BYTES = 1 << 20  # a settings file is a page or two
@@ -64,6 +65,30 @@ def first_fault(error: ValidationError) -> str:
     if isinstance(fault["input"], dict | BaseModel):  # a rule between fields, which names them
         return f"{where}: {reason}{more}" if where else f"{reason}{more}"
     return f"{where}: {fault['input']!r}: {reason}{more}"
+
+
+def first_change(before: Settings, now: Settings, free: Sequence[str] = ()) -> str | None:
+    """What differs first between two settings, in words; None where nothing does.
+
+    Args:
+        before: as they were.
+        now: as they are.
+        free: top-level settings that may differ.
+    """
+    old, new = (settings.model_dump(mode="json", exclude={*free}) for settings in (before, now))
+    found = _change(old, new)
+    return "{}: {}, now it is {}".format(*found) if found else None
+
+
+def _change(old: Any, new: Any, where: str = "") -> tuple[str, Any, Any] | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = ((key, f"{where}.{key}" if where else key) for key in {**old, **new})
+        pairs = [(old.get(key), new.get(key), place) for key, place in keys]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(*pair, f"{where}.{i}") for i, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        return None if old == new else (where, old, new)
+    return next((found for pair in pairs if (found := _change(*pair))), None)
 
 
 class _Loader(yaml.SafeLoader):

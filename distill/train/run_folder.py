@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from distill.errors import OutputError, UsageError
 from distill.lock import Lock
 from distill.train.config import FinetuneConfig
-from distill.train.document import read_document
+from distill.train.document import first_change, read_document
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -61,12 +61,11 @@ class RunFolder:
         if not self.snapshot.exists():
             return  # a dry run, or one that has nothing to lose yet
         before = read_document(self.config, FinetuneConfig)
-        changed = _first_change(_plain(before), _plain(config))
+        changed = first_change(before, config, free=_FREE)
         if changed:
-            where, old, new = changed
             raise UsageError(
-                f"{self.path} was begun with {where}: {old}, now it is {new}; give another --out, "
-                "or delete the folder to begin anew"
+                f"{self.path} was begun with {changed}; give another --out, or delete the folder "
+                "to begin anew"
             )
 
     def begin(self, config: FinetuneConfig) -> None:
@@ -93,24 +92,3 @@ class RunFolder:
     def samples(self, stage: str) -> Path:
         """Where samples of a stage are drawn."""
         return self.path / f"batch-{stage}.png"
-
-
-def _plain(config: FinetuneConfig) -> dict[str, Any]:
-    content = config.model_dump(mode="json")
-    return {key: value for key, value in content.items() if key not in _FREE}
-
-
-def _first_change(old: Any, new: Any, where: str = "") -> tuple[str, Any, Any] | None:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in {**old, **new}:
-            found = _first_change(old.get(key), new.get(key), f"{where}.{key}" if where else key)
-            if found:
-                return found
-        return None
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for place, pair in enumerate(zip(old, new, strict=True)):
-            found = _first_change(*pair, f"{where}.{place}")
-            if found:
-                return found
-        return None
-    return None if old == new else (where, old, new)

@@ -1,0 +1,136 @@
+"""`sfumato-distill distill`: a compact student from a large teacher."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distill.student.config import DistillConfig
+
+_DESCRIPTION = """\
+Distil a large teacher into a compact student as a YAML file says. The student learns from labels,
+from what the teacher labelled, and from what the teacher thinks of the very images it is shown:
+its features, its class maps, its boxes, its masks. The run has a folder of its own; the same
+command goes on with it after a stop or a kill, and does nothing once it is done.
+"""
+
+_EPILOG = """\
+  sfumato-distill label clips --teacher teacher.safetensors --classes bottle --out pseudo
+  sfumato-distill distill configs/distill-bottle.yaml --dry-run
+  sfumato-distill distill configs/distill-bottle.yaml
+  sfumato-distill distill configs/distill-bottle.yaml --control --out runs/control
+
+Is the teacher worth it? --control trains the identical student without it (only its labels stay);
+`sfumato-distill ladder` compares every step from labels alone to the whole, over several seeds.
+
+The folder gets config.yaml (the settings in full), losses.jsonl (a line for each step, term by
+term), train_batch*.jpg (what the student is shown: look at it), results.png, weights/, and the
+student, averaged, with nothing of the teacher in it: student.pt, or student.safetensors for
+rtmdet-ins. val.json has what it is worth on data.val. Paths in CONFIG are relative to CONFIG
+itself, --out to where you are.
+
+A student of Ultralytics' is theirs to license: AGPL-3.0, or their commercial licence. What you
+train from rtmdet-ins is yours.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `distill`."""
+    parser = commands.add_parser(
+        "distill",
+        help="train a compact student with a teacher",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="settings, a YAML file")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the run's folder (default: the config's `run`)"
+    )
+    parser.add_argument(
+        "--control", action="store_true", help="train the identical run without the teacher"
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="auto, cpu, cuda, or several GPUs as 0,1 (default: a GPU if any)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read everything, say what would be trained, stop"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from distill.student.config import read_config
+
+    config = read_config(args.config)
+    if args.control:
+        config = config.control()
+    if args.out:
+        config = config.model_copy(update={"run": args.out.absolute()})
+    if args.dry_run:
+        return _dry_run(config)
+    from distill.student.run import distil
+
+    weights = distil(config, args.device)
+    _measure(config, weights, args.device)
+    print(f"student: {weights}")
+    return 0
+
+
+def _measure(config: DistillConfig, weights: Path, device: str) -> None:
+    """What it is worth, once; in the code that the device runs, up to the network itself."""
+    from distill.evaluate import evaluate
+    from distill.evaluate.subject import subject_of_weights
+    from distill.student.images import read_images
+    from models.whole_file import whole_file
+
+    report = config.run / "val.json"
+    if not report.exists():
+        dataset = read_images(config).val
+        place = "auto" if "," in device or device.isdigit() else device
+        subject = subject_of_weights(str(weights), config.student.image_size, place)
+        found = evaluate(subject.seeing(config.student.classes), dataset)
+        with whole_file(report) as file:
+            file.write(json.dumps(found.to_json(), indent=1).encode())
+    figures = json.loads(report.read_bytes())
+    mask, working = figures["mask"], figures["working"]
+    print(
+        f"on {figures['images']} held-out images: mask mAP {mask['ap']:.3f}, mAP50 "
+        f"{mask['ap50']:.3f}, F1 {working['f1']:.3f} at {working['confidence']:g}"
+    )
+
+
+def _dry_run(config: DistillConfig) -> int:
+    from distill.student.classes import classes_of_teacher
+    from distill.student.images import read_images
+    from distill.teacher.registry import load_teacher
+
+    images = read_images(config)
+    teacher = load_teacher(config.teacher.weights, device="cpu")
+    classes_of_teacher(config, teacher)
+    print(f"student: {config.student.model}, finds {', '.join(config.student.classes)}")
+    print(f"teacher: {teacher.name}, sha256 {teacher.sha256}")
+    parts = (
+        ("labelled", images.labelled),
+        ("pseudo", images.pseudo),
+        ("val", images.val.images),
+    )
+    for name, records in parts:
+        ignored = [annotation.ignore for record in records for annotation in record.annotations]
+        regions = sum(ignored)
+        print(
+            f"{name}: {len(records)} images, {len(ignored) - regions} objects, "
+            f"{regions} regions that don't count"
+        )
+    for problem in images.problems:
+        print(f"  {problem}")
+    weights = config.distil.model_dump(exclude={"warmup", "stop"})
+    on = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
+    print(f"{config.steps} steps of {config.schedule.batch_size} images; from the teacher: {on}")
+    return 0

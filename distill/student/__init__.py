@@ -1,0 +1,1 @@
+"""Student: what is distilled, and how."""

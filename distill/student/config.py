@@ -1,0 +1,170 @@
+"""What a distillation is: student, teacher, images, schedule, weights of the losses."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 pydantic reads these
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from distill.train.config import Location, Share, Source, Sources  # noqa: TC001 likewise
+from distill.train.document import Strict, read_document
+
+_MULTIPLE = 32  # px; the coarsest level's stride
+_RTMDET = "rtmdet-ins-"
+Weight = Annotated[float, Field(ge=0, le=1000)]
+
+
+class Student(Strict):
+    """The compact network, and where it starts from."""
+
+    model: str = Field(
+        "yolo11n-seg",
+        pattern=r"^(yolo(26|11|v8)[nsmlx]-seg|rtmdet-ins-(tiny|s))$",
+        description="yolo26n-seg, yolo11n-seg, yolov8n-seg (or s, m, l, x), rtmdet-ins-tiny, -s",
+    )
+    weights: Location | None = Field(
+        None,
+        description=".pt of Ultralytics (.safetensors or .pth of RTMDet-Ins) to start from; what "
+        "has another shape, such as the layer of other classes, starts anew; none: random",
+    )
+    classes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        min_length=1, max_length=1000, description="what is to be found, in the order of class ids"
+    )
+    image_size: int = Field(
+        640, ge=64, le=2048, multiple_of=_MULTIPLE, description="side of the input (px)"
+    )
+
+    @property
+    def rtmdet_size(self) -> str | None:
+        """Size of an RTMDet-Ins student, None for Ultralytics."""
+        is_ours = self.model.startswith(_RTMDET)
+        return self.model.removeprefix(_RTMDET) if is_ours else None
+
+
+class TeacherChoice(Strict):
+    """The network that is imitated."""
+
+    weights: Location = Field(description=".safetensors or .pth (RTMDet-Ins), .pt (Ultralytics)")
+    names: dict[str, str] = Field(
+        default={}, description="our class: what the teacher calls it, where the names differ"
+    )
+
+
+class Data(Strict):
+    """What is learned from, and what is measured on."""
+
+    labelled: Sources = Field(default=(), description="images that people labelled")
+    pseudo: Sources = Field(
+        default=(),
+        description="images that the teacher labelled (`sfumato-distill label`): what it accepts "
+        "is a target, what it doubts is neither positive nor negative",
+    )
+    labelled_share: Share = Field(
+        0.25, description="share of the images of an epoch drawn from data.labelled"
+    )
+    val: Source = Field(description="held-out images to measure on; never trained on")
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Data:
+        if not self.labelled and not self.pseudo:
+            raise ValueError("labelled and pseudo are both empty; name a COCO file in one of them")
+        return self
+
+
+class Schedule(Strict):
+    """How long, how much at once, how fast."""
+
+    epochs: int = Field(100, ge=1, le=100_000)
+    images_per_epoch: int = Field(
+        4000, ge=1, description="whatever the data sets hold, so that arms are comparable"
+    )
+    batch_size: int = Field(16, ge=1, le=4096, description="images a step")
+    lr: float = Field(0.001, gt=0, le=0.1, description="peak learning rate of AdamW")
+    warmup_epochs: float = Field(1.0, ge=0, description="linear rise of the learning rate")
+    close_mosaic: int = Field(10, ge=0, description="last epochs without mosaic")
+
+
+class Distil(Strict):
+    """Weights of what is learned from the teacher beside its labels; 0 is off: never computed."""
+
+    feature: Weight = Field(0.5, description="channel-wise divergence of P3, P4, P5")
+    class_maps: Weight = Field(1.0, description="class probabilities everywhere")
+    boxes: Weight = Field(2.0, description="GIoU of boxes, weighted by the teacher's score")
+    masks: Weight = Field(2.0, description="BCE and Dice of matched instances' masks")
+    warmup: Share = Field(0.05, description="share of the run in which the weights rise from 0")
+    stop: Share = Field(0.93, description="share of the run after which they are 0 again")
+
+
+class DistillConfig(Strict):
+    """One run of `sfumato-distill distill`."""
+
+    run: Location = Field(description="output folder; one run each")
+    student: Student
+    teacher: TeacherChoice
+    data: Data
+    schedule: Schedule = Schedule()
+    distil: Distil = Distil()
+    augmentation: dict[str, float] = Field(
+        default={},
+        max_length=20,
+        description="Ultralytics' own names: mosaic, scale, degrees, hsv_v, fliplr, ...",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 on a GPU, fp32 on a CPU"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="fixes weights, images and augmentation")
+    workers: int = Field(0, ge=0, le=64, description="loader processes; 0 loads between steps")
+
+    @model_validator(mode="after")
+    def _shares_have_images(self) -> DistillConfig:
+        for source in (*self.data.labelled, *self.data.pseudo, self.data.val):
+            if unknown := set(source.names) - set(self.student.classes):
+                raise ValueError(
+                    f"names of {source.annotations.name} has {min(unknown)!r}, which is none of "
+                    "student.classes; it is our class: what the file calls it"
+                )
+        if unknown := set(self.teacher.names) - set(self.student.classes):
+            raise ValueError(
+                f"teacher.names has {min(unknown)!r}, which is none of student.classes; it is "
+                "our class: what the teacher calls it"
+            )
+        if len(set(self.student.classes)) < len(self.student.classes):
+            raise ValueError("student.classes names a class twice")
+        if self.distil.warmup > self.distil.stop:
+            raise ValueError("distil.stop lies before the end of distil.warmup")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.schedule.epochs * -(-self.schedule.images_per_epoch // self.schedule.batch_size)
+
+    def control(self) -> DistillConfig:
+        """The identical run without the teacher beside its labels."""
+        off = self.distil.model_copy(
+            update={"feature": 0.0, "class_maps": 0.0, "boxes": 0.0, "masks": 0.0}
+        )
+        return self.model_copy(update={"distil": off})
+
+    @property
+    def distils(self) -> bool:
+        """Whether the teacher is needed in training."""
+        distil = self.distil
+        return any((distil.feature, distil.class_maps, distil.boxes, distil.masks))
+
+    def strength(self, step: int) -> float:
+        """Factor of the weights at a step (counted from 0): a rise, then 1, then 0."""
+        done = step / self.steps
+        if done >= self.distil.stop:
+            return 0.0
+        return min(1.0, done / self.distil.warmup) if self.distil.warmup else 1.0
+
+
+def read_config(path: Path) -> DistillConfig:
+    """A run's settings.
+
+    Raises:
+        UsageError: one line with file, dotted path and value.
+    """
+    return read_document(path, DistillConfig)

@@ -1,0 +1,1 @@
+"""What a student learns from a teacher beside its labels: one loss a file."""

@@ -1,0 +1,77 @@
+"""Sampler: which images an epoch shows, in fixed shares, however many there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch.utils.data import Sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+
+class ShareSampler(Sampler[int]):
+    """Draws from two parts of a data set, each shuffled through before it begins again.
+
+    What epoch e shows is a function of the seed and e alone, so that a run that is resumed sees
+    what it would have seen.
+
+    Attributes:
+        epoch: the next epoch, counted from 0; it grows with every pass.
+
+    Args:
+        labelled: the first images of the data set.
+        pseudo: the images after them.
+        share: of an epoch's images drawn from the first part; all where the other is empty.
+        images: of an epoch, over all processes.
+        seed: of the shuffles.
+        rank: number of this process.
+        processes: how many share an epoch.
+    """
+
+    def __init__(
+        self,
+        labelled: int,
+        pseudo: int,
+        *,
+        share: float,
+        images: int,
+        seed: int,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self._parts = (np.arange(labelled), np.arange(labelled, labelled + pseudo))
+        share = {(True, False): 1.0, (False, True): 0.0}.get((bool(labelled), bool(pseudo)), share)
+        first = round(images * share)
+        self._counts = (first, images - first)
+        self._seed, self._rank, self._processes = seed, rank, processes
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(range(self._rank, sum(self._counts), self._processes))
+
+    def __iter__(self) -> Iterator[int]:
+        chosen = np.concatenate([self._draw(part) for part in (0, 1)])
+        np.random.default_rng((self._seed, self.epoch, 2)).shuffle(chosen)
+        self.epoch += 1
+        return iter(chosen[self._rank :: self._processes].tolist())
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch; Ultralytics calls it where several processes train."""
+        self.epoch = epoch
+
+    def _draw(self, part: int) -> npt.NDArray[np.int64]:
+        """The images of this epoch: a window of endlessly many shuffled passes."""
+        indices, count = self._parts[part], self._counts[part]
+        begin = self.epoch * count
+        drawn: list[npt.NDArray[np.int64]] = []
+        while count:
+            turn, place = divmod(begin, len(indices))
+            order = np.random.default_rng((self._seed, turn, part)).permutation(indices)
+            taken = order[place : place + count]
+            drawn.append(taken)
+            begin, count = begin + len(taken), count - len(taken)
+        return np.concatenate(drawn) if drawn else indices[:0]

@@ -1,0 +1,274 @@
+"""Trainer: Ultralytics' own, with our images, our losses, and a stop that can be gone on from.
+
+Its augmentation, averaging, mixed precision, several GPUs and plots stay as they are. It is made
+from its settings alone, because that is how Ultralytics makes it anew in each process: `data` is
+the path of a run's config.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from ultralytics.data.build import InfiniteDataLoader, build_dataloader, seed_worker
+from ultralytics.models.yolo.segment import SegmentationTrainer
+from ultralytics.utils import RANK
+from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
+
+from distill.errors import TrainingError
+from distill.student.classes import classes_of_teacher
+from distill.student.config import read_config
+from distill.student.criterion import Criterion, NotFiniteError
+from distill.student.dataset import RecordDataset
+from distill.student.distillation import Distillation, Weights
+from distill.student.ignoring import take_out_ignored
+from distill.student.images import read_images
+from distill.student.sampler import ShareSampler
+from distill.teacher.registry import load_teacher
+from distill.train.metrics_log import MetricsLog
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from distill.student.config import DistillConfig
+
+RESUME = "resume.pt"
+LOSSES = "losses.jsonl"
+FAILED = "failed-batch.json"
+
+
+class StudentTrainer(SegmentationTrainer):
+    """One run; `train()` begins it, or goes on with it."""
+
+    config: DistillConfig
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Read the images that `config.data` names."""
+        self.config = read_config(Path(self.args.data))
+        self._images = read_images(self.config)
+        classes = self.config.student.classes
+        names = dict(enumerate(classes))
+        return {"train": "", "val": "", "nc": len(classes), "names": names, "channels": 3}
+
+    def build_dataset(
+        self, _path: str, mode: str = "train", batch: int | None = None
+    ) -> RecordDataset:
+        """Ours, of labelled and then of pseudo-labelled images, or of held-out ones."""
+        images, training = self._images, mode == "train"
+        return RecordDataset(
+            (*images.labelled, *images.pseudo) if training else images.val.images,
+            with_ignored=training,
+            data=self.data,
+            imgsz=self.args.imgsz,
+            batch_size=batch,
+            augment=training,
+            hyp=self.args,
+            rect=not training,
+            stride=self.stride,
+            prefix=f"{mode}: ",
+        )
+
+    def get_dataloader(
+        self, path: str, batch_size: int = 16, rank: int = 0, mode: str = "train"
+    ) -> InfiniteDataLoader:
+        """Training draws fixed shares; everything else is Ultralytics'."""
+        dataset = self.build_dataset(path, mode, batch_size)
+        if mode != "train":
+            return build_dataloader(dataset, batch_size, 0, shuffle=False, device=self.device)
+        sampler = ShareSampler(
+            len(self._images.labelled),
+            len(self._images.pseudo),
+            share=self.config.data.labelled_share,
+            images=self.config.schedule.images_per_epoch,
+            seed=self.config.seed,
+            rank=max(rank, 0),
+            processes=max(self.world_size, 1),
+        )
+        generator = torch.Generator()
+        generator.manual_seed(self.config.seed)
+        return InfiniteDataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            num_workers=self.args.workers,
+            pin_memory=self.device.type == "cuda",
+            collate_fn=dataset.collate_fn,
+            worker_init_fn=seed_worker,
+            generator=generator,
+        )
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """To the device, 0 to 1, and regions to ignore out of the objects."""
+        batch = super().preprocess_batch(batch)
+        take_out_ignored(batch, self.data["nc"])
+        return batch
+
+    def set_model_attributes(self) -> None:
+        """Make what learns beside the student, so that the optimiser and DDP see it."""
+        super().set_model_attributes()
+        self._teacher = None
+        if not self.config.distils:
+            return
+        config = self.config
+        self._teacher = load_teacher(config.teacher.weights, device=str(self.device))
+        side = self.args.imgsz
+        answer = self._teacher.dense(torch.zeros(1, 3, side, side, device=self.device))
+        self.model.distillation = Distillation(
+            self._weights(),
+            [branch[0].conv.in_channels for branch in self.model.model[-1].cv2],
+            [level.shape[1] for level in answer.features],
+            classes_of_teacher(config, self._teacher),
+        ).to(self.device)
+
+    def _setup_train(self) -> None:
+        super()._setup_train()
+        student: nn.Module = unwrap_model(self.model)
+        self._forget_distillation()
+        student.criterion = self._criterion = Criterion(
+            student.init_criterion(),
+            student,
+            getattr(student, "distillation", None),
+            self._teacher,
+            self.config.strength,
+            [name for name, weight in vars(self._weights()).items() if weight],
+        )
+        if self.device.type == "cpu":
+            # A quarter faster there (yolo11n-seg, 320 px, bf16), other than on a GPU by default.
+            student.to(memory_format=torch.channels_last)
+            if self.config.precision == "bf16":
+                self._run_in_bf16(student)
+        steps = self.start_epoch * len(self.train_loader)
+        self._criterion.go_to(steps, self.start_epoch)
+        self.train_loader.sampler.epoch = self.start_epoch
+        if RANK in {-1, 0}:
+            self._log = MetricsLog(Path(self.save_dir) / LOSSES, steps)
+            self._open.callback(self._log.close)
+        self.add_callback("on_train_epoch_start", StudentTrainer._seed_epoch)
+        self.add_callback("on_train_batch_start", StudentTrainer._start_clock)
+        self.add_callback("on_train_batch_end", StudentTrainer._log_step)
+
+    def _do_train(self) -> None:
+        with ExitStack() as self._open:
+            try:
+                super()._do_train()
+            except NotFiniteError as error:
+                self._stop_on(error.args[0])
+
+    def resume_training(self, ckpt: dict[str, Any] | None) -> None:
+        """Go on from `resume.pt`, which is exact; Ultralytics' own begins from the average."""
+        self._forget_distillation()
+        if ckpt is None or not self.resume:
+            return
+        state = torch.load(Path(self.wdir) / RESUME, map_location=self.device, weights_only=True)
+        unwrap_model(self.model).load_state_dict(state["model"])
+        self.ema.ema.load_state_dict(state["average"])
+        self.ema.updates = state["updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.best_fitness = state["best_fitness"]
+        self.start_epoch = state["epoch"] + 1
+
+    def save_model(self) -> bool:
+        """Write Ultralytics' checkpoints and ours, each whole or not at all."""
+        state = {
+            "epoch": self.epoch,
+            "model": unwrap_model(self.model).state_dict(),
+            "average": self.ema.ema.state_dict(),
+            "updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best_fitness": None if self.best_fitness is None else float(self.best_fitness),
+        }
+        finals = self.last, self.best
+        self.last, self.best = (path.with_suffix(".new") for path in finals)
+        try:
+            super().save_model()
+            written = [
+                pair
+                for pair in zip((self.last, self.best), finals, strict=True)
+                if pair[0].exists()
+            ]
+        finally:
+            self.last, self.best = finals
+        # Ours last: it says from where to go on, and asks of the others only that they are whole.
+        for new, final in written:
+            os.replace(new, final)  # noqa: PTH105 the word for what it does
+        with whole_file(Path(self.wdir) / RESUME) as file:
+            torch.save(state, file)
+        return True
+
+    def final_eval(self) -> None:
+        """Take the optimiser out of the weights; Ultralytics would measure once more, too."""
+        for path in (self.last, self.best):
+            strip_optimizer(path)
+        (Path(self.wdir) / RESUME).unlink()
+
+    def plot_training_labels(self) -> None:
+        """Ultralytics' plot would count regions to ignore as objects; ours are in the batches."""
+
+    def _weights(self) -> Weights:
+        distil = self.config.distil
+        return Weights(distil.feature, distil.class_maps, distil.boxes, distil.masks)
+
+    def _forget_distillation(self) -> None:
+        """Nothing of the teacher in the average, which is what is saved."""
+        if hasattr(self.ema.ema, "distillation"):
+            del self.ema.ema.distillation
+
+    def _run_in_bf16(self, student: nn.Module) -> None:
+        """What Ultralytics refuses on a CPU: a third faster where the CPU has AMX."""
+        stack = ExitStack()
+
+        def enter(_module: nn.Module, _inputs: Any) -> None:
+            if student.training:
+                stack.enter_context(torch.autocast("cpu", torch.bfloat16))
+
+        student.register_forward_pre_hook(enter)
+        student.register_forward_hook(lambda *_: stack.close(), always_call=True)
+
+    def _seed_epoch(self) -> None:
+        """So that a run that is resumed augments as it would have."""
+        seed = hash((self.config.seed, self.epoch, RANK)) % 2**32
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 what Ultralytics' augmentation draws from
+        torch.manual_seed(seed)
+        dataset = self.train_loader.dataset  # its latest images are what mosaics are made of
+        for number in dataset.buffer:
+            dataset.ims[number] = None
+        dataset.buffer.clear()
+
+    def _start_clock(self) -> None:
+        self._began = time.perf_counter()
+
+    def _log_step(self) -> None:
+        if RANK not in {-1, 0}:
+            return
+        self._log.add(
+            step=self._criterion.step,
+            loss=float(self.loss.detach()),
+            terms=self._criterion.terms,
+            seconds=round(time.perf_counter() - self._began, 4),
+        )
+
+    def _stop_on(self, terms: dict[str, float]) -> None:
+        bad = [name for name, value in terms.items() if not np.isfinite(value)]
+        path = Path(self.save_dir) / FAILED
+        content = {
+            "step": self._criterion.step,
+            "terms": {name: str(value) for name, value in terms.items()},
+            "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
+        }
+        with whole_file(path) as file:
+            file.write(json.dumps(content, indent=1).encode())
+        raise TrainingError(
+            f"step {self._criterion.step}: {' and '.join(bad)} is not finite; {path} has all "
+            "terms; lower schedule.lr or the weight of that term, and go on with the same command"
+        )
