@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from distill.student.config import read_config as read_distillation
 from distill.train.config import read_config
 
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
@@ -18,7 +19,17 @@ def test_there_are_configs():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_config_is_valid(path):
-    read_config(path)
+    (read_distillation if path.name.startswith("distill") else read_config)(path)
+
+
+def test_the_distill_config_shows_every_setting_with_its_default():
+    path = FOLDER / "distill-bottle.yaml"
+    shown = yaml.safe_load(path.read_text("utf-8"))
+    config = read_distillation(path)
+    assert set(shown) == set(type(config).model_fields) - {"seed", "augmentation"}
+    for part in ("schedule", "distil"):
+        assert set(shown[part]) == set(type(getattr(config, part)).model_fields)
+        assert getattr(config, part) == type(getattr(config, part))()
 
 
 def test_the_finetune_config_shows_every_setting_with_its_default():

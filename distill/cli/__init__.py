@@ -7,7 +7,8 @@ import sys
 from importlib.metadata import version
 from typing import NoReturn
 
-from distill.cli import evaluate, finetune, label, labels, synth, teacher
+from distill.cli import distill, evaluate, finetune, label, labels, synth, teacher
+from distill.cli import distill as distillation
 from distill.errors import DistillError
 from models.errors import ModelError
 
@@ -49,13 +50,14 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(
         prog="sfumato-distill",
-        description="Label clips with a large teacher, fine-tune it, and measure how good it is.",
+        description="From clips to a network that a camera can run: a large teacher labels them and is"
+        " fine-tuned, a compact student is distilled from it and measured.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('sfumato')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (synth, label, labels, finetune, evaluate, teacher):
+    for module in (synth, label, labels, finetune, distill, evaluate, teacher):
         module.add_parser(commands)
     return parser
 

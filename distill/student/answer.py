@@ -1,9 +1,8 @@
-"""Answer: the objects that a teacher sees, and the student's cells that see them, too."""
+"""Answer: the objects that a teacher sees in an image, and the student's cells that see them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torchvision.ops import batched_nms, box_iou
@@ -11,51 +10,84 @@ from torchvision.ops import batched_nms, box_iou
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MIN_SCORE = 0.3
-_NMS_IOU = 0.6
-_MOST = 30
-"""Objects an image; masks are what costs."""
-_MATCH_IOU = 0.5
-_CELLS = 3
-"""Student cells an object."""
+MIN_SCORE = 0.3
+"""Below, a teacher's mask is no example."""
+
+MAX_OBJECTS = 30
+"""In an image; the best. Drawing masks is what the loss on masks costs."""
+
+NMS_IOU = 0.6
+
+MATCH_IOU = 0.5
+"""From here on a student's box is of the same object."""
+
+CELLS = 3
+"""Cells of the student that learn the mask of an object, at most."""
 
 
-@dataclass(frozen=True)
-class Matches:
-    """Pairs of a student's cell and a teacher's, in one image; both see the same object.
+class TeacherInstances(NamedTuple):
+    """What a teacher sees in one image, best score first.
 
     Attributes:
-        student: cells over all levels, int64 [N].
-        teacher: likewise.
+        cells: index over all levels, int64 [N].
+        classes: the student's class ids, int64 [N].
+        scores: [N].
+        boxes: x0 y0 x1 y1 in input pixels [N, 4].
     """
 
-    student: Tensor
-    teacher: Tensor
+    cells: Tensor
+    classes: Tensor
+    scores: Tensor
+    boxes: Tensor
 
 
 @torch.no_grad()
-def match(
-    student_logits: Tensor, student_boxes: Tensor, teacher_logits: Tensor, teacher_boxes: Tensor
-) -> Matches:
-    """Of each object that the teacher is sure of, the best of the student's cells that find it.
-
-    They find it where their box has an IoU of 0.5 with its, and are ranked by their score for its
-    class times that IoU.
+def instances(logits: Tensor, boxes: Tensor) -> TeacherInstances:
+    """Non-maximum suppression, class by class, of each cell's best class.
 
     Args:
-        student_logits: [C, A].
-        student_boxes: x0 y0 x1 y1 in input pixels [4, A].
-        teacher_logits: [C, A], the same classes.
-        teacher_boxes: likewise.
+        logits: of the classes of the student, [C, A].
+        boxes: x0 y0 x1 y1 in input pixels [4, A].
     """
-    scores, classes = teacher_logits.float().sigmoid().max(0)
-    sure = (scores > _MIN_SCORE).nonzero()[:, 0]
-    boxes = teacher_boxes.float().T[sure]
-    kept = batched_nms(boxes, scores[sure], classes[sure], _NMS_IOU)[:_MOST]
-    objects = sure[kept]
-    iou = box_iou(boxes[kept], student_boxes.float().T)
-    rank = student_logits.float().sigmoid()[classes[objects]] * iou
-    rank = rank.masked_fill(~(iou >= _MATCH_IOU), -1)  # NaN is no match
-    best, cells = rank.topk(min(_CELLS, rank.shape[1]), dim=1)
-    of_object, place = (best >= 0).nonzero(as_tuple=True)
-    return Matches(cells[of_object, place], objects[of_object])
+    scores, classes = logits.float().sigmoid().max(dim=0)
+    boxes = boxes.float()
+    sure = (scores > MIN_SCORE) & (boxes[2:] > boxes[:2]).all(dim=0)  # and not inside out
+    cells = sure.nonzero().squeeze(1)
+    scores, classes, boxes = scores[cells], classes[cells], boxes[:, cells].T
+    kept = batched_nms(boxes, scores, classes, NMS_IOU)[:MAX_OBJECTS]
+    return TeacherInstances(cells[kept], classes[kept], scores[kept], boxes[kept])
+
+
+class Matches(NamedTuple):
+    """Cells of the student that see what the teacher sees, in one image.
+
+    Attributes:
+        cells: the student's, index over all levels, int64 [M].
+        objects: index of the teacher's instance that each sees, int64 [M].
+    """
+
+    cells: Tensor
+    objects: Tensor
+
+
+@torch.no_grad()
+def match(seen: TeacherInstances, logits: Tensor, boxes: Tensor) -> Matches:
+    """The student's best cells of each object.
+
+    Candidates are cells whose box has an IoU of at least `MATCH_IOU` with the object's, best are
+    those with the highest product of IoU and score for its class. A cell has one mask, so it
+    learns from one object: the one for which that product is highest.
+
+    Args:
+        seen: the objects.
+        logits: the student's [C, A].
+        boxes: the student's, x0 y0 x1 y1 in input pixels [4, A].
+    """
+    overlaps = box_iou(seen.boxes, boxes.float().T)
+    fits = overlaps * logits.float().sigmoid()[seen.classes]
+    fits = fits.masked_fill(~(overlaps >= MATCH_IOU), -1)  # so worded, NaN is no match
+    if len(seen.cells):
+        fits = fits.masked_fill(fits < fits.amax(dim=0), -1)
+    best, cells = fits.topk(min(CELLS, fits.shape[1]), dim=1)
+    objects, ranks = (best >= 0).nonzero(as_tuple=True)
+    return Matches(cells[objects, ranks], objects)

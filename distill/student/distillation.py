@@ -1,4 +1,4 @@
-"""Distillation: everything that a student learns from a teacher beside its labels."""
+"""Distillation: all that a student learns from a teacher beside its labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from distill.errors import UsageError
-from distill.student.answer import match
+from distill.student.answer import instances, match
 from distill.student.losses.boxes import box_loss
 from distill.student.losses.class_maps import class_map_loss
 from distill.student.losses.feature import FeatureLoss
-from distill.student.losses.masks import mask_loss
+from distill.student.losses.masks import mask_losses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,18 @@ class Weights:
     masks: float
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """A network's answers, cell by cell over all levels: logits [B, C, A] and boxes [B, 4, A]."""
+
+    logits: Tensor
+    boxes: Tensor
+
+
 class Distillation(nn.Module):
-    """The losses, and the projectors that one of them learns with.
+    """The four losses, and the projectors that one of them learns with.
+
+    Projectors exist only where features are distilled. No term grows with the size of a batch.
 
     Args:
         weights: of the losses.
@@ -42,6 +52,8 @@ class Distillation(nn.Module):
         teacher_channels: likewise.
         classes: the teacher's class id of each of the student's classes.
     """
+
+    classes: Tensor
 
     def __init__(
         self,
@@ -51,57 +63,66 @@ class Distillation(nn.Module):
         classes: Sequence[int],
     ) -> None:
         super().__init__()
-        self._weights, self._classes = weights, list(classes)
-        self._feature = FeatureLoss(student_channels, teacher_channels) if weights.feature else None
+        self.weights = weights
+        self.feature = FeatureLoss(student_channels, teacher_channels) if weights.feature else None
+        self.register_buffer("classes", torch.tensor(classes), persistent=False)
 
     def forward(self, student: Dense, teacher: Dense, scale: float = 1.0) -> dict[str, Tensor]:
-        """Each loss times its weight and `scale`; none where `scale` is 0.
+        """Each loss that is on, times its weight and `scale`, by the names of `Weights`.
+
+        Args:
+            student: with gradients.
+            teacher: of the same batch; gets none.
+            scale: 0 gives no losses at all.
 
         Raises:
             UsageError: the two don't have the same cells.
         """
-        if student.strides != teacher.strides:
-            raise UsageError(
-                f"the teacher has cells of {_words(teacher.strides)} px, the student of "
-                f"{_words(student.strides)}; take a teacher with the same"
-            )
+        _check_same_cells(student, teacher)
         if not scale:
             return {}
-        # float32 throughout: sums of thousands of small terms.
-        with torch.autocast(student.boxes[0].device.type, enabled=False):
-            terms = self._terms(student, teacher)
-        weights = vars(self._weights)
-        return {name: term * (weights[name] * scale) for name, term in terms.items()}
+        terms = self._terms(student, teacher)
+        return {name: term * (getattr(self.weights, name) * scale) for name, term in terms.items()}
 
     def _terms(self, student: Dense, teacher: Dense) -> dict[str, Tensor]:
-        on, terms = self._weights, {}
-        if self._feature is not None:
-            ours = [level.float() for level in student.features]
-            terms["feature"] = self._feature(ours, teacher.features)
-        our_logits = _flat(student.class_logits)
-        their_logits = _flat(teacher.class_logits)[:, self._classes].detach()
-        our_boxes, their_boxes = _flat(student.boxes), _flat(teacher.boxes).detach()
+        on, terms = self.weights, {}
+        if self.feature is not None:
+            terms["feature"] = self.feature(student.features, teacher.features)
+        if not (on.class_maps or on.boxes or on.masks):
+            return terms
+        ours = _Cells(_flat(student.class_logits), _flat(student.boxes))
+        own_classes = [level.detach()[:, self.classes] for level in teacher.class_logits]
+        theirs = _Cells(_flat(own_classes), _flat(teacher.boxes).detach())
         if on.class_maps:
-            terms["class_maps"] = class_map_loss(our_logits, their_logits)
+            terms["class_maps"] = class_map_loss(ours.logits, theirs.logits)
         if on.boxes:
-            scores = their_logits.float().sigmoid().amax(1)
-            terms["boxes"] = box_loss(our_boxes, their_boxes, scores)
+            scores = theirs.logits.float().sigmoid().amax(dim=1)
+            terms["boxes"] = box_loss(ours.boxes, theirs.boxes, scores)
         if on.masks:
-            matches = [
-                match(*answers)
-                for answers in zip(our_logits, our_boxes, their_logits, their_boxes, strict=True)
-            ]
-            pairs = [(i, found) for i, found in enumerate(matches) if len(found.student)]
-            if pairs:
-                terms["masks"] = mask_loss(
-                    torch.cat([student.mask_logits(i, found.student) for i, found in pairs]),
-                    torch.cat([teacher.mask_logits(i, found.teacher) for i, found in pairs]),
-                    torch.cat([their_boxes[i].T[found.teacher] for i, found in pairs])
-                    / student.mask_stride,
-                )
-            else:
-                terms["masks"] = our_boxes.new_zeros(())
+            terms["masks"] = _masks(student, teacher, ours, theirs)
         return terms
+
+
+def _masks(student: Dense, teacher: Dense, ours: _Cells, theirs: _Cells) -> Tensor:
+    """The loss on masks, mean over all pairs of a student's cell and a teacher's object."""
+    losses = [ours.boxes.new_zeros(0, dtype=torch.float32)]
+    for image in range(len(ours.boxes)):
+        seen = instances(theirs.logits[image], theirs.boxes[image])
+        cells, objects = match(seen, ours.logits[image], ours.boxes[image])
+        if not len(cells):
+            continue
+        found, objects = objects.unique(return_inverse=True)
+        losses.append(
+            mask_losses(
+                student.mask_logits(image, cells),
+                teacher.mask_logits(image, seen.cells[found]),
+                seen.boxes[found],
+                objects,
+                student.mask_stride,
+            )
+        )
+    every = torch.cat(losses)
+    return every.sum() / max(len(every), 1)
 
 
 def _flat(levels: Sequence[Tensor]) -> Tensor:
@@ -109,5 +130,22 @@ def _flat(levels: Sequence[Tensor]) -> Tensor:
     return torch.cat([level.flatten(2) for level in levels], dim=2)
 
 
-def _words(strides: Sequence[int]) -> str:
-    return ", ".join(map(str, strides))
+def _check_same_cells(student: Dense, teacher: Dense) -> None:
+    if student.strides != teacher.strides:
+        raise UsageError(
+            f"the teacher has cells of {_words(teacher.strides)} px, the student of "
+            f"{_words(student.strides)}; take a teacher with the student's"
+        )
+    sizes, wanted = (
+        [f"{level.shape[3]}x{level.shape[2]}" for level in dense.class_logits]
+        for dense in (teacher, student)
+    )
+    if sizes != wanted:
+        raise UsageError(
+            f"the teacher's class maps are {_words(sizes)} cells, the student's {_words(wanted)}; "
+            "give both the same picture"
+        )
+
+
+def _words(parts: Sequence[object]) -> str:
+    return ", ".join(map(str, parts))

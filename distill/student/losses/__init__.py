@@ -1,1 +1,1 @@
-"""What a student learns from a teacher beside its labels: one loss a file."""
+"""Losses: what a student is told about a teacher, each term a file and a pure function."""

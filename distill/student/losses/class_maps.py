@@ -1,34 +1,34 @@
-"""Class maps: the student's probability of each class in each cell becomes the teacher's.
+"""Class maps: the student's probability of every class in every cell becomes the teacher's.
 
-Binary cross-entropy weighted by how far the two disagree (Yang et al., Bridging Cross-task
-Protocol Inconsistency for Distillation in Dense Object Detection, arXiv 2308.14286).
+Binary classification distillation (BCKD: Yang et al., Bridging Cross-task Protocol Inconsistency
+for Distillation in Dense Object Detection, 2023, arXiv 2308.14286).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_BETA = 1
+"""Power of the disagreement that weighs a cell; the paper's."""
+
 
 def class_map_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Weighted cross-entropy, over the teacher's sum of scores.
+    """Cross-entropy towards the teacher's probabilities, weighted by the disagreement.
 
-    Its gradient is zero where the two agree. The background is most of an image, so a mean over
-    cells would vanish; as in the loss on labels, the sum of targets is what it is divided by.
+    Nearly all cells are background, so a mean over them would vanish: what divides is the
+    teacher's best score of each cell, summed, at least 1 an image. Where both agree the weight is
+    0, and so are the loss and its gradient.
 
     Args:
         student: logits [B, C, A].
-        teacher: logits [B, C, A] of the same classes in the same cells; gets no gradient.
+        teacher: logits [B, C, A] of the same classes in the same cells; get no gradient.
     """
-    ours, theirs = student.float(), teacher.detach().float()
-    target = theirs.sigmoid()
-    weight = (target - ours.detach().sigmoid()).abs()
-    loss = functional.binary_cross_entropy_with_logits(ours, target, reduction="none")
-    with torch.no_grad():
-        least = functional.binary_cross_entropy_with_logits(theirs, target, reduction="none")
-    return (weight * (loss - least)).sum() / target.sum().clamp(min=1)
+    ours, wanted = student.float(), teacher.detach().float().sigmoid()
+    weights = (wanted - ours.detach().sigmoid()).abs().pow(_BETA)
+    loss = functional.binary_cross_entropy_with_logits(ours, wanted, weights, reduction="sum")
+    return loss / wanted.amax(dim=1).sum(dim=1).clamp(min=1).sum()

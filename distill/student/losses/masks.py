@@ -1,7 +1,7 @@
 """Masks: the student's mask of an object becomes the teacher's, doubts at the edge included.
 
-Distilling what a mask decoder says gave EdgeSAM (Zhou et al., arXiv 2312.06660) more than
-distilling its features; Dice as in V-Net (Milletari et al., arXiv 1606.04797), squared.
+What EdgeSAM (Zhou et al., 2023, arXiv 2312.06660) gained most from: distil what a mask decoder
+says, with cross-entropy and Dice (Milletari et al., V-Net, 2016, arXiv 1606.04797; squared).
 """
 
 from __future__ import annotations
@@ -14,30 +14,53 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
+_EPS = 1e-6
 
-def mask_loss(student: Tensor, teacher: Tensor, boxes: Tensor) -> Tensor:
-    """BCE and Dice inside the teacher's boxes, mean over objects; zero where they are equal.
+
+def mask_losses(
+    student: Tensor, teacher: Tensor, boxes: Tensor, objects: Tensor, stride: int
+) -> Tensor:
+    """Cross-entropy less the teacher's own entropy, plus Dice, over the pixels in its boxes: [M].
+
+    Both are 0 where the masks are equal, and nowhere less. A pixel is in a box if its centre is.
 
     Args:
-        student: mask logits [N, h, w].
-        teacher: mask logits [N, H, W], resized where their grid is another (RTMDet-Ins draws
-            one logit per 8 pixels, YOLO one per 4); gets no gradient.
-        boxes: the teacher's, x0 y0 x1 y1 in cells of the student's grid, [N, 4].
+        student: mask logits [M, h, w].
+        teacher: mask logits [N, H, W] of its objects, resized where their grid is another:
+            RTMDet-Ins draws one pixel per 8 of the input, YOLO one per 4. Get no gradient.
+        boxes: the teacher's, x0 y0 x1 y1 in input pixels [N, 4].
+        objects: which of them each of the student's masks is of, int64 [M].
+        stride: input pixels per pixel of the student's.
     """
-    ours, theirs = student.float(), teacher.detach().float()
-    if theirs.shape != ours.shape:
-        theirs = functional.interpolate(theirs[:, None], ours.shape[1:], mode="bilinear")[:, 0]
-    y = torch.arange(ours.shape[1], device=ours.device)[None, :, None] + 0.5
-    x = torch.arange(ours.shape[2], device=ours.device)[None, None, :] + 0.5
-    x0, y0, x1, y1 = boxes.float()[:, :, None, None].unbind(1)
-    inside = ((x > x0) & (x < x1) & (y > y0) & (y < y1)).float()
-    target = theirs.sigmoid()
-    cross = functional.binary_cross_entropy_with_logits(ours, target, reduction="none")
-    with torch.no_grad():
-        cross_least = functional.binary_cross_entropy_with_logits(theirs, target, reduction="none")
-    area = inside.sum((1, 2)).clamp(min=1)
-    bce = ((cross - cross_least) * inside).sum((1, 2)) / area
-    told, truth = ours.sigmoid() * inside, target * inside
-    apart = ((told - truth) ** 2).sum((1, 2))
-    dice = apart / ((told**2).sum((1, 2)) + (truth**2).sum((1, 2))).clamp(min=1e-6)
-    return (bce + dice).mean()
+    count, height, width = student.shape
+    theirs = teacher.detach().float()
+    if theirs.shape[1:] != student.shape[1:]:
+        theirs = functional.interpolate(
+            theirs[None], (height, width), mode="bilinear", align_corners=False
+        )[0]
+    theirs = theirs[objects]
+    inside = _inside(boxes.detach().float() / stride, height, width)[objects]
+    # Boxes are a small part of a map; all that follows is of their pixels alone.
+    ours, theirs = student.masked_select(inside).float(), theirs.masked_select(inside)
+    areas = inside.sum(dim=(1, 2))
+    rows = torch.arange(count, device=areas.device).repeat_interleave(areas)
+
+    def summed(values: Tensor) -> Tensor:
+        return values.new_zeros(count).index_add(0, rows, values)
+
+    told, truth = ours.sigmoid(), theirs.sigmoid()
+    divergence = (
+        functional.softplus(ours) - functional.softplus(theirs) - truth * (ours - theirs)
+    )  # of two coins, from logits
+    squares = summed(told.square() + truth.square()).clamp(min=_EPS)
+    dice = summed((told - truth).square()) / squares
+    return summed(divergence) / areas.clamp(min=1) + dice
+
+
+def _inside(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Which pixels have their centre in each box [N, 4], given in those pixels: [N, h, w]."""
+    x = torch.arange(width, device=boxes.device) + 0.5
+    y = torch.arange(height, device=boxes.device) + 0.5
+    x0, y0, x1, y1 = boxes[..., None].unbind(dim=1)  # [N, 1] each
+    columns, lines = (x >= x0) & (x < x1), (y >= y0) & (y < y1)
+    return lines[:, :, None] & columns[:, None]
