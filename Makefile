@@ -14,11 +14,10 @@ BIN := .venv/bin
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,distill]'
 	touch $@
 
-# Until a bundle of our own ships with the project, the demo needs a network:
-#   make demo MODEL=yolov8n-seg.onnx [CLIP=street.mp4]
+# Rendered bottles and the bundle that ships with the project, or
+#   make demo MODEL=yolov8n-seg.onnx CLIP=street.mp4
 demo: .venv/cv2
-	@test -n "$(MODEL)" || { echo "make demo needs a network: make demo MODEL=path/to/yolo-seg.onnx (or a bundle, .sfm)"; exit 2; }
-	$(BIN)/python -m tests.demo --model "$(MODEL)" $(if $(CLIP),--clip "$(CLIP)")
+	@$(BIN)/python -m tests.demo $(if $(MODEL),--model "$(MODEL)") $(if $(CLIP),--clip "$(CLIP)")
 
 test: .venv/cv2 .venv/dev
 	$(MAKE) --no-print-directory check

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from distill.cli import distill, evaluate, finetune, label, labels, synth, teacher
-from distill.cli import distill as distillation
 from distill.errors import DistillError
 from models.errors import ModelError
 

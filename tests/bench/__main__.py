@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import cover, finetune, memory, speed, teacher
+from tests.bench import cover, distill, finetune, memory, speed, teacher
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAMS = {
@@ -23,6 +23,7 @@ PROGRAMS = {
     "auto": cover.run_auto,
     "teacher": teacher.run,
     "finetune": finetune.run,
+    "distill": distill.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
 """What runs when nothing is named; cover holds all that auto does."""

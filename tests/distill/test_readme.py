@@ -48,10 +48,23 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     }
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/finetune-bottle.yaml").write_text(yaml.safe_dump(config))
+    student = {
+        "run": "../runs/student",
+        "student": {"model": "yolo11n-seg", "classes": ["bottle"], "image_size": 64},
+        "teacher": {"weights": "../runs/bottle/best.safetensors"},
+        "data": {
+            "labelled": "../datasets/bottles/train.json",
+            "pseudo": "../datasets/pseudo/train.json",
+            "val": "../datasets/bottles/val.json",
+        },
+        "schedule": {"epochs": 1, "images_per_epoch": 4, "batch_size": 2, "close_mosaic": 0},
+    }
+    (tmp_path / "configs/distill-bottle.yaml").write_text(yaml.safe_dump(student))
     shown = [words[1:] for words in commands() if words[0] == "sfumato-distill"]
     assert [words[0] for words in shown] == [
         *("teacher", "label", "finetune", "evaluate"),
         *("labels", "labels"),
+        *("label", "distill", "distill"),
     ]
     for words in shown:
         if words[0] == "teacher":  # nobody listens there, so it says what to do by hand
@@ -66,3 +79,5 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
         assert main(given) == 0, (given, capsys.readouterr().err)
     assert (tmp_path / "report" / "metrics.json").exists()
     assert (tmp_path / "review" / "cvat.zip").exists()
+    assert (tmp_path / "runs/student/student.pt").exists()
+    assert (tmp_path / "runs/control/student.pt").exists()

@@ -36,8 +36,8 @@ def mask_losses(
     theirs = teacher.detach().float()
     if theirs.shape[1:] != student.shape[1:]:
         theirs = functional.interpolate(
-            theirs[None], (height, width), mode="bilinear", align_corners=False
-        )[0]
+            theirs[:, None], (height, width), mode="bilinear", align_corners=False
+        )[:, 0]
     theirs = theirs[objects]
     inside = _inside(boxes.detach().float() / stride, height, width)[objects]
     # Boxes are a small part of a map; all that follows is of their pixels alone.
