@@ -14,21 +14,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.masks import OUTLINE
+
 if TYPE_CHECKING:
     from models.instances import Mask
-
 
 GRID = 64
 PAD = 0.25
 """The field reaches beyond the box by this share of the box's side, on every side."""
-
-OUTLINE = 70
-"""Mask probability (of 255) at the outline: 0.27, where 0.5 is the network's best guess.
-
-Most of what leaks lies in pixels that the network calls a little unlikely. On DAVIS-2016 this
-outline leaks half as much as probability 0.5 does and hides 1 % more of the frame; a margin of
-pixels that hides as much leaks more.
-"""
 
 CELL = 100
 """A cell of the raster of which at least this much (of 255) is covered belongs to the object."""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.errors import OutputError
+from distill.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Measure networks on labelled images: average precision of masks and boxes as COCO counts it,
-precision, recall and F1 at the working confidence, and milliseconds an image. Regions to ignore
-(iscrowd) count neither way. Classes are matched by name.
+precision, recall and F1 at the working confidence, milliseconds an image, and what leaks. Regions
+to ignore (iscrowd) count neither way. Classes are matched by name.
+
+  pixel leak      share of the objects' pixels that would not be hidden
+  instance leak   share of objects that would be covered less than 95 %
+  over-redaction  share of the picture that would be hidden beside all objects
+
+They are counted as the device covers one image: a bundle hides each class from its own threshold
+on, anything else (or with --conf) from the working confidence on. No tracker helps; a video leaks
+less, or elsewhere. All classes together are hidden at once, a class in its row by itself.
 """
 
 _EPILOG = """\
@@ -27,10 +35,15 @@ _EPILOG = """\
   sfumato-distill evaluate --data val.json --model before.safetensors after.safetensors
   sfumato-distill evaluate --model street.sfm --allow-unsigned --classes person \\
           --data instances_val2017.json --images val2017
+  sfumato-distill evaluate --model street.sfm --data val.json --out report --sweep
 
 Several networks give one table, a column each, and what changed from the first to the last.
 DIR gets metrics.json, pr.png (precision over recall, F1 over confidence) and worst.png: the worst
 images of the last network, with what was missed, what is not there, and which masks are off.
+
+--sweep adds sweep.png (what leaks over what is hidden in vain, a curve a class) and sweep.json
+(the same in figures). It proposes a threshold for each class, where the pixels that show plus a
+tenth of those hidden in vain are fewest; sfumato-distill pack --thresholds takes them from there.
 
 Weights (.pth, .safetensors, .pt) run in PyTorch; an Ultralytics export (.onnx) and a bundle
 (.sfm) run in the code that the device runs. Milliseconds count from image to instances, on all
@@ -81,7 +94,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     result = parser.add_argument_group("what comes out")
     result.add_argument(
-        "--conf", type=_share, default=0.25, help="the working confidence, 0 to 1 (0.25)"
+        "--conf",
+        type=_share,
+        help="the working confidence, 0 to 1 (0.25; what leaks of a bundle: its own thresholds)",
+    )
+    result.add_argument(
+        "--margin",
+        type=_margin,
+        default=0.0,
+        metavar="SHARE",
+        help="what leaks: covers grow by this share of the object's longer side, up to 0.5 "
+        "(0, as sfumato blur has it)",
+    )
+    result.add_argument(
+        "--sweep", action="store_true", help="one network: try all thresholds, propose some (--out)"
     )
     result.add_argument("--out", type=Path, metavar="DIR", help="write figures and pictures there")
     parser.set_defaults(run=_run)
@@ -91,6 +117,8 @@ def _run(args: argparse.Namespace) -> int:
     from distill.data.coco import CocoDataset
     from distill.evaluate.report import table
 
+    if args.sweep and (not args.out or len(args.model) > 1):
+        raise UsageError("--sweep is for one --model, and writes into --out DIR; name both")
     if args.out:
         _make(args.out)
     dataset = CocoDataset.read(args.data, args.images, args.classes)
@@ -108,6 +136,8 @@ def _run(args: argparse.Namespace) -> int:
     print(table([subject.name for subject in subjects], evaluations))
     if args.out:
         _write(args, subjects, evaluations)
+    if args.sweep:
+        _sweep(args, dataset.classes, subjects[0], evaluations[0])
     return 0
 
 
@@ -135,10 +165,18 @@ def _evaluate(
 ) -> Evaluation:
     from tqdm import tqdm
 
-    from distill.evaluate.metrics import evaluate
+    from distill.evaluate.metrics import CONFIDENCE, evaluate
 
     progress = partial(tqdm, desc=subject.name, unit="image", disable=None, leave=False)
-    found = evaluate(predict, dataset, conf=args.conf, progress=progress)
+    chosen = args.conf is not None
+    found = evaluate(
+        predict,
+        dataset,
+        conf=args.conf if chosen else CONFIDENCE,
+        thresholds={} if chosen else subject.thresholds,
+        margin=args.margin,
+        progress=progress,
+    )
     for line in found.problems[:5]:
         print(f"left out: {line}", file=sys.stderr)
     return found
@@ -162,6 +200,23 @@ def _write(
         names = [f"({number}) {name}" for number, name in enumerate(names, start=1)]
     draw_curves(args.out / "pr.png", names, evaluations)
     print(f"\nwrote {args.out}/metrics.json, pr.png and worst.png")
+
+
+def _sweep(
+    args: argparse.Namespace, classes: tuple[str, ...], subject: Subject, evaluation: Evaluation
+) -> None:
+    from distill.data.json_file import write_json
+    from distill.evaluate.report import proposals
+    from distill.evaluate.sweep import sweep
+    from distill.evaluate.sweep_plot import draw_sweep
+
+    leaks = evaluation.leaks
+    found = sweep(classes, leaks)
+    print(f"\n{proposals(found, leaks)}")
+    head = {"model": subject.name, "sha256": subject.sha256, "data": str(args.data)}
+    write_json(args.out / "sweep.json", {**head, "margin": leaks.margin, **found.to_json()}, {})
+    draw_sweep(args.out / "sweep.png", found, leaks)
+    print(f"wrote {args.out}/sweep.json and sweep.png")
 
 
 def _make(folder: Path) -> None:
@@ -192,6 +247,13 @@ def _share(text: str) -> float:
         value = -1.0
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 1")
+    return value
+
+
+def _margin(text: str) -> float:
+    value = _share(text)
+    if value > 0.5:
+        raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 0.5")
     return value
 
 

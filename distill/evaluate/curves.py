@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from distill.evaluate.average_precision import Quality
     from distill.evaluate.metrics import Evaluation
 
-_INK, _FAINT = "#1d2733", "#d8dde3"
-_COLOURS = ("#1f6fb4", "#d9542b", "#2f9e63", "#8a5cc2", "#c79a12", "#2ba3b8", "#b8447f", "#6b7683")
-_MOST_CLASSES = len(_COLOURS)
-_DPI = 150
+INK, FAINT = "#1d2733", "#d8dde3"
+COLOURS = ("#1f6fb4", "#d9542b", "#2f9e63", "#8a5cc2", "#c79a12", "#2ba3b8", "#b8447f", "#6b7683")
+MOST_CLASSES = len(COLOURS)
+DPI = 150
 
 
 def draw_curves(path: Path, names: Sequence[str], evaluations: Sequence[Evaluation]) -> None:
@@ -38,14 +38,14 @@ def draw_curves(path: Path, names: Sequence[str], evaluations: Sequence[Evaluati
     left, right = figure.subplots(1, 2)
     masked = all(evaluation.mask for evaluation in evaluations)
     title = f"Precision and recall of {'masks' if masked else 'boxes'} at IoU 0.50"
-    _style(left, title, "recall", "precision")
-    _style(right, "F1 and confidence", "confidence", "F1")
+    style(left, title, "recall", "precision")
+    style(right, "F1 and confidence", "confidence", "F1")
     for number, (name, evaluation) in enumerate(zip(names, evaluations, strict=True)):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = COLOURS[number % len(COLOURS)]
         quality = evaluation.mask if masked and evaluation.mask else evaluation.box
         if len(evaluations) == 1:
             _by_class(left, evaluation, quality)
-            colour = _INK
+            colour = INK
         label = name if len(evaluations) > 1 else "all classes"
         left.plot(RECALLS, _mean(quality), color=colour, lw=2.6, label=_named(label, quality.ap50))
         _f1(right, evaluation, colour, name if len(evaluations) > 1 else None)
@@ -58,7 +58,7 @@ def draw_curves(path: Path, names: Sequence[str], evaluations: Sequence[Evaluati
             box.get_frame().set(facecolor="white", edgecolor="none", alpha=0.85)
     try:
         with whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=_DPI)
+            figure.savefig(file, format="png", dpi=DPI)
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
@@ -72,11 +72,11 @@ def _by_class(axes: Any, evaluation: Evaluation, quality: Quality) -> None:
     if len(order) < 2:
         return
     for place, i in reversed(list(enumerate(order))):
-        coloured = place < _MOST_CLASSES
+        coloured = place < MOST_CLASSES
         axes.plot(
             RECALLS,
             quality.precision[i],
-            color=_COLOURS[place] if coloured else _FAINT,
+            color=COLOURS[place] if coloured else FAINT,
             lw=1.3 if coloured else 0.9,
             alpha=0.85,
             label=_named(evaluation.classes[i], quality.class_ap50[i]) if coloured else None,
@@ -87,9 +87,9 @@ def _f1(axes: Any, evaluation: Evaluation, colour: str, name: str | None) -> Non
     score, f1 = evaluation.scores.f1_curve()
     axes.plot(score, f1, color=colour, lw=2.2, label=name)
     working, best = evaluation.working, evaluation.best
-    axes.axvline(working.confidence, color=_FAINT, lw=1.2, zorder=0)
+    axes.axvline(working.confidence, color=FAINT, lw=1.2, zorder=0)
     if best is None:
-        axes.text(0.5, 0.5, "nothing was right", ha="center", color=_INK, fontsize=11)
+        axes.text(0.5, 0.5, "nothing was right", ha="center", color=INK, fontsize=11)
         return
     axes.plot([working.confidence], [working.f1], "o", color="white", mec=colour, mew=2, ms=7)
     axes.plot([best.confidence], [best.f1], "o", color=colour, ms=7)
@@ -111,20 +111,21 @@ def _note(axes: Any, x: float, y: float, text: str, rise: int) -> None:
         (8 if x < 0.5 else -8, rise),
         textcoords="offset points",
         ha=side,
-        color=_INK,
+        color=INK,
         fontsize=9,
     )
 
 
-def _style(axes: Any, title: str, x: str, y: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=_INK, pad=10)
-    axes.set_xlabel(x, color=_INK)
-    axes.set_ylabel(y, color=_INK)
+def style(axes: Any, title: str, x: str, y: str) -> None:
+    """A plain square from 0 to 1, its title on the left."""
+    axes.set_title(title, loc="left", fontsize=11, color=INK, pad=10)
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.03)
-    axes.grid(color=_FAINT, lw=0.6)
+    axes.grid(color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_INK, labelsize=9, length=0)
+    axes.tick_params(colors=INK, labelsize=9, length=0)
     for side in axes.spines.values():
         side.set_visible(False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +16,20 @@ import numpy as np
 from distill.errors import InputError
 from distill.evaluate.answer import answers_of
 from distill.evaluate.average_precision import quality
+from distill.evaluate.cover import MARGIN
+from distill.evaluate.leak import LeakCounter
 from distill.evaluate.matching import match, mistakes, outcome
 from distill.evaluate.working_point import Scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from distill.data.coco import CocoDataset
     from distill.data.images import Image
     from distill.data.record import ImageRecord
     from distill.evaluate.answer import Answer, Kind
     from distill.evaluate.average_precision import Quality
+    from distill.evaluate.leak import Leaks
     from distill.evaluate.matching import Mistake
     from distill.evaluate.working_point import WorkingPoint
     from models.instances import Instances
@@ -38,6 +42,8 @@ MIN_SCORE = 0.01
 
 CONFIDENCE = 0.25
 """The working confidence where nobody says otherwise."""
+
+_NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 
 _WARM_UP = 3
 """Calls that are not timed: caches fill, kernels are chosen."""
@@ -70,6 +76,7 @@ class Evaluation:
         best: the working point that F1 would choose; None where nothing was right.
         by_class: the working point of each class.
         scores: what `working` and `best` come from.
+        leaks: what would show, and what would be hidden in vain.
         milliseconds: an image, median, from image to instances, reading not counted; NaN if
             there were too few images to warm up.
         results: images with mistakes at the working confidence, the worst first.
@@ -85,6 +92,7 @@ class Evaluation:
     best: WorkingPoint | None
     by_class: tuple[WorkingPoint, ...]
     scores: Scores
+    leaks: Leaks
     milliseconds: float
     results: tuple[ImageResult, ...]
     problems: tuple[str, ...]
@@ -98,6 +106,7 @@ class Evaluation:
             "box": _quality_json(self.box),
             "working": _point_json(self.working),
             "best_f1": _point_json(self.best) if self.best else None,
+            "leak": self.leaks.to_json(),
             "milliseconds": _figure(self.milliseconds, 2),
             "classes": {
                 name: {
@@ -107,6 +116,8 @@ class Evaluation:
                     "box_ap": _figure(self.box.class_ap[i]),
                     "box_ap50": _figure(self.box.class_ap50[i]),
                     **_point_json(self.by_class[i]),
+                    "threshold": self.leaks.thresholds[i],
+                    **self.leaks.by_class[i].to_json(),
                 }
                 for i, name in enumerate(self.classes)
             },
@@ -119,6 +130,8 @@ def evaluate(
     dataset: CocoDataset,
     *,
     conf: float = CONFIDENCE,
+    thresholds: Mapping[str, float] = _NO_THRESHOLDS,
+    margin: float = MARGIN,
     batch: int = 1,
     progress: Progress = iter,
 ) -> Evaluation:
@@ -129,6 +142,9 @@ def evaluate(
             give all that score `MIN_SCORE` or more.
         dataset: what is true.
         conf: the working confidence.
+        thresholds: score by class name from which objects are hidden, for what leaks; where a
+            class has none, it is `conf`.
+        margin: growth of what is hidden, share of the object's longer side.
         batch: images a call. Speed is only comparable at 1.
         progress: wraps the images, such as `tqdm`.
 
@@ -140,6 +156,7 @@ def evaluate(
     problems: list[str] = []
     times: list[float] = []
     waiting: list[tuple[ImageRecord, Image]] = []
+    leaks = LeakCounter([thresholds.get(name, conf) for name in dataset.classes], margin)
 
     def ask() -> None:
         began = time.perf_counter()
@@ -148,6 +165,7 @@ def evaluate(
         for (record, _), instances in zip(waiting, found, strict=True):
             records.append(record)
             answers.append(answers_of(instances, record))
+            leaks.add(instances, record)
         waiting.clear()
 
     for record in progress(dataset.images):
@@ -163,7 +181,9 @@ def evaluate(
         raise InputError(f"none of {len(problems)} images can be read; the first: {problems[0]}")
     timed = times[_WARM_UP:]
     milliseconds = float(np.median(timed)) if timed else float("nan")
-    return _judge(dataset.classes, records, answers, conf, milliseconds, tuple(problems))
+    return _judge(
+        dataset.classes, records, answers, conf, leaks.leaks(), milliseconds, tuple(problems)
+    )
 
 
 def _judge(
@@ -171,6 +191,7 @@ def _judge(
     records: list[ImageRecord],
     answers: list[tuple[Answer, ...]],
     conf: float,
+    leaks: Leaks,
     milliseconds: float,
     problems: tuple[str, ...],
 ) -> Evaluation:
@@ -206,6 +227,7 @@ def _judge(
             for i in range(len(classes))
         ),
         scores,
+        leaks,
         milliseconds,
         tuple(sorted(results, key=lambda result: -result.weight)),
         problems,

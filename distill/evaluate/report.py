@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from distill.evaluate.average_precision import Quality
+    from distill.evaluate.leak import Leaks
     from distill.evaluate.metrics import Evaluation
+    from distill.evaluate.sweep import Sweep
 
     Row = tuple[str, Callable[[Evaluation], float], int]
 
@@ -21,8 +23,13 @@ _QUALITIES = (
     ("mAP medium", "medium"),
     ("mAP large", "large"),
 )
+_LEAKS = (
+    ("pixel leak", "pixel_leak"),
+    ("instance leak", "instance_leak"),
+    ("over-redaction", "over_redaction"),
+)
 _NOTHING = "-"
-_LABEL, _COLUMN = 34, 12
+_LABEL, _COLUMN, _WIDE = 34, 12, 18
 
 
 def table(names: Sequence[str], evaluations: Sequence[Evaluation]) -> str:
@@ -52,8 +59,30 @@ def table(names: Sequence[str], evaluations: Sequence[Evaluation]) -> str:
     lines.append(_line("best F1", [e.best.f1 if e.best else math.nan for e in evaluations]))
     at = [e.best.confidence if e.best else math.nan for e in evaluations]
     lines.append(_line("  at confidence", at, digits=2))
+    for word, leak in _LEAKS:
+        values = [getattr(e.leaks.together, leak) for e in evaluations]
+        lines.append(_line(word, values, digits=4))
     lines.append(_line("ms an image", [e.milliseconds for e in evaluations], digits=1))
-    return "\n".join([*lines, "", *_classes(evaluations)])
+    return "\n".join([*lines, "", *_classes(evaluations), *_class_leaks(evaluations)])
+
+
+def proposals(found: Sweep, leaks: Leaks) -> str:
+    """Lines for a terminal: what each class's threshold and leaks are, and would be."""
+    lines = [_head("by class, as it is and as proposed", ["threshold", "leak %", "over %"], _WIDE)]
+    for (name, _), old, before in zip(
+        found.curves.items(), leaks.thresholds, leaks.by_class, strict=True
+    ):
+        if name in found.thresholds:
+            after = found.at(name)
+            cells = [
+                f"{old:g} -> {found.thresholds[name]:g}",
+                f"{100 * before.pixel_leak:.2f} -> {100 * after.pixel_leak:.2f}",
+                f"{100 * before.over_redaction:.2f} -> {100 * after.over_redaction:.2f}",
+            ]
+            lines.append(_head(name, cells, _WIDE))
+        elif before.pixels:
+            lines.append(f"{name:{_LABEL}s}  none of it is found at any threshold")
+    return "\n".join(lines)
 
 
 def _classes(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -70,6 +99,21 @@ def _classes(evaluations: Sequence[Evaluation]) -> list[str]:
     return lines
 
 
+def _class_leaks(evaluations: Sequence[Evaluation]) -> list[str]:
+    """A row for each class that has objects or hides something, as if it alone were hidden."""
+    lines = ["", "pixel leak by class, instance leak, over-redaction, and from which score on"]
+    for i, name in enumerate(evaluations[0].classes):
+        leaks = [evaluation.leaks.by_class[i] for evaluation in evaluations]
+        if not any(leak.pixels or leak.over for leak in leaks):
+            continue
+        instances = " ".join(_figure(leak.instance_leak, 3) for leak in leaks)
+        over = " ".join(_figure(leak.over_redaction, 4) for leak in leaks)
+        at = " ".join(f"{evaluation.leaks.thresholds[i]:g}" for evaluation in evaluations)
+        values = [leak.pixel_leak for leak in leaks]
+        lines.append(f"{_line(name, values, 4)}   instances {instances}   over {over}   from {at}")
+    return lines
+
+
 def _of(kind: str, field: str) -> Callable[[Evaluation], float]:
     def value(evaluation: Evaluation) -> float:
         quality: Quality = getattr(evaluation, kind)
@@ -78,8 +122,8 @@ def _of(kind: str, field: str) -> Callable[[Evaluation], float]:
     return value
 
 
-def _head(title: str, labels: Sequence[str]) -> str:
-    return f"{title:{_LABEL}s}" + "".join(f"{label:>{_COLUMN}s}" for label in labels)
+def _head(title: str, labels: Sequence[str], width: int = _COLUMN) -> str:
+    return f"{title:{_LABEL}s}" + "".join(f"{label:>{width}s}" for label in labels)
 
 
 def _line(label: str, values: Sequence[float], digits: int = 3) -> str:

@@ -7,7 +7,7 @@ that what is measured is what ships.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,15 @@ class Subject:
         sha256: of its file.
         classes: names by class id.
         predict: images to instances that score `MIN_SCORE` or more.
+        thresholds: least score at which the device hides an object, by class name; empty where
+            nobody has decided.
     """
 
     name: str
     sha256: str
     classes: Mapping[int, str]
     predict: Predict
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def seeing(self, classes: Sequence[str]) -> Predict:
         """The network as one that knows exactly these classes, matched by name.
@@ -97,7 +100,10 @@ def subject_of_bundle(name: str, bundle: Bundle, threads: int) -> Subject:
     """A verified bundle."""
     from models.runtime.onnxruntime import network_of  # noqa: PLC0415 only where it is run
 
-    return subject_of_manifest(name, bundle.digest, bundle.manifest, network_of(bundle, threads))
+    manifest = bundle.manifest
+    subject = subject_of_manifest(name, bundle.digest, manifest, network_of(bundle, threads))
+    thresholds = {spec.name: manifest.threshold(spec.name) for spec in manifest.classes}
+    return replace(subject, thresholds=thresholds)
 
 
 def subject_of_onnx(path: Path, threads: int) -> Subject:

@@ -49,7 +49,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/finetune-bottle.yaml").write_text(yaml.safe_dump(config))
     student = {
-        "run": "../runs/student",
+        "run": "../runs/bottle-student",
         "student": {"model": "yolo11n-seg", "classes": ["bottle"], "image_size": 64},
         "teacher": {"weights": "../runs/bottle/best.safetensors"},
         "data": {
@@ -64,7 +64,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert [words[0] for words in shown] == [
         *("teacher", "label", "finetune", "evaluate"),
         *("labels", "labels"),
-        *("label", "distill", "distill"),
+        *("label", "distill", "distill", "evaluate"),
     ]
     for words in shown:
         if words[0] == "teacher":  # nobody listens there, so it says what to do by hand
@@ -79,5 +79,6 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
         assert main(given) == 0, (given, capsys.readouterr().err)
     assert (tmp_path / "report" / "metrics.json").exists()
     assert (tmp_path / "review" / "cvat.zip").exists()
-    assert (tmp_path / "runs/student/student.pt").exists()
+    assert (tmp_path / "runs/bottle-student/student.pt").exists()
     assert (tmp_path / "runs/control/student.pt").exists()
+    assert (tmp_path / "report-student/sweep.json").exists()

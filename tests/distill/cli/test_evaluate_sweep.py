@@ -1,0 +1,113 @@
+"""`sfumato-distill evaluate --sweep`, and whose thresholds decide what leaks."""
+
+import json
+
+import pytest
+from evaluating import truth, world
+
+from distill.cli import main
+from distill.data.coco import write_coco
+from distill.data.images import size_of
+from models.bundle import write_bundle
+from models.importing import import_onnx
+
+CLASSES = ("bottle", "can", "cup")
+
+
+@pytest.fixture
+def squares(tmp_path):
+    """A data set of four images of the classes that the small network knows."""
+    dataset = world(tmp_path, [[truth((i % 3, 10, 10, 60, 70))] for i in range(4)], CLASSES)
+    write_coco(tmp_path / "val.json", CLASSES, dataset.images, {})
+    return tmp_path / "val.json"
+
+
+@pytest.fixture
+def street(data, tmp_path):
+    """Photos with people and cars, and a network in a bundle with a threshold of its own."""
+    main(["labels", "from-yolo", str(data / "coco128-seg"), "--names", "coco",
+          "--out", str(tmp_path / "all.json")])  # fmt: skip
+    whole = json.loads((tmp_path / "all.json").read_text())
+    classes = {category["name"]: category["id"] for category in whole["categories"]}
+    cars = {a["image_id"] for a in whole["annotations"] if a["category_id"] == classes["car"]}
+    whole["images"] = [image for image in whole["images"] if image["id"] in sorted(cars)[:6]]
+    kept = {image["id"] for image in whole["images"]}
+    whole["annotations"] = [a for a in whole["annotations"] if a["image_id"] in kept]
+    (tmp_path / "street.json").write_text(json.dumps(whole))
+    model = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
+    manifest, files = import_onnx(model, "street", classes=["person", "car"])
+    manifest = manifest.model_copy(update={"thresholds": {"car": 0.05}})
+    write_bundle(tmp_path / "street.sfm", manifest, files)
+    return ["evaluate", "--model", str(tmp_path / "street.sfm"), "--allow-unsigned",
+            "--data", str(tmp_path / "street.json"), "--classes", "person,car"]  # fmt: skip
+
+
+def measured(out):
+    (model,) = json.loads((out / "metrics.json").read_text())["models"]
+    return model
+
+
+def test_a_bundle_leaks_at_its_own_thresholds_unless_told_otherwise(street, tmp_path):
+    leaks = {}
+    for name, words in (("own", []), ("told", ["--conf", "0.25"])):
+        assert main([*street, *words, "--out", str(tmp_path / name)]) == 0
+        leaks[name] = measured(tmp_path / name)["classes"]
+    assert (leaks["own"]["car"]["threshold"], leaks["told"]["car"]["threshold"]) == (0.05, 0.25)
+    assert leaks["own"]["car"]["pixel_leak"] < leaks["told"]["car"]["pixel_leak"]
+    assert leaks["own"]["car"]["over_redaction"] > leaks["told"]["car"]["over_redaction"]
+    assert leaks["own"]["person"]["threshold"] == 0.25
+    assert leaks["own"]["person"]["pixel_leak"] == leaks["told"]["person"]["pixel_leak"]
+
+
+def test_a_margin_hides_more(street, tmp_path):
+    leaks = []
+    for margin in ("0", "0.05"):
+        assert main([*street, "--margin", margin, "--out", str(tmp_path / margin)]) == 0
+        leaks.append(measured(tmp_path / margin)["leak"])
+    assert [leak["margin"] for leak in leaks] == [0, 0.05]
+    assert leaks[0]["pixel_leak"] > leaks[1]["pixel_leak"]
+    assert leaks[0]["over_redaction"] < leaks[1]["over_redaction"]
+
+
+def test_a_sweep_proposes_thresholds_and_draws_them(squares, seeing_weights, tmp_path, capsys):
+    words = ["--model", str(seeing_weights), "--data", str(squares), "--size", "96"]
+    out = tmp_path / "report"
+    assert main(["evaluate", *words, "--device", "cpu", "--out", str(out), "--sweep"]) == 0
+    said = capsys.readouterr().out
+    assert "pixel leak" in said
+    assert "sweep.json and sweep.png" in said
+    found = json.loads((out / "sweep.json").read_text())
+    assert found["model"] == "seeing"
+    assert found["thresholds"]
+    assert found["thresholds"].keys() <= found["classes"].keys() == set(CLASSES)
+    for name, threshold in found["thresholds"].items():
+        assert threshold in [row["threshold"] for row in found["classes"][name]]
+        assert f"-> {threshold:g}" in next(x for x in said.splitlines() if "->" in x and name in x)
+    at = {row["threshold"]: row for row in found["classes"]["cup"]}[0.25]
+    assert at["pixel_leak"] == measured(out)["classes"]["cup"]["pixel_leak"]
+    assert size_of(out / "sweep.png")[0] > 500
+
+
+@pytest.mark.parametrize("words", [[], ["--out", "x", "--model", "b.pth"]])
+def test_a_sweep_is_of_one_network_and_needs_a_place(squares, words, capsys):
+    given = ["--model", "a.pth", "--data", str(squares), "--sweep", *words]
+    assert main(["evaluate", *given]) == 2
+    said = capsys.readouterr().err
+    assert "--sweep is for one --model" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("margin", ["0.6", "-1", "wide"])
+def test_a_margin_that_makes_no_sense_is_refused(margin):
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--model", "x.pth", "--data", "x.json", "--margin", margin])
+    assert ended.value.code == 2
+
+
+def test_help_says_what_leaks(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    said = capsys.readouterr().out
+    assert "over-redaction" in said
+    assert "sfumato-distill pack --thresholds" in said
+    assert "No tracker helps" in said

@@ -1,0 +1,282 @@
+"""What leaks, on hand-made masks whose figures are known."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from evaluating import SIZE, oracle, seen, truth, world
+
+from agent.settings import BlurSettings
+from agent.track.shape import Shape, longer_side, render
+from distill.data import rle as run_length
+from distill.data.record import Annotation, ImageRecord
+from distill.evaluate import evaluate
+from distill.evaluate.cover import MARGIN, cover_of
+from distill.evaluate.leak import STEPS, LeakCounter
+from distill.evaluate.report import table
+from models.instances import Instances, Mask
+from models.masks import OUTLINE
+
+CUP, CAN = (0, 10, 10, 50, 50), (1, 60, 20, 100, 60)
+PICTURE = SIZE[0] * SIZE[1]
+
+
+def record(*objects):
+    return ImageRecord(1, None, SIZE[1], SIZE[0], None, None, objects)
+
+
+def counted(images, thresholds=(0.25, 0.25), margin=0.0):
+    counter = LeakCounter(thresholds, margin)
+    for objects, answers in images:
+        counter.add(answers, record(*objects))
+    return counter.leaks()
+
+
+def shares(leak):
+    return leak.pixel_leak, leak.instance_leak, leak.over_redaction
+
+
+def test_what_is_hidden_exactly_leaks_nothing():
+    found = counted([([truth(CUP), truth(CAN)], seen([(CUP, 0.9), (CAN, 0.8)]))])
+    assert shares(found.together) == (0, 0, 0)
+    assert [shares(leak) for leak in found.by_class] == [(0, 0, 0)] * 2
+
+
+def test_a_quarter_that_shows_is_a_leak_and_what_stands_out_is_hidden_in_vain():
+    moved = (0, 20, 10, 60, 50)
+    found = counted([([truth(CUP)], seen([(moved, 0.9)]))])
+    assert shares(found.together) == (0.25, 1, 400 / PICTURE)
+
+
+@pytest.mark.parametrize(("rows", "leaking"), [(38, 0), (37, 1)])
+def test_an_object_leaks_when_less_than_95_percent_are_covered(rows, leaking):
+    found = counted([([truth(CUP)], seen([((0, 10, 10, 50, 10 + rows), 0.9)]))])
+    assert found.together.leaking == leaking
+    assert found.together.shown == 40 * (40 - rows)
+
+
+def test_two_answers_cover_one_object_together():
+    halves = [((0, 10, 10, 30, 50), 0.9), ((0, 28, 10, 50, 50), 0.4)]
+    found = counted([([truth(CUP)], seen(halves))])
+    assert shares(found.together) == (0, 0, 0)
+    assert shares(dict(found.curves[0])[0.5]) == (0.5, 1, 0)
+
+
+def test_pixels_of_objects_that_overlap_count_once_and_the_objects_each():
+    behind = truth((0, 30, 10, 70, 50))
+    found = counted([([truth(CUP), behind], seen([(CUP, 0.9)]))])
+    assert (found.together.pixels, found.together.objects) == (60 * 40, 2)
+    assert (found.together.shown, found.together.leaking) == (20 * 40, 1)
+
+
+def test_an_object_that_was_taken_for_another_is_hidden_all_the_same():
+    found = counted([([truth(CUP)], seen([((1, *CUP[1:]), 0.9)]))])
+    assert shares(found.together) == (0, 0, 0)
+    # A device that hides cups alone would have shown it.
+    assert shares(found.by_class[0]) == (1, 1, 0)
+    assert found.by_class[1].over == 0
+
+
+def test_regions_to_ignore_count_neither_way():
+    region = truth((1, 60, 0, 128, 96), ignore=True)
+    found = counted([([truth(CUP), region], seen([(CUP, 0.9), (CAN, 0.9)]))])
+    assert shares(found.together) == (0, 0, 0)
+    assert found.together.objects == 1
+    assert math.isnan(found.by_class[1].pixel_leak)
+    without = counted([([truth(CUP)], seen([(CUP, 0.9), (CAN, 0.9)]))])
+    assert without.together.over == 1600
+
+
+def test_an_object_under_a_region_to_ignore_must_still_be_hidden():
+    region = truth((0, 0, 0, 128, 96), ignore=True)
+    found = counted([([truth(CUP), region], seen([]))])
+    assert shares(found.together) == (1, 1, 0)
+
+
+def test_nothing_to_hide_is_no_figure_and_nothing_seen_leaks_all():
+    empty = counted([([], seen([(CUP, 0.9)]))])
+    assert math.isnan(empty.together.pixel_leak)
+    assert math.isnan(empty.together.instance_leak)
+    assert empty.together.over_redaction == 1600 / PICTURE
+    assert empty.to_json() == {
+        "margin": 0.0,
+        "pixel_leak": None,
+        "instance_leak": None,
+        "over_redaction": round(1600 / PICTURE, 6),
+    }
+    blind = counted([([truth(CUP)], Instances.none())])
+    assert shares(blind.together) == (1, 1, 0)
+    assert shares(blind.curves[0][0][1]) == (1, 1, 0)
+
+
+def test_boxes_are_hidden_whole_where_there_are_no_masks():
+    found = seen([((0, 10, 10, 50, 50), 0.9), ((0, 120, 90, 140, 120), 0.9)], masks=False)
+    found.boxes[0] += np.float32([0.5, 0, -0.5, 0])  # every pixel that it touches
+    leak = counted([([truth(CUP)], found)]).together
+    assert (leak.shown, leak.over) == (0, 8 * 6)
+    outside = seen([((0, 200, 10, 240, 50), 0.9)], masks=False)
+    assert cover_of(outside, 0, SIZE) is None
+
+
+def probability(mask):
+    return Instances(
+        np.float32([[0, 0, 1, 1]]), np.float32([0.9]), np.array([0], np.int64), (mask,)
+    )
+
+
+def test_the_outline_lies_where_the_device_draws_it():
+    pixels = np.full((4, 6), OUTLINE - 1, np.uint8)
+    assert cover_of(probability(Mask(2, 3, pixels)), 0, SIZE) is None
+    pixels[1:3] = OUTLINE
+    x, y, inside = cover_of(probability(Mask(2, 3, pixels)), 0, SIZE)
+    assert (x, y, inside.tolist()) == (2, 3, (pixels >= OUTLINE).astype(int).tolist())
+
+
+def test_a_cover_ends_at_the_image():
+    pixels = np.full((10, 10), 255, np.uint8)
+    x, y, inside = cover_of(probability(Mask(-4, 90, pixels)), 0, SIZE)
+    assert (x, y, inside.shape) == (0, 90, (6, 6))
+    assert cover_of(probability(Mask(-4, 96, pixels)), 0, SIZE) is None
+    assert cover_of(probability(Mask(-4, 98, pixels)), 0, SIZE, 0.25) is not None
+
+
+def test_a_margin_grows_covers_by_a_share_of_their_longer_side():
+    inner = (0, 12, 14, 52, 34)  # 40 x 20
+    found = counted([([truth((0, 10, 12, 54, 36))], seen([(inner, 0.9)]))], margin=0.05)
+    # Two pixels on each side, corners rounded: one pixel of each shows.
+    assert (found.together.shown, found.together.over) == (4, 0)
+    assert found.margin == 0.05
+
+
+def test_the_margin_is_the_agents():
+    assert BlurSettings().margin == MARGIN
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.05])
+def test_covers_are_nearly_those_that_the_agent_paints(margin):
+    """The agent's shapes are a distance field of 64 cells; more than its rounding is a mistake."""
+    at = np.mgrid[0:60, 0:90].astype(np.float32)
+    away = np.hypot((at[0] - 30) / 28, (at[1] - 45) / 43)
+    found = probability(Mask(20, 18, (255 / (1 + np.exp(20 * (away - 0.9)))).astype(np.uint8)))
+    ours, theirs = np.zeros((2, *SIZE), bool)
+    x, y, inside = cover_of(found, 0, SIZE, margin)
+    ours[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    shape = Shape.from_mask(found.masks[0])
+    x, y, painted = render(
+        shape.bounds, shape.field, margin * longer_side(shape.bounds), (SIZE[1], SIZE[0])
+    )
+    theirs[y : y + painted.shape[0], x : x + painted.shape[1]] = painted > 0
+    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.97
+
+
+def noise(rng, classes):
+    """An image of random objects and regions, and random answers, some with equal scores."""
+    objects = []
+    for _ in range(rng.integers(0, 5)):
+        mask = np.zeros(SIZE, np.uint8)
+        y, x = rng.integers(0, 70), rng.integers(0, 90)
+        mask[y : y + 30, x : x + 40] = rng.integers(0, 4, mask[y : y + 30, x : x + 40].shape) > 0
+        box = run_length.box(run_length.encode(mask))
+        ignore = bool(rng.random() < 0.3)
+        objects.append(Annotation(int(rng.integers(classes)), box, run_length.encode(mask), ignore))
+    count = int(rng.integers(0, 12))
+    masks = tuple(
+        Mask(
+            int(rng.integers(-20, 120)),
+            int(rng.integers(-20, 90)),
+            rng.integers(0, 256, rng.integers(1, 50, 2), dtype=np.uint8),
+        )
+        for _ in range(count)
+    )
+    scores = rng.choice([0.005, 0.01, 0.025, 0.3, 0.33, 0.5, 0.74, 0.96], count)
+    return objects, Instances(
+        np.zeros((count, 4), np.float32),
+        scores.astype(np.float32),
+        rng.integers(0, classes, count),
+        masks,
+    )
+
+
+def brute_force(images, class_ids, thresholds):
+    """Leak's fields, every mask unfolded at one threshold."""
+    shown = pixels = leaking = count = over = 0
+    for objects, found in images:
+        hidden, wanted, anything = np.zeros((3, *SIZE), bool)
+        for i, class_id in enumerate(found.classes.tolist()):
+            if class_id not in class_ids or float(found.scores[i]) < thresholds[class_id]:
+                continue
+            for y, x in np.argwhere(found.masks[i].pixels >= OUTLINE):
+                row, column = y + found.masks[i].y, x + found.masks[i].x
+                if 0 <= row < SIZE[0] and 0 <= column < SIZE[1]:
+                    hidden[row, column] = True
+        for one in objects:
+            mask = run_length.decode(one.rle) > 0
+            anything |= mask
+            if not one.ignore and one.class_id in class_ids:
+                wanted |= mask
+                count += 1
+                leaking += bool((hidden & mask).sum() / mask.sum() < 0.95)
+        shown += int((wanted & ~hidden).sum())
+        pixels += int(wanted.sum())
+        over += int((hidden & ~anything).sum())
+    return shown, pixels, leaking, count, over
+
+
+def test_one_pass_equals_every_threshold_by_itself():
+    rng = np.random.default_rng(4)
+    images = [noise(rng, 3) for _ in range(6)]
+    thresholds = (0.25, 0.33, 0.5)
+    found = counted(images, thresholds)
+    for class_id, curve in enumerate(found.curves):
+        assert [at for at, _ in curve] == sorted({*STEPS, thresholds[class_id]})
+        for at, leak in curve[::6] + curve[1:3]:
+            expected = brute_force(images, {class_id}, {class_id: at})
+            assert (
+                *(leak.shown, leak.pixels, leak.leaking, leak.objects, leak.over),
+            ) == expected, at
+            assert leak.picture == 6 * PICTURE
+        working = brute_force(images, {class_id}, {class_id: thresholds[class_id]})
+        assert found.by_class[class_id].shown == working[0]
+    together = found.together
+    assert (
+        *(together.shown, together.pixels, together.leaking, together.objects, together.over),
+    ) == brute_force(images, {0, 1, 2}, thresholds)
+
+
+def test_the_threshold_of_a_class_decides_what_is_hidden(tmp_path):
+    dataset = world(tmp_path, [[truth(CUP), truth(CAN)]])
+    predict = oracle([seen([(CUP, 0.4), (CAN, 0.4)])])
+    found = evaluate(predict, dataset, conf=0.3, thresholds={"can": 0.5})
+    assert found.leaks.thresholds == (0.3, 0.5)
+    assert [leak.pixel_leak for leak in found.leaks.by_class] == [0, 1]
+    assert found.leaks.together.pixel_leak == 0.5
+    figures = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert figures["leak"] == {
+        "margin": 0.0, "pixel_leak": 0.5, "instance_leak": 0.5, "over_redaction": 0.0,
+    }  # fmt: skip
+    can = figures["classes"]["can"]
+    assert (can["threshold"], can["pixel_leak"], can["instance_leak"]) == (0.5, 1.0, 1.0)
+
+
+def test_a_threshold_is_reached_as_the_device_compares():
+    """Scores are of 32 bits: 0.7 lies a little below the threshold of that name."""
+    assert float(np.float32(0.7)) < 0.7
+    found = counted([([truth(CUP)], seen([(CUP, 0.7)]))], (0.7, 0.7))
+    assert found.together.pixel_leak == 1
+
+
+def test_the_table_compares_what_leaks(tmp_path):
+    dataset = world(tmp_path, [[truth(CUP)], [truth(CUP)]])
+    before = evaluate(oracle([seen([(CUP, 0.9)]), seen([])]), dataset)
+    after = evaluate(oracle([seen([(CUP, 0.9)])] * 2), dataset, thresholds={"cup": 0.1})
+    lines = {
+        line[:34].strip(): line[34:].split()
+        for line in table(["a", "b"], [before, after]).splitlines()
+    }
+    assert lines["pixel leak"] == ["0.5000", "0.0000", "-0.5000"]
+    assert lines["instance leak"] == ["0.5000", "0.0000", "-0.5000"]
+    assert lines["over-redaction"] == ["0.0000", "0.0000", "+0.0000"]
+    assert lines["cup"][:3] == ["0.5000", "0.0000", "-0.5000"]
+    assert lines["cup"][-2:] == ["0.25", "0.1"]
+    assert "can" not in lines
