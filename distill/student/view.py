@@ -36,9 +36,11 @@ def dense_of(raw: dict[str, Any], strides: tuple[int, ...], bins: Tensor) -> Den
         )
     ]
 
+    # Apart once: an index an image would give each its own gradient as large as the batch.
+    coefficients, protos = raw["mask_coefficient"].unbind(0), proto.unbind(0)
+
     def draw(image: int, anchors: Tensor) -> Tensor:
-        weights = raw["mask_coefficient"][image][:, anchors]
-        return torch.einsum("kn,khw->nhw", weights, proto[image])
+        return torch.einsum("kn,khw->nhw", coefficients[image][:, anchors], protos[image])
 
     mask_stride = strides[0] * features[0].shape[-1] // proto.shape[-1]
     return Dense(strides, features, tuple(logits), tuple(boxes), mask_stride, draw)

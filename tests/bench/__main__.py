@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import cover, distill, finetune, memory, speed, teacher
+from tests.bench import cover, distill, finetune, memory, speed, student, teacher
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAMS = {
@@ -24,6 +24,7 @@ PROGRAMS = {
     "teacher": teacher.run,
     "finetune": finetune.run,
     "distill": distill.run,
+    "student": student.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
 """What runs when nothing is named; cover holds all that auto does."""
