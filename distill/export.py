@@ -23,19 +23,21 @@ from models.decode.rtmdet_ins import (
     RtmdetInsDecoder,
     input_spec,
 )
+from models.errors import ModelError
 from models.importing import FAMILY_KEY, INPUT_KEY, NAMES_KEY
 from models.masks import pasted
 from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
     from torch import Tensor
 
     from models.instances import Instances
     from models.nets.rtmdet_ins import RTMDetIns
+    from models.preprocess import InputSpec
 
     Image = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]
@@ -54,14 +56,15 @@ _NEIGHBOURS = 2
 """Instances of a full list that may differ, where two scores are as good as equal."""
 
 
-class _Flat(nn.Module):
-    """The network with its ten outputs side by side."""
+class Flat(nn.Module):
+    """RTMDet-Ins with its ten outputs side by side."""
 
     def __init__(self, net: RTMDetIns) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Normalised images [B, 3, h, w] to the outputs in `OUTPUT_NAMES`' order."""
         return in_order(self.net(images))
 
 
@@ -73,24 +76,55 @@ def export_onnx(net: RTMDetIns, classes: Sequence[str], *, image_size: int) -> b
         classes: names by class id.
         image_size: side of the square input, pixels, a multiple of 32.
     """
+    spec = input_spec(image_size)
+    return to_onnx(Flat(net), spec, OUTPUT_NAMES, rtmdet_says(classes, spec), dynamic=True)
+
+
+def rtmdet_says(classes: Sequence[str], spec: InputSpec) -> dict[str, str]:
+    """What an export of RTMDet-Ins says about itself."""
+    return {
+        FAMILY_KEY: "rtmdet_ins",
+        NAMES_KEY: json.dumps(list(classes)),
+        INPUT_KEY: spec.model_dump_json(),
+    }
+
+
+def to_onnx(
+    module: nn.Module,
+    spec: InputSpec,
+    outputs: Sequence[str],
+    says: Mapping[str, str],
+    *,
+    dynamic: bool,
+) -> bytes:
+    """An ONNX file in FP32: images [1 or batch, 3, h, w] to raw outputs.
+
+    Args:
+        module: images to a tuple of outputs; on the CPU.
+        spec: what it is fed.
+        outputs: their names.
+        says: the file's metadata.
+        dynamic: for any batch.
+
+    Raises:
+        ModelError: it can't be exported for any batch.
+    """
+    # Of two where it varies: a batch of one would be kept as it is.
+    images = torch.zeros(2 if dynamic else 1, 3, spec.height, spec.width)
     program = torch.onnx.export(
-        _Flat(net).eval(),
-        (
-            torch.zeros(2, 3, image_size, image_size),
-        ),  # of two: a batch of one would be kept as it is
+        module.eval(),
+        (images,),
         dynamo=True,
         input_names=[_INPUT],
-        output_names=list(OUTPUT_NAMES),
-        dynamic_shapes={_INPUT: {0: torch.export.Dim("batch")}},
+        output_names=list(outputs),
+        dynamic_shapes={_INPUT: {0: torch.export.Dim("batch")}} if dynamic else None,
         opset_version=OPSET,
         verbose=False,
     )
     model = program.model_proto
-    says = {
-        FAMILY_KEY: "rtmdet_ins",
-        NAMES_KEY: json.dumps(list(classes)),
-        INPUT_KEY: input_spec(image_size).model_dump_json(),
-    }
+    # Where a network counts its images, the exporter quietly fixes their number.
+    if dynamic and not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise ModelError("the network can't be exported for any batch, only for one of this size")
     for key, value in says.items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()

@@ -13,7 +13,13 @@ import zipfile
 from typing import TYPE_CHECKING, BinaryIO
 
 from models.errors import BundleError
-from models.manifest import MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
+from models.manifest import (
+    MAX_EXPECTED_BYTES,
+    MAX_GOLDEN_FRAMES,
+    MAX_GOLDEN_IMAGE_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_MODEL_BYTES,
+)
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -26,7 +32,8 @@ SIGNATURE = "manifest.sig"
 MAX_ENTRIES = 64
 _MAX_DIRECTORY_BYTES = 16 << 10
 _MAX_SIGNATURE_BYTES = 1 << 10
-_MAX_ARCHIVE_BYTES = 3 * MAX_MODEL_BYTES + (16 << 20)
+_MAX_GOLDEN_BYTES = MAX_GOLDEN_FRAMES * (MAX_GOLDEN_IMAGE_BYTES + MAX_EXPECTED_BYTES)
+_MAX_ARCHIVE_BYTES = 3 * MAX_MODEL_BYTES + _MAX_GOLDEN_BYTES + (16 << 20)
 
 # "End of central directory" (APPNOTE 4.3.16): signature, this disk, directory's disk, entries
 # here, entries, directory size, directory offset, comment length. It ends the file.

@@ -90,6 +90,13 @@ class Bundle:
             )
         return self._files[self.manifest.files[role].path]
 
+    def golden_bytes(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Image and expectation of every golden frame, as verified; `models.golden` reads them."""
+        return tuple(
+            (self._files[frame.image.path], self._files[frame.expected.path])
+            for frame in self.manifest.golden_files
+        )
+
 
 def _manifest_bytes(files: Mapping[str, bytes]) -> bytes:
     if MANIFEST not in files:
@@ -153,7 +160,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    specs = {spec.path: spec for spec in manifest.files.values()}
+    specs = {spec.path: spec for spec in manifest.every_file()}
     if unlisted := files.keys() - specs.keys() - {MANIFEST, SIGNATURE}:
         raise BundleError(f"holds a file that its manifest does not list: {min(unlisted)}")
     for path, spec in specs.items():
@@ -190,9 +197,20 @@ def read_claims(path: Path) -> Claims:
 
 
 def write_bundle(
-    path: Path, manifest: Manifest, files: Mapping[Role, bytes], key: PrivateKey | None = None
+    path: Path,
+    manifest: Manifest,
+    files: Mapping[Role, bytes],
+    key: PrivateKey | None = None,
+    golden: Mapping[str, bytes] | None = None,
 ) -> None:
     """Pack, sign if there is a key, and put in place all at once.
+
+    Args:
+        path: the bundle.
+        manifest: what it says.
+        files: the network, by precision.
+        key: signs it.
+        golden: what `manifest.golden_files` lists, by its place.
 
     Raises:
         BundleError: the files are not those that the manifest describes.
@@ -200,6 +218,7 @@ def write_bundle(
     """
     data = manifest.to_bytes()
     contents = {manifest.files[role].path: model for role, model in files.items()}
+    contents |= golden or {}
     _check_files(manifest, contents)
     signature = {SIGNATURE: key.sign(data).to_line().encode()} if key else {}
     write_archive(path, {MANIFEST: data, **signature, **contents})

@@ -24,6 +24,12 @@ Role = Literal["fp32", "fp16", "int8"]
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_MODEL_BYTES = 512 << 20
+MAX_GOLDEN_FRAMES = 16
+MAX_GOLDEN_IMAGE_BYTES = 8 << 20
+MAX_EXPECTED_BYTES = 1 << 20
+GOLDEN = "golden/"
+"""Where in the archive they are."""
+
 DEFAULT_THRESHOLD = 0.25
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -52,6 +58,25 @@ class FileSpec(_Strict):
     def of(cls, path: str, data: _Data) -> "FileSpec":
         """Describe these bytes."""
         return cls(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+class GoldenSpec(_Strict):
+    """A frame, and what the network must see in it; `models.golden` reads both."""
+
+    image: FileSpec
+    expected: FileSpec
+
+    @model_validator(mode="after")
+    def _in_its_place(self) -> "GoldenSpec":
+        for spec, suffix, most in (
+            (self.image, ".png", MAX_GOLDEN_IMAGE_BYTES),
+            (self.expected, ".json", MAX_EXPECTED_BYTES),
+        ):
+            if not (spec.path.startswith(GOLDEN) and spec.path.endswith(suffix)):
+                raise ValueError(f"{spec.path} is not {GOLDEN}*{suffix}")
+            if spec.bytes > most:
+                raise ValueError(f"{spec.path} is larger than {most >> 20} MiB")
+        return self
 
 
 class TeacherSpec(_Strict):
@@ -89,6 +114,9 @@ class Manifest(_Strict):
     golden: dict[str, float] = Field(
         default_factory=dict, max_length=20, description="tolerances of the self-test, by name"
     )
+    golden_files: tuple[GoldenSpec, ...] = Field(
+        (), max_length=MAX_GOLDEN_FRAMES, description="what the self-test looks at"
+    )
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Manifest":
@@ -101,10 +129,15 @@ class Manifest(_Strict):
             raise ValueError(f"class id {max(ids)} in a network of {self.class_count} classes")
         if unknown := set(self.thresholds) - set(names):
             raise ValueError(f"a threshold for an unknown class: {min(unknown)}")
-        paths = [spec.path for spec in self.files.values()]
+        paths = [spec.path for spec in self.every_file()]
         if len(set(paths)) < len(paths):
             raise ValueError("two files at one path")
         return self
+
+    def every_file(self) -> tuple[FileSpec, ...]:
+        """All that the archive holds beside the manifest and its signature."""
+        golden = [spec for frame in self.golden_files for spec in (frame.image, frame.expected)]
+        return (*self.files.values(), *golden)
 
     def threshold(self, name: str) -> float:
         """The least score at which an object of this class is hidden."""

@@ -230,6 +230,8 @@ def _show(args: argparse.Namespace) -> int:
     }
     for role, file in manifest.files.items():
         lines[role] = f"{file.path}, {file.bytes / 1e6:.1f} MB"
+    if manifest.golden_files:
+        lines["golden"] = f"{len(manifest.golden_files)} frames to test it with"
     for title, text in lines.items():
         print(f"{title:10} {text}")
     return 0

@@ -7,7 +7,17 @@ import sys
 from importlib.metadata import version
 from typing import NoReturn
 
-from distill.cli import distill, evaluate, finetune, label, labels, synth, teacher
+from distill.cli import (
+    distill,
+    evaluate,
+    finetune,
+    label,
+    labels,
+    ladder,
+    pack,
+    synth,
+    teacher,
+)
 from distill.errors import DistillError
 from models.errors import ModelError
 
@@ -56,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('sfumato')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (synth, label, labels, finetune, distill, evaluate, teacher):
+    for module in (synth, label, labels, finetune, distill, ladder, evaluate, pack, teacher):
         module.add_parser(commands)
     return parser
 

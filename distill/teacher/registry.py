@@ -48,7 +48,7 @@ def load_teacher(
     if path.suffix in _THEIRS:
         from distill.teacher.ultralytics import UltralyticsTeacher  # noqa: PLC0415
 
-        teacher = UltralyticsTeacher(path, image_size=image_size or 640, device=device)
+        teacher = UltralyticsTeacher(path, image_size=image_size, device=device)
         if classes and tuple(classes) != teacher.classes:
             raise UsageError(f"{path}: names its classes itself; leave them out")
         return teacher

@@ -11,6 +11,7 @@ as the others do, unless it was cut off.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,16 +39,38 @@ if TYPE_CHECKING:
 _MIDDLE = 0.5
 """Where in its cell an anchor stands."""
 
+_USUAL_SIZE = 640
+"""Side of the input (px) of the published networks, and of files that say none."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as it is run.
+
+    Attributes:
+        model: fused, in eval mode, on the CPU; gives predictions and prototypes as an export
+            does, through the head that gives several answers per object.
+        head: its last part.
+        classes: names by class id.
+        image_size: side of the square input that it was trained at, pixels.
+    """
+
+    model: Any
+    head: Any
+    classes: tuple[str, ...]
+    image_size: int
+
 
 class UltralyticsTeacher:
     """One network in eval mode; see `distill.teacher.teacher.Teacher`."""
 
-    def __init__(self, path: Path, *, image_size: int = 640, device: str = "auto") -> None:
+    def __init__(self, path: Path, *, image_size: int | None = None, device: str = "auto") -> None:
         """Load it.
 
         Args:
             path: a `.pt` that you trust.
-            image_size: side of the square that images are fitted into, pixels, a multiple of 32.
+            image_size: side of the square that images are fitted into, pixels, a multiple of 32;
+                None for the one that it was trained at.
             device: see `device_of`.
 
         Raises:
@@ -56,14 +79,11 @@ class UltralyticsTeacher:
         """
         self.sha256 = sha256_of(path)
         self._device = device_of(device)
-        model = _load(path)
-        self._head = _segment_head(path, model)
-        self.name, self.classes = path.stem, _names(path, model, self._head.nc)
-        if self._head.cv2 is not None:
-            self._head.end2end = False
-        self._model = model.fuse(verbose=False).eval().requires_grad_(False).to(self._device)
-        self._head.export = True  # predictions and prototypes, and nothing else
-        self._spec = InputSpec(width=image_size, height=image_size)
+        network = load_network(path)
+        self.name, self.classes = path.stem, network.classes
+        self._head, self._model = network.head, network.model.to(self._device)
+        side = image_size or network.image_size
+        self._spec = InputSpec(width=side, height=side)
         self._decoder = YoloSegDecoder(self._spec, len(self.classes))
 
     def predict(self, images: Sequence[Image], *, min_score: float) -> list[Instances]:
@@ -122,8 +142,27 @@ class UltralyticsTeacher:
         return torch.stack([x - left, y - top, x + right, y + bottom], dim=1) * stride
 
 
-def _load(path: Path) -> Any:
-    """The model in a file, on the CPU in float32."""
+def load_network(path: Path) -> Network:
+    """A network, ready to be run.
+
+    Args:
+        path: a `.pt` that you trust.
+
+    Raises:
+        ModelError: it can't be loaded, or does not segment.
+    """
+    model, trained_at = _load(path)
+    head = _segment_head(path, model)
+    classes = _names(path, model, head.nc)
+    if head.cv2 is not None:
+        head.end2end = False
+    model = model.fuse(verbose=False).eval().requires_grad_(False)
+    head.export = True  # predictions and prototypes, and nothing else
+    return Network(model, head, classes, trained_at)
+
+
+def _load(path: Path) -> tuple[Any, int]:
+    """The model in a file, on the CPU in float32, and the size that it was trained at."""
     # Read when it is first imported: it shall neither fetch, nor install, nor report anything.
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
@@ -135,10 +174,16 @@ def _load(path: Path) -> Any:
     try:
         content, _ = torch_safe_load(str(path), safe_only=True)
         model = content.get("ema") or content["model"]
-        return model.float()
+        return model.float(), _trained_at(content.get("train_args"))
     except Exception as error:  # theirs share no base
         reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
         raise ModelError(f"{path}: Ultralytics can't load it: {reason}") from error
+
+
+def _trained_at(arguments: Any) -> int:
+    size = arguments.get("imgsz") if isinstance(arguments, dict) else None
+    known = type(size) is int and size % 32 == 0 and 32 <= size <= 4096
+    return size if known else _USUAL_SIZE
 
 
 def _segment_head(path: Path, model: Any) -> Any:

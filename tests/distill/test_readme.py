@@ -64,7 +64,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert [words[0] for words in shown] == [
         *("teacher", "label", "finetune", "evaluate"),
         *("labels", "labels"),
-        *("label", "distill", "distill", "evaluate"),
+        *("label", "distill", "distill", "ladder", "evaluate"),
     ]
     for words in shown:
         if words[0] == "teacher":  # nobody listens there, so it says what to do by hand

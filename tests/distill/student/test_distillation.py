@@ -177,6 +177,23 @@ def test_nothing_seen_leaves_features_and_class_maps():
     assert all(leaf.grad is None or leaf.grad.isfinite().all() for leaf in ours.leaves)
 
 
+def test_an_object_that_the_student_misses_is_passed_over():
+    """The teacher is surer of the one in cell 0; all of the student's cells see the other."""
+    missed, found = torch.tensor([0.0, 0, 7, 7]), torch.tensor([8.0, 8, 16, 16])
+    masks = torch.tensor([-9.0, 9, 0, 0])[:, None, None].expand(4, 4, 4)
+
+    def dense(boxes, scores, drawn):
+        levels = torch.stack(boxes, dim=1).view(1, 4, 2, 2), torch.tensor(scores).view(1, 1, 2, 2)
+        return Dense((8,), (), (levels[1],), (levels[0],), 4, lambda _, cells: drawn[cells])
+
+    theirs = dense([missed, found, found, found], [4.0, 3, -9, -9], masks)
+    module = distillation(replace(OFF, masks=1), classes=(0,))
+    right = dense([found] * 4, [0.0] * 4, torch.full((4, 4, 4), 9.0))
+    wrong = dense([found] * 4, [0.0] * 4, torch.full((4, 4, 4), -9.0))
+    assert module(right, theirs)["masks"].item() == 0
+    assert module(wrong, theirs)["masks"] > 9
+
+
 def test_other_cells_are_refused_in_one_line():
     ours, theirs = student().dense, teacher().dense
     coarse = replace(theirs, strides=(16, 32, 64))

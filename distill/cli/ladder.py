@@ -1,0 +1,143 @@
+"""`sfumato-distill ladder`: what each part of a distillation is worth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from distill.data.coco import CocoDataset
+    from distill.evaluate.metrics import Evaluation
+    from distill.student.rungs import Rung
+
+_DESCRIPTION = """\
+Train a student several times, each time with one thing more to learn from, and say what each is
+worth: labels only (gt), + pseudo-labels (pseudo: the control), + features (feature), + class maps
+and boxes (class-box), + masks (mask: the whole of CONFIG). Everything else is equal: start, steps,
+images shown, augmentation. With several seeds the report says whether the teacher beats the
+control by more than seeds differ, and says so too where it does not.
+"""
+
+_EPILOG = """\
+  sfumato-distill ladder configs/distill-bottle.yaml --out ladder --seeds 3
+  sfumato-distill ladder configs/distill-bottle.yaml --out ladder --rungs pseudo,mask
+
+DIR gets a folder for each arm, ladder.md, ladder.json and ladder.png. The same command goes on
+after a stop or a kill; more seeds or rungs only train what is missing. A ladder of five rungs and
+three seeds is fifteen trainings.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `ladder`."""
+    parser = commands.add_parser(
+        "ladder",
+        help="what each part of a distillation is worth",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="settings, a YAML file")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill")
+    parser.add_argument("--seeds", type=_count, default=1, metavar="K", help="default 1")
+    parser.add_argument(
+        "--rungs",
+        default="gt,pseudo,feature,class-box,mask",
+        metavar="NAME,…",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--test", type=Path, metavar="COCO.json", help="measured on (default: CONFIG's data.val)"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda, or 0,1 (default: auto)"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= 100:
+        raise argparse.ArgumentTypeError("between 1 and 100")
+    return count
+
+
+def _run(args: argparse.Namespace) -> int:
+    from distill.student.config import read_config
+    from distill.student.images import read_images
+    from distill.student.ladder import climb
+    from distill.student.ladder_plot import draw_ladder
+    from distill.student.ladder_report import markdown, to_json
+    from distill.student.run import distil
+    from distill.student.rungs import chosen
+    from models.whole_file import whole_file
+
+    config = read_config(args.config)
+    rungs = chosen(args.rungs)
+    dataset = _test_set(args.test, config.student.classes) if args.test else read_images(config).val
+    place = "auto" if args.device.replace(",", "").isdigit() else args.device
+
+    def measure(weights: Path, names: dict[str, str] | None = None) -> dict[str, Any]:
+        from distill.evaluate import evaluate
+        from distill.evaluate.subject import subject_of_weights
+
+        subject = subject_of_weights(str(weights), None, place)
+        theirs = [(names or {}).get(name, name) for name in config.student.classes]
+        found = evaluate(subject.seeing(theirs), dataset)
+        return {"sha256": subject.sha256, **_figures(found)}
+
+    weights = config.teacher.weights
+    teacher = {"name": weights.stem, **measure(weights, config.teacher.names)}
+    out = args.out.absolute()
+    steps = climb(
+        config,
+        rungs,
+        args.seeds,
+        out,
+        lambda run: distil(run, args.device),
+        measure,
+        _told,
+    )
+    test = f"{len(dataset.images)} images of {args.test or config.data.val.annotations}"
+    report = markdown(config, steps, teacher, test)
+    content = json.dumps(to_json(config, steps, teacher, test), indent=1)
+    for name, text in (("ladder.md", report), ("ladder.json", content)):
+        with whole_file(out / name) as file:
+            file.write(text.encode())
+    draw_ladder(out / "ladder.png", steps, teacher["mask_map"])
+    print(report, end="")
+    print(f"look at {out / 'ladder.png'}")
+    return 0
+
+
+def _test_set(path: Path, classes: Sequence[str]) -> CocoDataset:
+    from dataclasses import replace
+
+    from distill.data.coco import CocoDataset
+
+    return replace(CocoDataset.read(path, None, classes), classes=tuple(classes))
+
+
+def _figures(found: Evaluation) -> dict[str, float]:
+    if found.mask is None:
+        mask_map = mask_ap50 = float("nan")
+    else:
+        mask_map, mask_ap50 = found.mask.ap, found.mask.ap50
+    return {
+        "mask_map": mask_map,
+        "mask_ap50": mask_ap50,
+        "box_map": found.box.ap,
+        "f1": found.working.f1,
+        "pixel_leak": found.leaks.together.pixel_leak,
+    }
+
+
+def _told(arms: Sequence[tuple[Rung, int]]) -> Iterable[tuple[Rung, int]]:
+    for number, (rung, seed) in enumerate(arms, start=1):
+        print(f"arm {number} of {len(arms)}: {rung.name}, seed {seed}", file=sys.stderr)
+        yield rung, seed

@@ -1,0 +1,182 @@
+"""`sfumato-distill pack`: a student becomes a signed bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.errors import OutputError, UsageError
+from models.manifest import MAX_GOLDEN_FRAMES
+
+if TYPE_CHECKING:
+    from models.manifest import TeacherSpec
+
+_DESCRIPTION = """\
+Pack a student into a bundle (.sfm): its network as ONNX with raw outputs, how to feed and read
+it, thresholds, figures, whose student it is, and golden frames: a few labelled images with what
+PyTorch sees in them, by which every device can test itself. The exported file is compared with
+PyTorch, the bundle is opened and asked as on the device, and only then it gets its name: what was
+there before stays until then.
+"""
+
+_EPILOG = """\
+example:
+  sfumato model keygen office
+  sfumato-distill evaluate --model student.pt --data val.json --out report --sweep
+  sfumato-distill pack student.pt --out bottle.sfm --golden val.json --key office.key \\
+          --thresholds report/sweep.json --metrics report/metrics.json --teacher teacher.safetensors
+  sfumato blur clip.mp4 --model bottle.sfm --trust office.pub
+
+METRICS is metrics.json of evaluate, where the student (and the teacher, with --teacher) are found
+by their weights' SHA-256 and give mask_map, mask_map50, box_map, pixel_leak, ... (and
+teacher_mask_map, ...), or an object of names and numbers such as {"control_mask_map": 0.31}.
+
+A video of 4:3 seen at --size 320x256 takes a fifth less work than at 320x320. --precision fp16
+halves the file and changes neither its speed nor its inputs; scores differ in the third digit.
+
+An Ultralytics .pt is a pickle that may run code when it is loaded: pack only your own.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `pack`."""
+    parser = commands.add_parser(
+        "pack",
+        help="put a student into a signed bundle for the device",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "student", type=Path, metavar="STUDENT", help=".pt (Ultralytics), .safetensors or .pth"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.sfm", help="the bundle")
+    seal = parser.add_mutually_exclusive_group(required=True)
+    seal.add_argument("--key", type=Path, metavar="KEY.key", help="sign it with this key")
+    seal.add_argument(
+        "--unsigned", action="store_true", help="leave it unsigned; devices refuse it by default"
+    )
+
+    network = parser.add_argument_group("the network")
+    network.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help="input (px), multiples of 32; one number is a square (what it was trained at)",
+    )
+    network.add_argument(
+        "--precision", choices=("fp32", "fp16"), default="fp32", help="of stored weights (fp32)"
+    )
+    network.add_argument(
+        "--dynamic", action="store_true", help="for any number of images at once (one)"
+    )
+
+    proof = parser.add_argument_group("golden frames")
+    proof.add_argument(
+        "--golden", type=Path, required=True, metavar="COCO.json", help="labelled images"
+    )
+    proof.add_argument(
+        "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
+    )
+    proof.add_argument(
+        "--frames",
+        type=_frames,
+        default=4,
+        metavar="N",
+        help=f"how many to take, 1 to {MAX_GOLDEN_FRAMES} (4)",
+    )
+
+    label = parser.add_argument_group("what it says of itself")
+    label.add_argument("--name", help="the bundle's name (that of --out)")
+    label.add_argument(
+        "--version", type=int, default=1, metavar="N", help="grows with every release (1)"
+    )
+    label.add_argument(
+        "--thresholds", type=Path, metavar="SWEEP.json", help="from evaluate --sweep (0.25 for all)"
+    )
+    label.add_argument(
+        "--metrics",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="METRICS.json",
+        help="figures; can be given several times",
+    )
+    label.add_argument(
+        "--teacher", type=Path, metavar="WEIGHTS", help="whose student it is: name and SHA-256"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    _check_place(args)
+    from models.signing import load_private
+
+    key = load_private(args.key) if args.key else None
+
+    from distill.pack.figures import read_metrics, read_thresholds
+    from distill.pack.frames import choose_frames
+    from distill.pack.pack import Label, pack
+    from distill.pack.student import read_student
+
+    student = read_student(args.student, args.size)
+    teacher = _teacher(args.teacher) if args.teacher else None
+    label = Label(
+        args.name or args.out.stem,
+        args.version,
+        read_thresholds(args.thresholds, student.classes) if args.thresholds else {},
+        read_metrics(args.metrics, student.sha256, teacher and teacher.weights_sha256),
+        teacher,
+    )
+    images = choose_frames(args.golden, args.images, args.frames, student.spec)
+    packed = pack(
+        student, args.out, label, images, role=args.precision, dynamic=args.dynamic, key=key
+    )
+    spec, parity = packed.manifest.input, packed.parity
+    print(
+        f"{args.out}: {student.family} {spec.width}x{spec.height} {args.precision}, "
+        f"{args.out.stat().st_size / 1e6:.1f} MB, "
+        + (f"signed by {key.public.id}" if key else "unsigned, so it needs --allow-unsigned")
+    )
+    print(
+        f"ONNX Runtime against PyTorch: {parity.compared} objects in {len(images)} golden frames, "
+        f"raw outputs within {parity.raw:.1g}; worst: {parity.line}"
+    )
+    return 0
+
+
+def _check_place(args: argparse.Namespace) -> None:
+    """Before minutes are spent: the bundle can be written, and replaces nothing that it is made of."""
+    made_of = (args.student, args.key, args.golden, args.thresholds, args.teacher, *args.metrics)
+    if args.out.resolve() in {path.resolve() for path in made_of if path}:
+        raise UsageError(f"{args.out}: --out is one of the inputs; name another file")
+    if args.out.is_dir() or not args.out.parent.is_dir():
+        what = "is a folder" if args.out.is_dir() else "its folder is not there"
+        raise OutputError(f"{args.out}: can't write the bundle ({what})")
+
+
+def _teacher(path: Path) -> TeacherSpec:
+    from models.manifest import TeacherSpec
+    from models.nets.pth import sha256_of
+
+    return TeacherSpec(name=path.stem[:100], weights_sha256=sha256_of(path))
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) == 1:
+        sides *= 2
+    if len(sides) != 2 or not all(
+        side.isdecimal() and int(side) % 32 == 0 and 32 <= int(side) <= 4096 for side in sides
+    ):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not WIDTHxHEIGHT or one number, in multiples of 32 up to 4096"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _frames(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_GOLDEN_FRAMES:
+        raise argparse.ArgumentTypeError(f"'{text}' is not between 1 and {MAX_GOLDEN_FRAMES}")
+    return int(text)

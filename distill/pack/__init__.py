@@ -1,0 +1,1 @@
+"""Pack: a student becomes a bundle that the device can trust."""

@@ -1,0 +1,101 @@
+"""Figures: what was measured elsewhere and is written into the manifest."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from distill.data.json_file import read_json
+from distill.errors import InputError
+from models.classes import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_OF_REPORT = {
+    "mask_map": ("mask", "ap"),
+    "mask_map50": ("mask", "ap50"),
+    "box_map": ("box", "ap"),
+    "box_map50": ("box", "ap50"),
+    "pixel_leak": ("leak", "pixel_leak"),
+    "instance_leak": ("leak", "instance_leak"),
+    "over_redaction": ("leak", "over_redaction"),
+}
+"""Where `sfumato-distill evaluate` has a figure in metrics.json."""
+
+
+def read_metrics(
+    paths: Iterable[Path], student: str, teacher: str | None = None
+) -> dict[str, float]:
+    """Figures by name, of the last file that has one.
+
+    Args:
+        paths: metrics.json of `sfumato-distill evaluate`, or an object of names and numbers.
+        student: SHA-256 of its weights; in a report, the figures of this network are taken.
+        teacher: likewise; its figures get the prefix `teacher_`.
+
+    Raises:
+        InputError: a file can't be read, is neither, measures another network, or holds what is
+            no number.
+    """
+    found: dict[str, float] = {}
+    for path in paths:
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise InputError(f"{path} holds no figures by name")
+        if isinstance(content.get("models"), list):
+            found |= _of_report(path, content["models"], student, teacher)
+        else:
+            found |= {name: _number(path, name, value) for name, value in content.items()}
+    return found
+
+
+def _of_report(
+    path: Path, models: Sequence[Any], student: str, teacher: str | None
+) -> dict[str, float]:
+    by_sha = {model.get("sha256"): model for model in models if isinstance(model, dict)}
+    if student not in by_sha:
+        raise InputError(f"{path} measures other networks than this student; evaluate it, too")
+    found = _figures(path, by_sha[student])
+    if teacher in by_sha:
+        of_teacher = _figures(path, by_sha[teacher])
+        found |= {f"teacher_{name}": value for name, value in of_teacher.items()}
+    return found
+
+
+def _figures(path: Path, model: Mapping[str, Any]) -> dict[str, float]:
+    found = {}
+    for name, (part, key) in _OF_REPORT.items():
+        figures = model.get(part)
+        value = figures.get(key) if isinstance(figures, dict) else None
+        if value is not None:  # null: there was nothing to measure
+            found[name] = _number(path, name, value)
+    return found
+
+
+def read_thresholds(path: Path, classes: Sequence[str]) -> dict[str, float]:
+    """Least scores by class name from sweep.json of `sfumato-distill evaluate --sweep`.
+
+    Raises:
+        InputError: it can't be read, or has a class that the student doesn't know, or what is no
+            score.
+    """
+    content = read_json(path)
+    thresholds = content.get("thresholds") if isinstance(content, dict) else None
+    if not isinstance(thresholds, dict):
+        raise InputError(f"{path} has no object 'thresholds', as evaluate --sweep writes it")
+    for name, value in thresholds.items():
+        if name not in classes:
+            close = nearest(name, classes)
+            hint = f"did you mean '{close}'?" if close else f"it knows {', '.join(classes[:8])}"
+            raise InputError(f"{path}: the student has no class '{name}'; {hint}")
+        if not 0 <= _number(path, name, value) <= 1:
+            raise InputError(f"{path}: the threshold of '{name}' is {value}, not between 0 and 1")
+    return thresholds
+
+
+def _number(path: Path, name: str, value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise InputError(f"{path}: '{name}' is {str(value)[:40]}, not a number")
+    return value

@@ -1,0 +1,154 @@
+"""Ladder report: the table, and what it says in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distill.student.ladder import MASK_MAP
+from distill.student.rungs import CONTROL, RUNGS, WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distill.student.config import DistillConfig
+    from distill.student.ladder import Step
+
+_COLUMNS = {
+    MASK_MAP: "mask mAP",
+    "mask_ap50": "mask mAP50",
+    "box_map": "box mAP",
+    "f1": "F1",
+    "pixel_leak": "pixel leak",
+}
+
+
+def markdown(
+    config: DistillConfig, steps: Sequence[Step], teacher: dict[str, Any], test: str
+) -> str:
+    """The whole report.
+
+    Args:
+        config: the whole recipe.
+        steps: from the lowest rung up.
+        teacher: its name, sha256 and figures.
+        test: what was measured on, in words.
+    """
+    rows = [
+        [step.rung.adds, *(_cell(step, name) for name in _COLUMNS), _range(step)] for step in steps
+    ]
+    known = [f"{100 * teacher[name]:.1f}" if name in teacher else "" for name in _COLUMNS]
+    rows.append([f"the teacher, {teacher['name']}", *known, ""])
+    seeds = len(steps[0].results)
+    spread = f"mean ± standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
+    lines = [
+        f"# {config.student.model} at {config.student.image_size} px, taught by {teacher['name']}",
+        "",
+        f"In percent, {spread}, on {test}.",
+        "",
+        _row(["student learns from", *_COLUMNS.values(), "mask mAP, worst to best seed"]),
+        _row(["---", *["---:"] * (len(_COLUMNS) + 1)]),
+        *map(_row, rows),
+        "",
+        *(f"- {sentence}" for sentence in verdict(steps, teacher[MASK_MAP])),
+        "",
+        "Equal in all arms: " + _equal(config) + ".",
+        f"The teacher: {teacher['name']}, sha256 {teacher['sha256']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def verdict(steps: Sequence[Step], teacher: float) -> list[str]:
+    """What the figures say, and what they don't.
+
+    Args:
+        steps: from the lowest rung up.
+        teacher: its mask mAP.
+    """
+    by_name = {step.rung.name: step for step in steps}
+    top = steps[-1]
+    sentences = [
+        _gain(top, by_name[rung.name], words)
+        for rung, words in ((RUNGS[0], "labels only"), (CONTROL, "the control with pseudo-labels"))
+        if rung.name in by_name and by_name[rung.name] is not top
+    ]
+    sentences.append(
+        f"{top.rung.name} has {100 * top.mean() / teacher:.1f} % of the teacher's mask mAP."
+    )
+    if len(top.results) == 1:
+        sentences.append(
+            "One seed has no spread: whether a gain is more than chance, this ladder can't say."
+        )
+        return sentences
+    control, whole = by_name.get(CONTROL.name), by_name.get(WHOLE.name)
+    if control is None or whole is None:
+        return sentences
+    gain = whole.mean() - control.mean()
+    noise = max(control.span(), whole.span())
+    if gain > noise:
+        sentences.append(
+            f"Distillation beats the control by more than seeds differ ({100 * noise:.1f} points)."
+        )
+    else:
+        sentences.append(
+            f"Distillation does NOT beat the control: {100 * gain:+.1f} points, where seeds "
+            f"differ by {100 * noise:.1f}. The pseudo-labels are all that helped."
+        )
+    return sentences
+
+
+def to_json(
+    config: DistillConfig, steps: Sequence[Step], teacher: dict[str, Any], test: str
+) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "student": config.student.model,
+        "teacher": teacher,
+        "test": test,
+        "rungs": {
+            step.rung.name: {
+                "mean": step.mean(),
+                "spread": step.spread(),
+                "results": list(step.results),
+            }
+            for step in steps
+        },
+        "verdict": verdict(steps, teacher[MASK_MAP]),
+    }
+
+
+def _gain(top: Step, below: Step, words: str) -> str:
+    pairs = zip(top.values(), below.values(), strict=True)
+    gains = [100 * (ours - theirs) for ours, theirs in pairs]
+    seeds = f" (by seed: {', '.join(f'{gain:+.1f}' for gain in gains)})" if len(gains) > 1 else ""
+    return f"{top.rung.name} against {words}: {sum(gains) / len(gains):+.1f} points{seeds}."
+
+
+def _cell(step: Step, name: str) -> str:
+    if any(name not in result for result in step.results):
+        return ""
+    spread = step.spread(name)
+    return f"{100 * step.mean(name):.1f}" + (f" ± {100 * spread:.1f}" if spread else "")
+
+
+def _range(step: Step) -> str:
+    values = step.values()
+    return f"{100 * min(values):.1f} to {100 * max(values):.1f}" if len(values) > 1 else ""
+
+
+def _equal(config: DistillConfig) -> str:
+    schedule, distil = config.schedule, config.distil
+    weights = ", ".join(
+        f"{name} {value:g}"
+        for name, value in distil.model_dump(exclude={"warmup", "stop"}).items()
+        if value
+    )
+    return (
+        f"{config.steps} steps of {schedule.batch_size} images, AdamW at {schedule.lr:g}, "
+        f"augmentation, averaging, the start ({'weights' if config.student.weights else 'random'})"
+        f"; the teacher's losses, where they are on: {weights}, off after "
+        f"{100 * distil.stop:g} % of the steps"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,144 @@
+"""Golden frames: how a bundle proves that its network still sees what it saw.
+
+A frame is a picture (PNG, so that everyone decodes the same pixels) and the instances that the
+student gave in PyTorch. `models.self_test` compares.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import BundleError
+from models.instances import MASK_THRESHOLD, Instances, Mask
+from models.manifest import first_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.bundle import Bundle
+
+    Image = npt.NDArray[np.uint8]
+
+MAX_SIDE = 4096
+_MAX_INSTANCES = 300
+_PNG_SIZE = struct.Struct(">8x4x4sLL")
+"""Signature, length of the first chunk, its name (IHDR), width, height (PNG, 11.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenFrame:
+    """A picture, RGB uint8 [h, w, 3], and what is to be seen in it, by the network's class ids."""
+
+    image: Image
+    expected: Instances
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Mask(_Strict):
+    x: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
+    y: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
+    png: str = Field(description="the rectangle in black and white, base64")
+
+
+class _Seen(_Strict):
+    name: str
+    score: Annotated[float, Field(ge=0, le=1)]
+    box: tuple[float, float, float, float]
+    mask: _Mask | None
+
+
+class _Expected(_Strict):
+    instances: tuple[_Seen, ...] = Field(max_length=_MAX_INSTANCES)
+
+
+def encode_image(image: Image) -> bytes:
+    """An RGB image as PNG."""
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+
+def encode_expected(seen: Instances, names: Mapping[int, str]) -> bytes:
+    """Instances as JSON.
+
+    Args:
+        seen: what the network is to see.
+        names: class names by id.
+    """
+    masks = seen.masks or [None] * len(seen)
+    objects = tuple(
+        _Seen(
+            name=names[int(label)],
+            score=round(float(score), 6),
+            box=tuple(round(float(value), 3) for value in box),
+            mask=mask and _encoded(mask),
+        )
+        for box, score, label, mask in zip(
+            seen.boxes, seen.scores, seen.classes, masks, strict=True
+        )
+    )
+    return _Expected(instances=objects).model_dump_json(indent=1).encode()
+
+
+def _encoded(mask: Mask) -> _Mask:
+    white = np.where(mask.pixels >= MASK_THRESHOLD, np.uint8(255), np.uint8(0))
+    data = cv2.imencode(".png", white, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
+    return _Mask(x=mask.x, y=mask.y, png=base64.b64encode(data).decode())
+
+
+def golden_frames(bundle: Bundle) -> tuple[GoldenFrame, ...]:
+    """Read a bundle's frames.
+
+    Raises:
+        BundleError: one can't be read, or expects a class that the bundle does not have.
+    """
+    ids = {spec.name: spec.id for spec in bundle.manifest.classes}
+    return tuple(
+        GoldenFrame(_decoded(image, cv2.IMREAD_COLOR)[..., ::-1], _expected(expected, ids))
+        for image, expected in bundle.golden_bytes()
+    )
+
+
+def _expected(data: bytes, ids: Mapping[str, int]) -> Instances:
+    try:
+        objects = _Expected.model_validate_json(data).instances
+    except ValidationError as error:
+        raise BundleError(f"a golden frame's instances: {first_problem(error)}") from error
+    if unknown := {seen.name for seen in objects} - ids.keys():
+        raise BundleError(f"a golden frame expects '{min(unknown)}', which is none of its classes")
+    masks = [seen.mask and _mask(seen.mask) for seen in objects]
+    return Instances(
+        np.array([seen.box for seen in objects], np.float32).reshape(-1, 4),
+        np.array([seen.score for seen in objects], np.float32),
+        np.array([ids[seen.name] for seen in objects], np.int64),
+        None if any(mask is None for mask in masks) else tuple(mask for mask in masks if mask),
+    )
+
+
+def _mask(part: _Mask) -> Mask:
+    try:
+        data = base64.b64decode(part.png, validate=True)
+    except binascii.Error as error:
+        raise BundleError("a golden frame's mask is not base64") from error
+    return Mask(part.x, part.y, _decoded(data, cv2.IMREAD_GRAYSCALE))
+
+
+def _decoded(data: bytes, kind: int) -> Image:
+    """The pixels of a PNG, whose size is looked at before it is unfolded."""
+    name, *sides = _PNG_SIZE.unpack(data[: _PNG_SIZE.size]) if len(data) > 24 else (b"", 0)
+    if name != b"IHDR" or not 0 < min(sides) <= max(sides) <= MAX_SIDE:
+        raise BundleError(f"a golden frame is no PNG of up to {MAX_SIDE} px")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), kind)
+    if pixels is None:
+        raise BundleError("a golden frame can't be decoded")
+    return np.asarray(pixels, np.uint8)

@@ -1,0 +1,198 @@
+"""`sfumato-distill pack`, as typed, and what the agent makes of it."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import distill.quiet  # noqa: F401 its log would otherwise go where one test's output went
+from agent.cli import main as sfumato
+from distill.cli import main
+from distill.data import rle
+from distill.data.coco import Annotation, ImageRecord, write_coco
+from distill.data.images import size_of
+from distill.pack.student import read_student
+from models.bundle import Bundle
+from models.importing import import_onnx
+from models.preprocess import InputSpec, preprocess
+from models.runtime.onnxruntime import network_of
+from models.self_test import self_test
+from models.signing import PrivateKey
+from tests.distill.conftest import picture
+from tests.distill.labelled import data_set
+from tests.distill.yolos import build
+
+KEY = PrivateKey.generate()
+
+
+@pytest.fixture
+def key(tmp_path):
+    path = tmp_path / "office.key"
+    KEY.write(path)
+    path.with_suffix(".pub").write_text(KEY.public.to_line())
+    return path
+
+
+@pytest.fixture
+def pack(tmp_path, key, capsys):
+    """Run the command: exit code, what it said, what was complained about."""
+
+    def run(student, *words, golden=None, seal=("--key", key)):
+        golden = golden or data_set(tmp_path / "data")
+        words = ["pack", student, "--out", tmp_path / "x.sfm", "--golden", golden, *seal, *words]
+        code = main([*map(str, words)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def saved(model, path, **more):
+    torch.save({"model": model, "ema": None, **more}, path)
+    return path
+
+
+def lively(name):
+    """A network without training whose signals neither vanish nor grow: it sees something."""
+    model = build(name, ("bottle", "cup"))
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.weight.requires_grad:
+            nn.init.kaiming_normal_(module.weight)
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics of all that was seen, not of the latest
+    fed = [preprocess(picture(seed), InputSpec(width=96, height=96))[0] for seed in range(4)]
+    with torch.no_grad():
+        model.train()(torch.from_numpy(np.concatenate(fed)))
+        head = model.model[-1]
+        for last in [branch[-1] for part in (head.cv2, head.cv3, head.cv4) for branch in part]:
+            last.weight.mul_(0.05)
+        for branch in head.cv3:
+            branch[-1].bias.fill_(-2)
+    return model.eval()
+
+
+def test_yolo11_from_weights_to_a_hidden_picture(pack, tmp_path):
+    student = saved(lively("yolo11n-seg"), tmp_path / "student.pt", train_args={"imgsz": 96})
+    sweep = tmp_path / "sweep.json"
+    sweep.write_text('{"thresholds": {"bottle": 0.14, "cup": 0.13}}')
+    code, said, complaint = pack(student, "--thresholds", sweep)
+    assert (code, complaint) == (0, "")
+    assert re.search(r"x\.sfm: yolo_seg 96x96 fp32, 1[12]\.\d MB, signed by", said)
+    bundle = Bundle.open(tmp_path / "x.sfm", [KEY.public])
+    assert bundle.manifest.thresholds == {"bottle": 0.14, "cup": 0.13}
+    imported, _ = import_onnx(bundle.model_bytes("fp32"), "x")  # the file says itself what it is
+    assert (imported.input, imported.classes) == (bundle.manifest.input, bundle.manifest.classes)
+    photo = shutil.copy(tmp_path / "data/images/street/000000.jpg", tmp_path / "p.jpg")
+    words = ["redact-image", photo, tmp_path / "p.png", "--model", tmp_path / "x.sfm"]
+    assert sfumato([*map(str, words), "--trust", str(tmp_path / "office.pub")]) == 0
+    assert (tmp_path / "p.png").exists()
+
+
+def test_rtmdet_for_any_batch_at_another_shape(pack, tmp_path, seeing_weights):
+    code, said, _ = pack(seeing_weights, "--size", "160x96", "--dynamic", "--name", "rtm")
+    assert code == 0
+    assert "rtmdet_ins 160x96 fp32" in said
+    bundle = Bundle.open(tmp_path / "x.sfm", [KEY.public])
+    assert bundle.manifest.name == "rtm"
+    network = network_of(bundle)
+    assert network.input_shape == ("batch", 3, 96, 160)
+    assert self_test(bundle, network).compared > 0
+
+
+def test_real_weights_in_half_the_bytes(pack, data, yolo, tmp_path, capsys):
+    """YOLOv8n-seg on photographs, with figures and its teacher, seen by the agent."""
+    records = []
+    for number, name in enumerate(("bus.jpg", "zidane.jpg"), start=1):
+        path = data / "images" / name
+        width, height = size_of(path)
+        mask = np.zeros((height, width), np.uint8)
+        mask[:40, :40] = 1
+        objects = (Annotation(0, (0, 0, 40, 40), rle.encode(mask), ignore=False),)
+        records.append(ImageRecord(number, path, width, height, None, None, objects))
+    write_coco(tmp_path / "golden.json", ("person",), records, {})
+    figures = {"mask_map": 0.3, "control_mask_map": 0.2, "teacher_mask_map": 0.4}
+    (tmp_path / "m.json").write_text(json.dumps(figures))
+    code, said, complaint = pack(
+        yolo,
+        *("--precision", "fp16", "--size", "320x256", "--version", "3"),
+        *("--metrics", tmp_path / "m.json", "--teacher", yolo),
+        golden=tmp_path / "golden.json",
+    )
+    assert (code, complaint) == (0, "")
+    assert "objects in 2 golden frames" in said
+    assert (tmp_path / "x.sfm").stat().st_size < 8e6
+    assert sfumato(["model", "show", str(tmp_path / "x.sfm"), "--json"]) == 0
+    manifest = json.loads(capsys.readouterr().out)["manifest"]
+    assert manifest["metrics"] == figures
+    assert manifest["teacher"]["name"] == "yolov8n-seg"
+    assert manifest["version"] == 3
+    assert list(manifest["files"]) == ["fp16"]
+    assert sfumato(["model", "show", str(tmp_path / "x.sfm")]) == 0
+    assert "2 frames to test it with" in capsys.readouterr().out
+    words = ["redact-image", data / "images/bus.jpg", tmp_path / "bus.png", "--classes", "person"]
+    words += ["--model", tmp_path / "x.sfm", "--trust", tmp_path / "office.pub"]
+    assert sfumato([*map(str, words)]) == 0
+    assert "3 objects hidden" in capsys.readouterr().err
+
+
+def test_yolo26_is_read_through_the_head_of_several_answers(tmp_path):
+    path = saved(lively("yolo26n-seg"), tmp_path / "student.pt")
+    student = read_student(path, (96, 64))
+    predictions, prototypes = student.run(np.zeros((2, 3, 64, 96), np.float32))
+    assert predictions.shape == (2, 4 + 2 + 32, 96 + 24 + 6)
+    assert prototypes.shape == (2, 32, 16, 24)
+
+
+def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights, key):
+    other = tmp_path / "student.onnx"
+    other.write_bytes(b"")
+    broken = tmp_path / "student.safetensors"
+    broken.write_bytes(b"no weights")
+    detector = saved(build("yolo11n", ("bottle",)), tmp_path / "detector.pt")
+    unknown = tmp_path / "sweep.json"
+    unknown.write_text('{"thresholds": {"dog": 0.5}}')
+    nan = tmp_path / "metrics.json"
+    nan.write_text('{"mask_map": NaN}')
+    missing = tmp_path / "none.json"
+    public = key.with_suffix(".pub")
+    for code, words, part, more in [
+        (2, (other,), "a student's weights end in", {}),
+        (5, (broken,), "no safetensors", {}),
+        (5, (detector,), "gives no masks", {}),
+        (3, (seeing_weights, "--thresholds", unknown), "no class 'dog'", {}),
+        (3, (seeing_weights, "--metrics", nan), "not a number", {}),
+        (3, (seeing_weights,), "none.json can't be read", {"golden": missing}),
+        (5, (seeing_weights,), "this is the public half", {"seal": ("--key", public)}),
+        (5, (seeing_weights, "--teacher", missing), "can't read the weights", {}),
+        (3, (seeing_weights, "--name", "../up"), "name", {}),
+        (4, (seeing_weights, "--out", tmp_path), "is a folder", {}),
+        (4, (seeing_weights, "--out", tmp_path / "no" / "x.sfm"), "its folder is not there", {}),
+        (2, (seeing_weights, "--out", seeing_weights), "is one of the inputs", {}),
+    ]:
+        got, said, complaint = pack(*words, **more)
+        assert (got, said) == (code, ""), complaint
+        assert complaint.count("\n") == 1, complaint
+        assert part in complaint
+    assert not (tmp_path / "x.sfm").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ((), "--key --unsigned is required"),
+        (("--unsigned", "--key", "k"), "not allowed with"),
+        (("--unsigned", "--size", "320x250"), "multiples of 32"),
+        (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
+        (("--unsigned", "--frames", "17"), "between 1 and 16"),
+        (("--unsigned", "--precision", "int8"), "invalid choice"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused(words, part, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["pack", "s.pt", "--out", "x.sfm", "--golden", "g.json", *words])
+    assert caught.value.code == 2
+    assert part in capsys.readouterr().err

@@ -1,0 +1,92 @@
+"""Figures from evaluate, or from anybody, or one line about what is wrong with them."""
+
+import json
+
+import pytest
+
+from distill.errors import InputError
+from distill.pack.figures import read_metrics, read_thresholds
+
+STUDENT, TEACHER = "a" * 64, "b" * 64
+
+
+def model(sha256, ap):
+    return {
+        "name": "x",
+        "sha256": sha256,
+        "mask": {"ap": ap, "ap50": 0.8},
+        "box": {"ap": None},
+        "leak": {"pixel_leak": 0.01, "margin": 0},
+    }
+
+
+def written(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_report_gives_the_student_s_and_the_teacher_s(tmp_path):
+    models = [model("c" * 64, 0.2), model(TEACHER, 0.6), model(STUDENT, 0.5)]
+    report = written(tmp_path / "metrics.json", {"data": "val.json", "models": models})
+    plain = written(tmp_path / "control.json", {"control_mask_map": 0.4, "mask_map": 0.51})
+    found = read_metrics([report, plain], STUDENT, TEACHER)
+    assert found == {
+        "mask_map": 0.51,
+        "mask_map50": 0.8,
+        "pixel_leak": 0.01,
+        "teacher_mask_map": 0.6,
+        "teacher_mask_map50": 0.8,
+        "teacher_pixel_leak": 0.01,
+        "control_mask_map": 0.4,
+    }
+    assert "teacher_mask_map" not in read_metrics([report], STUDENT)
+
+
+def test_a_report_of_another_network_is_refused(tmp_path):
+    report = written(tmp_path / "m.json", {"models": [model(TEACHER, 0.6), None]})
+    with pytest.raises(InputError, match="measures other networks"):
+        read_metrics([report], STUDENT, TEACHER)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"map": NaN}', "'map' is nan, not a number"),
+        ('{"map": Infinity}', "not a number"),
+        ('{"map": "0.5"}', "not a number"),
+        ('{"map": true}', "not a number"),
+        ('{"map": null}', "not a number"),
+        ("[1]", "no figures by name"),
+        ("{", "cut off"),
+    ],
+)
+def test_what_is_no_figure_is_refused(tmp_path, text, message):
+    path = tmp_path / "m.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_metrics([path], STUDENT)
+    assert "\n" not in str(caught.value)
+
+
+def test_thresholds_are_those_of_the_sweep(tmp_path):
+    sweep = {"model": "x", "thresholds": {"cup": 0.12}, "classes": {}}
+    path = written(tmp_path / "sweep.json", sweep)
+    assert read_thresholds(path, ("cup", "can")) == {"cup": 0.12}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"thresholds": {"cupp": 0.1}}, "no class 'cupp'; did you mean 'cup'"),
+        ({"thresholds": {"zebra": 0.1}}, "no class 'zebra'; it knows cup, can"),
+        ({"thresholds": {"cup": 1.1}}, "not between 0 and 1"),
+        ({"thresholds": {"cup": float("nan")}}, "not a number"),
+        ({"thresholds": [0.1]}, "no object 'thresholds'"),
+        ({"cup": 0.1}, "no object 'thresholds'"),
+        ([], "no object 'thresholds'"),
+    ],
+)
+def test_thresholds_of_something_else_are_refused(tmp_path, content, message):
+    path = written(tmp_path / "sweep.json", content)
+    with pytest.raises(InputError, match=message):
+        read_thresholds(path, ("cup", "can"))
