@@ -243,7 +243,8 @@ def _with_threshold(name: str, manifest: Manifest) -> str:
 
 def _as_json(claims: Claims) -> dict[str, Any]:
     manifest = json.loads(claims.manifest.to_bytes())
-    return {"digest": claims.digest, "signed_by": claims.signed_by, "manifest": manifest}
+    said = {"digest": claims.digest, "signed_by": claims.signed_by, "manifest": manifest}
+    return said | {"metrics": claims.manifest.metrics}  # what people compare bundles by
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -47,12 +47,15 @@ def main() -> int:
     sheet = args.out / "contact-sheet.png"
     began = time.perf_counter()
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = sfumato(
-            ["blur", str(clip), str(target), "--model", str(bundle), *trust]
-            + ["--contact-sheet", str(sheet)]
+            [
+                *("blur", str(clip), str(target), "--model", str(bundle), *trust),
+                *("--contact-sheet", str(sheet)),
+            ]
         )
     if code:
+        print(said.getvalue(), end="", file=sys.stderr)
         return code
     cv2.imwrite(str(picture), side_by_side(clip, target))
     with av.open(str(target)) as container:

@@ -6,6 +6,7 @@ import av
 import pytest
 import yaml
 
+from agent.cli import main as sfumato
 from distill.cli import main
 from tests.test_readme import commands
 
@@ -64,7 +65,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert [words[0] for words in shown] == [
         *("teacher", "label", "finetune", "evaluate"),
         *("labels", "labels"),
-        *("label", "distill", "distill", "ladder", "evaluate"),
+        *("label", "distill", "distill", "ladder", "evaluate", "pack"),
     ]
     for words in shown:
         if words[0] == "teacher":  # nobody listens there, so it says what to do by hand
@@ -75,6 +76,9 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
             shutil.copy("datasets/bottles/annotations.json", "datasets/bottles/review.json")
         if words[1] == "import":
             shutil.copy("review/cvat.zip", "corrected.zip")
+        if words[0] == "pack":  # two steps make no student that sees anything
+            shutil.copy(yolo, "runs/bottle-student/student.pt")
+            assert sfumato(["model", "keygen", "office"]) == 0
         given = [str(yolo) if word == PUBLISHED else word for word in words]
         assert main(given) == 0, (given, capsys.readouterr().err)
     assert (tmp_path / "report" / "metrics.json").exists()
@@ -82,3 +86,4 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert (tmp_path / "runs/bottle-student/student.pt").exists()
     assert (tmp_path / "runs/control/student.pt").exists()
     assert (tmp_path / "report-student/sweep.json").exists()
+    assert (tmp_path / "bottle.sfm").exists()
