@@ -27,7 +27,8 @@ Is the teacher worth it? --control trains the identical student without it (only
 `sfumato-distill ladder` compares every step from labels alone to the whole, over several seeds.
 
 The folder gets config.yaml (the settings in full), losses.jsonl (a line for each step, term by
-term), train_batch*.jpg (what the student is shown: look at it), results.png, weights/, and the
+term), train_batch*.jpg (what the student is shown: look at it), results.png, weights/ (rtmdet-ins:
+training/ in place of these), and the
 student, averaged, with nothing of the teacher in it: student.pt, or student.safetensors for
 rtmdet-ins. val.json has what it is worth on data.val. Paths in CONFIG are relative to CONFIG
 itself, --out to where you are.

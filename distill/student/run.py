@@ -40,12 +40,12 @@ def distil(config: DistillConfig, device: str = "auto") -> Path:
         OutputError: the folder can't be written to.
         TrainingError: a loss is not finite.
     """
-    if config.student.rtmdet_size:
-        from distill.student.rtmdet import distil_rtmdet  # noqa: PLC0415 one family a run
-
-        return distil_rtmdet(config, device)
     lock = _begin(config)
     try:
+        if config.student.rtmdet_size:
+            from distill.student.rtmdet import distil_rtmdet  # noqa: PLC0415 one family a run
+
+            return distil_rtmdet(config, device)
         student = config.run / _STUDENT
         if not student.exists():
             _train(config, device)
@@ -84,8 +84,7 @@ def _same_run(config: DistillConfig, before: DistillConfig) -> None:
 
 
 def _train(config: DistillConfig, device: str) -> None:
-    import distill.quiet  # noqa: F401, PLC0415 before Ultralytics, which takes seconds
-    from distill.student.trainer import RESUME, StudentTrainer  # noqa: PLC0415
+    from distill.student.trainer import RESUME, StudentTrainer  # noqa: PLC0415 takes seconds
 
     last = config.run / "weights/last.pt"
     going_on = last.exists() and (last.parent / RESUME).exists()

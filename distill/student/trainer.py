@@ -15,6 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import distill.quiet  # noqa: F401 before Ultralytics
+
+# isort: split
 import numpy as np
 import torch
 from ultralytics.data.build import InfiniteDataLoader, build_dataloader, seed_worker

@@ -20,12 +20,13 @@ from models.preprocess import preprocess
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from distill.teacher.teacher import Image
     from models.instances import Instances
     from models.nets.checkpoint import Checkpoint
     from models.nets.head import RawOutputs
+    from models.nets.rtmdet_ins import RTMDetIns
 
 
 class RtmdetTeacher:
@@ -76,28 +77,42 @@ class RtmdetTeacher:
 
     def dense(self, batch: Tensor) -> Dense:
         """Raw answers for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
-        net = self._net
         with torch.no_grad():  # not inference_mode: a loss may keep these for its gradient
             bgr = (batch.to(self._device).flip(1) * 255 - self._mean) / self._std
-            last = [module.conv for module in net.neck.out_convs]
+            last = features_of(self._net)
             with tap(last) as before_norm:
-                raw = net(bgr)
-            places = [
-                priors(level.shape[2:], stride, level.device, level.dtype)
-                for level, stride in zip(raw.distances, STRIDES, strict=True)
-            ]
-            features = tuple(before_norm[conv] for conv in last)
-            boxes = tuple(map(_boxes, raw.distances, places))
-            kernels = torch.cat([level.flatten(2) for level in raw.kernels], dim=2)
-        every_place = torch.cat(places)
+                raw = self._net(bgr)
+            return dense_of([before_norm[conv] for conv in last], raw)
 
-        def draw(image: int, anchors: Tensor) -> Tensor:
-            with torch.no_grad():
-                return mask_logits(
-                    raw.mask_features[image], kernels[image, :, anchors].T, every_place[anchors]
-                )
 
-        return Dense(STRIDES, features, raw.class_logits, boxes, STRIDES[0], draw)
+def features_of(net: RTMDetIns) -> list[nn.Module]:
+    """The parts whose outputs are the features of `Dense`: the neck's, before norm and bend."""
+    return [module.conv for module in net.neck.out_convs]
+
+
+def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
+    """What a network said, as its losses compare it; gradients stay where there are any.
+
+    Args:
+        features: outputs of `features_of`, level by level.
+        raw: of the same batch.
+    """
+    # Half precision would move a corner at 640 px by two.
+    dtype = torch.promote_types(raw.mask_features.dtype, torch.float32)
+    places = [
+        priors(level.shape[2:], stride, level.device, dtype)
+        for level, stride in zip(raw.distances, STRIDES, strict=True)
+    ]
+    boxes = tuple(map(_boxes, raw.distances, places))
+    kernels = torch.cat([level.flatten(2) for level in raw.kernels], dim=2)
+    every_place = torch.cat(places)
+
+    def draw(image: int, anchors: Tensor) -> Tensor:
+        return mask_logits(
+            raw.mask_features[image], kernels[image, :, anchors].T, every_place[anchors]
+        )
+
+    return Dense(STRIDES, tuple(features), raw.class_logits, boxes, STRIDES[0], draw)
 
 
 def in_order(raw: RawOutputs) -> tuple[Tensor, ...]:

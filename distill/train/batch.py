@@ -26,20 +26,22 @@ class Batch(NamedTuple):
         targets: one for each image.
         paths: the files that each image is made of.
         problems: what had to be left out.
+        rgb: the same images as uint8 [B, 3, S, S], for networks that are fed otherwise.
     """
 
     images: Tensor
     targets: list[Targets]
     paths: list[tuple[Path, ...]]
     problems: list[str]
+    rgb: Tensor
 
 
 def batch_of(samples: Sequence[Sample], device: torch.device) -> Batch:
     """Samples on a device."""
     pictures = [sample.picture for sample in samples]
-    images = torch.stack([picture.image for picture in pictures])
+    images = torch.stack([picture.image for picture in pictures]).to(device)
     return Batch(
-        normalised(images.to(device)),
+        normalised(images),
         [
             Targets(
                 picture.boxes.to(device),
@@ -51,6 +53,7 @@ def batch_of(samples: Sequence[Sample], device: torch.device) -> Batch:
         ],
         [picture.paths for picture in pictures],
         [problem for sample in samples for problem in sample.problems],
+        images,
     )
 
 

@@ -92,6 +92,10 @@ class Data(Strict):
     public: Sources = Field(
         default=(), description="a public dataset; only its images with our classes are used"
     )
+    public_empty: bool = Field(
+        False,
+        description="use its other images, too; for files in which every object was looked for",
+    )
     val: Source = Field(description="held-out images to measure on; never trained on")
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from torch.optim import AdamW
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import nn
     from torch.optim import Optimizer
 
@@ -14,18 +16,21 @@ if TYPE_CHECKING:
     from models.nets.rtmdet_ins import RTMDetIns
 
 
-def build_optimizer(net: RTMDetIns, weight_decay: float) -> AdamW:
-    """AdamW (Loshchilov & Hutter, 2019) for the whole run.
+def build_optimizer(
+    net: RTMDetIns, weight_decay: float, beside: Iterable[nn.Parameter] = ()
+) -> AdamW:
+    """AdamW (Loshchilov & Hutter, 2019) for the whole run, and for what learns beside the network.
 
     Norms and biases don't decay. `net.parameters()` names shared ones once, so that no tower is
     stepped twice. While a part is frozen it has no gradients, and AdamW leaves it alone.
     """
     backbone = {id(parameter) for parameter in net.backbone.parameters()}
+    parameters = [*net.parameters(), *beside]
     groups = [
         {
             "params": [
                 parameter
-                for parameter in net.parameters()
+                for parameter in parameters
                 if (id(parameter) in backbone) == in_backbone and (parameter.ndim > 1) == decays
             ],
             "weight_decay": weight_decay if decays else 0.0,

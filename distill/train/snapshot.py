@@ -8,7 +8,7 @@ dropout.
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,6 +39,7 @@ class Snapshot:
         data_sha256: of the annotation files that the run learns from and is measured on.
         source: name of the file that the run began with, empty for random weights.
         source_sha256: of that file.
+        companion: tensors of what learned beside the network, by name.
     """
 
     step: int
@@ -50,6 +51,7 @@ class Snapshot:
     data_sha256: str
     source: str
     source_sha256: str
+    companion: dict[str, Tensor] = field(default_factory=dict)
 
 
 def tensors_of(net: RTMDetIns) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ class Sources:
 
     Attributes:
         own: the user's images.
-        public: images of public datasets that show at least one of the classes.
+        public: images of public datasets, those that show none of the classes only on request.
         val: what is measured on.
         problems: one line for each record that was left out.
         sha256: of all annotation files.
@@ -59,7 +59,7 @@ def read_sources(config: FinetuneConfig) -> Sources:
         record
         for dataset in public
         for record in dataset.images
-        if any(not annotation.ignore for annotation in record.annotations)
+        if data.public_empty or any(not annotation.ignore for annotation in record.annotations)
     )
     if public and not shown:
         raise InputError(

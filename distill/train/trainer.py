@@ -35,17 +35,30 @@ from distill.train.snapshot import Snapshot, load_tensors, read_snapshot, tensor
 from distill.train.sources import read_sources
 from distill.train.start import Start, starting_network
 from models.nets.rtmdet_ins import RTMDetIns
+from models.nets.state import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from accelerate import Accelerator
     from torch import Tensor
 
     from distill.train.batch import Batch
+    from distill.train.companion import Companion
     from distill.train.config import FinetuneConfig
 
 
-def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
+def finetune(
+    config: FinetuneConfig,
+    device: str = "auto",
+    beside: Callable[[RTMDetIns, torch.device], Companion] | None = None,
+) -> bool:
     """Run a fine-tuning, or what is left of it; everything lands in `config.run`.
+
+    Args:
+        config: the run.
+        device: auto, cpu or cuda.
+        beside: makes what goes along with the network, which is on that device by then.
 
     Returns:
         Whether there was anything left to do.
@@ -83,7 +96,11 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
         done, best = snapshot.step, snapshot.best
     for each in (net, ema.net):
         each.to(accelerator.device).to(memory_format=torch.channels_last)
-    optimizer = build_optimizer(net, config.optimiser.weight_decay)
+    companion = beside(net, accelerator.device) if beside else None
+    if companion and snapshot:
+        companion.module.load_state_dict(snapshot.companion)
+    others = list(companion.module.parameters()) if companion else []
+    optimizer = build_optimizer(net, config.optimiser.weight_decay, others)
     model, optimizer = accelerator.prepare(net, optimizer)
     if snapshot:
         optimizer.load_state_dict(snapshot.optimizer)
@@ -117,11 +134,16 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
             set_learning_rate(optimizer, rate, place.stage)
 
             batch = batch_of(loaded, accelerator.device)
-            losses = criterion(model(batch.images), batch.targets)
+            raw = model(batch.images)
+            losses = criterion(raw, batch.targets)
+            if companion:
+                with accelerator.autocast():
+                    losses |= companion.losses(raw, batch, done)
             values = _means(accelerator, losses)
             _stop_unless_finite(values, folder, done + 1, batch)
             accelerator.backward(torch.stack(list(losses.values())).sum())
-            norm = accelerator.clip_grad_norm_(trained(net), config.optimiser.clip_norm).item()
+            learning = [*trained(net), *others]
+            norm = accelerator.clip_grad_norm_(learning, config.optimiser.clip_norm).item()
             if not accelerator.scaler:  # which would leave the step out and shrink its scale
                 _stop_unless_finite({"the gradient": norm}, folder, done + 1, batch)
             optimizer.step()
@@ -138,6 +160,7 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
                     values,
                     lr=rate,
                     grad_norm=norm if math.isfinite(norm) else None,
+                    seconds=round(now - before, 4),
                     images_per_s=round(config.batch_size / (now - before), 2),
                     loading_share=round((loaded_at - before) / (now - before), 3),
                 )
@@ -156,6 +179,7 @@ def finetune(config: FinetuneConfig, device: str = "auto") -> bool:
                         data_sha256=sources.sha256,
                         source=start.source,
                         source_sha256=start.source_sha256,
+                        companion=plain(companion.module.state_dict()) if companion else {},
                     )
                     journal.snapshot(ema.net, state)
             before = time.perf_counter()

@@ -1,0 +1,130 @@
+"""RTMDet-Ins as a student: our own fine-tuning, with the losses of a teacher beside its labels."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import torch
+
+from distill.errors import OutputError
+from distill.student.classes import classes_of_teacher
+from distill.student.distillation import Distillation, Weights
+from distill.student.finetuning import finetuning_of
+from distill.teacher.registry import load_teacher
+from distill.teacher.rtmdet import dense_of, features_of
+from distill.train.metrics_log import read_metrics
+from distill.train.run_folder import RunFolder
+from distill.train.trainer import finetune
+from models.nets.sizes import STRIDES
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from distill.student.config import DistillConfig
+    from distill.teacher.teacher import Teacher
+    from distill.train.batch import Batch
+    from models.nets.head import RawOutputs
+    from models.nets.rtmdet_ins import RTMDetIns
+
+STUDENT = "student.safetensors"
+LOSSES = "losses.jsonl"
+
+
+def distil_rtmdet(config: DistillConfig, device: str = "auto") -> Path:
+    """Train a student, or go on with it; see `distill.student.run.distil`.
+
+    Nothing random is drawn after the start, and the projectors after the network, so that a run
+    whose teacher is silent is the control to the last digit.
+
+    Args:
+        config: the run; its student is an RTMDet-Ins.
+        device: auto, cpu or cuda.
+    """
+    student = config.run / STUDENT
+    if student.exists():
+        return student
+    settings = finetuning_of(config)
+    folder = RunFolder(settings.run)
+
+    def beside(net: RTMDetIns, place: torch.device) -> Lesson:
+        teacher = load_teacher(config.teacher.weights, device=str(place))
+        return Lesson(config, teacher, net, place)
+
+    try:
+        finetune(settings, device, beside if config.distils else None)
+    finally:  # a run that failed is read, too
+        _write_losses(config, folder.metrics)
+    _write(student, folder.last.read_bytes())
+    return student
+
+
+class Lesson:
+    """What a student learns from a teacher; see `distill.train.companion.Companion`.
+
+    Args:
+        config: the run.
+        teacher: on `device`.
+        net: the student, which is listened to from now on.
+        device: where it is.
+
+    Raises:
+        UsageError: the teacher doesn't know one of the student's classes.
+    """
+
+    def __init__(
+        self, config: DistillConfig, teacher: Teacher, net: RTMDetIns, device: torch.device
+    ) -> None:
+        self._config, self._teacher = config, teacher
+        self._parts = features_of(net)
+        self._heard: dict[nn.Module, Tensor] = {}
+        for part in self._parts:
+            part.register_forward_hook(self._hear)
+        side, on = config.student.image_size, config.distil
+        answer = teacher.dense(torch.zeros(1, 3, side, side, device=device))
+        self.module = Distillation(
+            Weights(on.feature, on.class_maps, on.boxes, on.masks),
+            [net.size.head_channels] * len(STRIDES),
+            [level.shape[1] for level in answer.features],
+            classes_of_teacher(config, teacher),
+        ).to(device)
+
+    def losses(self, raw: RawOutputs, batch: Batch, step: int) -> dict[str, Tensor]:
+        """What the student has just said, against what the teacher says of the same images."""
+        features = [self._heard.pop(part) for part in self._parts]
+        strength = self._config.strength(step)
+        if not strength:
+            return {}
+        answer = self._teacher.dense(batch.rgb.float() / 255)
+        with torch.autocast(raw.mask_features.device.type, enabled=False):
+            return self.module(dense_of(features, raw), answer, strength)
+
+    def _hear(self, part: nn.Module, _inputs: object, output: Tensor) -> None:
+        self._heard[part] = output
+
+
+def _write_losses(config: DistillConfig, metrics: Path) -> None:
+    """The steps of `finetune`'s log as those of every student are written."""
+    lines = []
+    for line in read_metrics(metrics):
+        if "loss" not in line:
+            continue
+        terms = {
+            name: value
+            for name, value in line.items()
+            if name.startswith("loss_") or name in Weights.__dataclass_fields__
+        }
+        lines.append({key: line[key] for key in ("step", "loss", "seconds")} | {"terms": terms})
+    if lines:  # else it may have failed before there was a folder
+        _write(config.run / LOSSES, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with whole_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}") from error
