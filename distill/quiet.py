@@ -1,11 +1,13 @@
 """Ultralytics, imported so that it fetches, installs, reports and patches nothing.
 
-Import this before anything of theirs.
+Import this before anything of theirs. It logs to stderr, as we do.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stdout
 
 import PIL.Image
 
@@ -14,6 +16,7 @@ os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 
 _opens = PIL.Image.open
-import ultralytics.utils  # noqa: E402, F401 after the settings above
+with redirect_stdout(sys.stderr):  # its logger goes on writing to what it finds
+    import ultralytics.utils  # noqa: F401 after the settings above
 
 PIL.Image.open = _opens  # it puts in its own, which installs packages for what it can't read

@@ -10,6 +10,7 @@ from torch import nn
 
 from distill.errors import UsageError
 from distill.student.answer import instances, match
+from distill.student.classes import classes_of_teacher
 from distill.student.losses.boxes import box_loss
 from distill.student.losses.class_maps import class_map_loss
 from distill.student.losses.feature import FeatureLoss
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from distill.teacher.teacher import Dense
+    from distill.student.config import DistillConfig
+    from distill.teacher.teacher import Dense, Teacher
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Weights:
     class_maps: float
     boxes: float
     masks: float
+
+    @classmethod
+    def of(cls, config: DistillConfig) -> Weights:
+        """Those of a run."""
+        distil = config.distil
+        return cls(distil.feature, distil.class_maps, distil.boxes, distil.masks)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,27 @@ class Distillation(nn.Module):
         if on.masks:
             terms["masks"] = _masks(student, teacher, ours, theirs)
         return terms
+
+
+def distillation_of(
+    config: DistillConfig, teacher: Teacher, channels: Sequence[int], device: torch.device
+) -> Distillation:
+    """What a run learns from its teacher, on `device`.
+
+    Args:
+        config: the run.
+        teacher: on `device`, too.
+        channels: of the student's features, level by level.
+        device: where the student is.
+
+    Raises:
+        UsageError: the teacher doesn't know one of the student's classes.
+    """
+    classes = classes_of_teacher(config, teacher)
+    side = config.student.image_size
+    answer = teacher.dense(torch.zeros(1, 3, side, side, device=device))
+    theirs = [level.shape[1] for level in answer.features]
+    return Distillation(Weights.of(config), channels, theirs, classes).to(device)
 
 
 def _masks(student: Dense, teacher: Dense, ours: _Cells, theirs: _Cells) -> Tensor:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from distill.errors import OutputError
-from distill.student.classes import classes_of_teacher
-from distill.student.distillation import Distillation, Weights
+from distill.student.distillation import Weights, distillation_of
 from distill.student.finetuning import finetuning_of
 from distill.teacher.registry import load_teacher
 from distill.teacher.rtmdet import dense_of, features_of
@@ -83,14 +82,8 @@ class Lesson:
         self._heard: dict[nn.Module, Tensor] = {}
         for part in self._parts:
             part.register_forward_hook(self._hear)
-        side, on = config.student.image_size, config.distil
-        answer = teacher.dense(torch.zeros(1, 3, side, side, device=device))
-        self.module = Distillation(
-            Weights(on.feature, on.class_maps, on.boxes, on.masks),
-            [net.size.head_channels] * len(STRIDES),
-            [level.shape[1] for level in answer.features],
-            classes_of_teacher(config, teacher),
-        ).to(device)
+        channels = [net.size.head_channels] * len(STRIDES)
+        self.module = distillation_of(config, teacher, channels, device)
 
     def losses(self, raw: RawOutputs, batch: Batch, step: int) -> dict[str, Tensor]:
         """What the student has just said, against what the teacher says of the same images."""

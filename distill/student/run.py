@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -89,7 +91,8 @@ def _train(config: DistillConfig, device: str) -> None:
     last = config.run / "weights/last.pt"
     going_on = last.exists() and (last.parent / RESUME).exists()
     trainer = StudentTrainer(overrides=_settings(config, device, last if going_on else None))
-    trainer.train()
+    with redirect_stdout(sys.stderr):  # its progress bars
+        trainer.train()
 
 
 def _settings(config: DistillConfig, device: str, last: Path | None) -> dict[str, Any]:

@@ -26,11 +26,10 @@ from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
 from distill.errors import TrainingError
-from distill.student.classes import classes_of_teacher
 from distill.student.config import read_config
 from distill.student.criterion import Criterion, NotFiniteError
 from distill.student.dataset import RecordDataset
-from distill.student.distillation import Distillation, Weights
+from distill.student.distillation import Weights, distillation_of
 from distill.student.ignoring import take_out_ignored
 from distill.student.images import read_images
 from distill.student.sampler import ShareSampler
@@ -120,16 +119,9 @@ class StudentTrainer(SegmentationTrainer):
         self._teacher = None
         if not self.config.distils:
             return
-        config = self.config
-        self._teacher = load_teacher(config.teacher.weights, device=str(self.device))
-        side = self.args.imgsz
-        answer = self._teacher.dense(torch.zeros(1, 3, side, side, device=self.device))
-        self.model.distillation = Distillation(
-            self._weights(),
-            [branch[0].conv.in_channels for branch in self.model.model[-1].cv2],
-            [level.shape[1] for level in answer.features],
-            classes_of_teacher(config, self._teacher),
-        ).to(self.device)
+        self._teacher = load_teacher(self.config.teacher.weights, device=str(self.device))
+        channels = [branch[0].conv.in_channels for branch in self.model.model[-1].cv2]
+        self.model.distillation = distillation_of(self.config, self._teacher, channels, self.device)
 
     def _setup_train(self) -> None:
         super()._setup_train()
@@ -141,7 +133,7 @@ class StudentTrainer(SegmentationTrainer):
             getattr(student, "distillation", None),
             self._teacher,
             self.config.strength,
-            [name for name, weight in vars(self._weights()).items() if weight],
+            [name for name, weight in vars(Weights.of(self.config)).items() if weight],
         )
         if self.device.type == "cpu":
             # A quarter faster there (yolo11n-seg, 320 px, bf16), other than on a GPU by default.
@@ -217,10 +209,6 @@ class StudentTrainer(SegmentationTrainer):
     def plot_training_labels(self) -> None:
         """Ultralytics' plot would count regions to ignore as objects; ours are in the batches."""
 
-    def _weights(self) -> Weights:
-        distil = self.config.distil
-        return Weights(distil.feature, distil.class_maps, distil.boxes, distil.masks)
-
     def _forget_distillation(self) -> None:
         """Nothing of the teacher in the average, which is what is saved."""
         if hasattr(self.ema.ema, "distillation"):
@@ -273,5 +261,5 @@ class StudentTrainer(SegmentationTrainer):
             file.write(json.dumps(content, indent=1).encode())
         raise TrainingError(
             f"step {self._criterion.step}: {' and '.join(bad)} is not finite; {path} has all "
-            "terms; lower schedule.lr or the weight of that term, and go on with the same command"
+            "terms; lower schedule.lr or the weight of that term, and begin anew with another --out"
         )

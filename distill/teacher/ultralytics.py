@@ -10,12 +10,10 @@ as the others do, unless it was cut off.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import PIL.Image
 import torch
 
 from distill.teacher.device import device_of
@@ -163,13 +161,10 @@ def load_network(path: Path) -> Network:
 
 def _load(path: Path) -> tuple[Any, int]:
     """The model in a file, on the CPU in float32, and the size that it was trained at."""
-    # Read when it is first imported: it shall neither fetch, nor install, nor report anything.
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-    opens = PIL.Image.open
-    from ultralytics.nn.tasks import torch_safe_load  # noqa: PLC0415 seconds, and see above
+    import distill.quiet  # noqa: F401, PLC0415 before anything of theirs
 
-    PIL.Image.open = opens  # it puts in its own, which installs packages for what it can't read
+    # isort: split
+    from ultralytics.nn.tasks import torch_safe_load  # noqa: PLC0415 takes seconds
 
     try:
         content, _ = torch_safe_load(str(path), safe_only=True)

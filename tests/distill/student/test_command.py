@@ -1,0 +1,48 @@
+"""`sfumato-distill distill`: what a person who runs it reads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distill.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.slow
+def test_stdout_is_the_outcome_alone(settings_of, tmp_path):
+    settings = settings_of(tmp_path)
+    words = [sys.executable, "-c", "import sys; from distill.cli import main; sys.exit(main())"]
+    said = subprocess.run(
+        [*words, "distill", str(settings), "--control", "--device", "cpu"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures, student = said.stdout.splitlines()
+    assert figures.startswith("on 3 held-out images: mask mAP ")
+    assert student == f"student: {tmp_path / 'run/student.pt'}"
+    assert "3/3" in said.stderr, "epochs count up where a person looks"
+
+
+def test_a_dry_run_counts_and_leaves_nothing(settings_of, tmp_path, capsys):
+    settings = settings_of(tmp_path)
+    assert main(["distill", str(settings), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "student: yolo11n-seg, finds bottle" in said
+    assert "labelled: 3 images" in said
+    assert "6 steps of 4 images" in said
+    assert list(tmp_path.iterdir()) == [settings]
+
+
+def test_a_setting_that_is_off_is_one_line(settings_of, tmp_path, capsys):
+    settings = settings_of(tmp_path, distil={"feature": -1})
+    assert main(["distill", str(settings)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "distil.feature" in line
+    assert str(settings) in line
