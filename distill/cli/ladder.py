@@ -68,6 +68,8 @@ def _count(text: str) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from distill.data.clips import sha256_of
+    from distill.errors import UsageError
     from distill.student.config import read_config
     from distill.student.images import read_images
     from distill.student.ladder import climb
@@ -80,6 +82,9 @@ def _run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     rungs = chosen(args.rungs)
     dataset = _test_set(args.test, config.student.classes) if args.test else read_images(config).val
+    tested = args.test or config.data.val.annotations
+    if not any(not found.ignore for image in dataset.images for found in image.annotations):
+        raise UsageError(f"{tested} shows none of {', '.join(config.student.classes)}")
     place = "auto" if args.device.replace(",", "").isdigit() else args.device
 
     def measure(weights: Path, names: dict[str, str] | None = None) -> dict[str, Any]:
@@ -101,9 +106,10 @@ def _run(args: argparse.Namespace) -> int:
         out,
         lambda run: distil(run, args.device),
         measure,
+        sha256_of(tested),
         _told,
     )
-    test = f"{len(dataset.images)} images of {args.test or config.data.val.annotations}"
+    test = f"{len(dataset.images)} images of {tested}"
     report = markdown(config, steps, teacher, test)
     content = json.dumps(to_json(config, steps, teacher, test), indent=1)
     for name, text in (("ladder.md", report), ("ladder.json", content)):
@@ -124,13 +130,9 @@ def _test_set(path: Path, classes: Sequence[str]) -> CocoDataset:
 
 
 def _figures(found: Evaluation) -> dict[str, float]:
-    if found.mask is None:
-        mask_map = mask_ap50 = float("nan")
-    else:
-        mask_map, mask_ap50 = found.mask.ap, found.mask.ap50
     return {
-        "mask_map": mask_map,
-        "mask_ap50": mask_ap50,
+        "mask_map": found.mask.ap,
+        "mask_ap50": found.mask.ap50,
         "box_map": found.box.ap,
         "f1": found.working.f1,
         "pixel_leak": found.leaks.together.pixel_leak,

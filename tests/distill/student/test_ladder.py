@@ -86,12 +86,20 @@ def test_what_is_done_is_not_done_again(tmp_path, config_of):
     world = World(worths([0.1, 0.2], [0.3, 0.4]), fails={"pseudo-seed1"})
     config, rungs = config_of(tmp_path), RUNGS[:2]
     with pytest.raises(TrainingError, match="pseudo-seed1"):
-        climb(config, rungs, 2, tmp_path / "ladder", world.train, world.measure)
+        climb(config, rungs, 2, tmp_path / "ladder", world.train, world.measure, "test")
     assert world.trained == ["gt-seed0", "pseudo-seed0", "gt-seed1"]
     world.fails.clear()
-    steps = climb(config, rungs, 2, tmp_path / "ladder", world.train, world.measure)
+    steps = climb(config, rungs, 2, tmp_path / "ladder", world.train, world.measure, "test")
     assert world.trained == ["gt-seed0", "pseudo-seed0", "gt-seed1", "pseudo-seed1"]
     assert [step.values() for step in steps] == [[0.1, 0.2], [0.3, 0.4]]
+
+
+def test_figures_on_other_images_are_measured_anew(tmp_path, config_of):
+    config, rungs = config_of(tmp_path), RUNGS[:1]
+    for worth, test, wanted in ((0.1, "a", 0.1), (0.2, "a", 0.1), (0.3, "b", 0.3)):
+        world = World(worths([worth]))
+        (step,) = climb(config, rungs, 1, tmp_path / "l", world.train, world.measure, test)
+        assert step.values() == [wanted]
 
 
 def test_mean_and_spread():
