@@ -22,11 +22,11 @@ from agent.pipeline.detector import check_sane
 from agent.redact.cover import Cover, Patch
 from agent.redact.effect import Effect
 from agent.redact.still import redact_still
-from agent.track.shape import longer_side, render
 from agent.track.track import sightings_of
 from models.decode import decoder_for
 from models.preprocess import preprocess
 from models.runtime.onnxruntime import network_of
+from models.shape import longer_side, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Ultralytics, imported so that it fetches, installs, reports and patches nothing.
+"""Ultralytics, imported so that it installs and reports nothing, and leaves PIL as it is.
 
 Import this before anything of theirs. It logs to stderr, as we do.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,7 @@ from models.instances import MASK_THRESHOLD, Instances, Mask
 from models.manifest import first_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.bundle import Bundle
 
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 4096
 _MAX_INSTANCES = 300
-_PNG_SIZE = struct.Struct(">8x4x4sLL")
-"""Signature, length of the first chunk, its name (IHDR), width, height (PNG, 11.2.2)."""
+_MAX_MASK_PIXELS = 1 << 25
+"""Of all masks of a frame: a few kilobytes of PNG can unfold to gigabytes."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_SIZE = struct.Struct(">8s4x4sLL")
+"""Signature, length of the first chunk, its name (IHDR), width, height (PNG, 5.2 and 11.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,28 +121,46 @@ def _expected(data: bytes, ids: Mapping[str, int]) -> Instances:
         raise BundleError(f"a golden frame's instances: {first_problem(error)}") from error
     if unknown := {seen.name for seen in objects} - ids.keys():
         raise BundleError(f"a golden frame expects '{min(unknown)}', which is none of its classes")
-    masks = [seen.mask and _mask(seen.mask) for seen in objects]
     return Instances(
         np.array([seen.box for seen in objects], np.float32).reshape(-1, 4),
         np.array([seen.score for seen in objects], np.float32),
         np.array([ids[seen.name] for seen in objects], np.int64),
-        None if any(mask is None for mask in masks) else tuple(mask for mask in masks if mask),
+        _masks([seen.mask for seen in objects]),
     )
 
 
-def _mask(part: _Mask) -> Mask:
+def _masks(given: Sequence[_Mask | None]) -> tuple[Mask, ...] | None:
+    masks = [mask for mask in given if mask]
+    if len(masks) < len(given):
+        return None
+    packed = [_bytes(mask) for mask in masks]
+    if sum(math.prod(_size(png)) for png in packed) > _MAX_MASK_PIXELS:
+        raise BundleError("the masks of a golden frame are too large")
+    return tuple(
+        Mask(mask.x, mask.y, _decoded(png, cv2.IMREAD_GRAYSCALE))
+        for mask, png in zip(masks, packed, strict=True)
+    )
+
+
+def _bytes(mask: _Mask) -> bytes:
     try:
-        data = base64.b64decode(part.png, validate=True)
+        return base64.b64decode(mask.png, validate=True)
     except binascii.Error as error:
         raise BundleError("a golden frame's mask is not base64") from error
-    return Mask(part.x, part.y, _decoded(data, cv2.IMREAD_GRAYSCALE))
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, looked at before it is unfolded."""
+    if len(data) >= _PNG_SIZE.size:
+        signature, name, width, height = _PNG_SIZE.unpack(data[: _PNG_SIZE.size])
+        fits = 0 < min(width, height) <= max(width, height) <= MAX_SIDE
+        if (signature, name) == (_PNG, b"IHDR") and fits:
+            return width, height
+    raise BundleError(f"a golden frame is no PNG of up to {MAX_SIDE} px")
 
 
 def _decoded(data: bytes, kind: int) -> Image:
-    """The pixels of a PNG, whose size is looked at before it is unfolded."""
-    name, *sides = _PNG_SIZE.unpack(data[: _PNG_SIZE.size]) if len(data) > 24 else (b"", 0)
-    if name != b"IHDR" or not 0 < min(sides) <= max(sides) <= MAX_SIDE:
-        raise BundleError(f"a golden frame is no PNG of up to {MAX_SIDE} px")
+    _size(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), kind)
     if pixels is None:
         raise BundleError("a golden frame can't be decoded")

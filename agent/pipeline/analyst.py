@@ -24,8 +24,8 @@ from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
 from agent.redact.cover import Cover, Patch
 from agent.track.camera import Camera
 from agent.track.interpolate import placements
-from agent.track.shape import longer_side, render
 from agent.track.tracker import LOOK_BACK, Keyframe
+from models.shape import longer_side, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

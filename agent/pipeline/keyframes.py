@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.track.shape import longer_side
 from agent.track.tracker import MISSES
+from models.shape import longer_side
 
 if TYPE_CHECKING:
     from agent.track.track import Sighting, Track

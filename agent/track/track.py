@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agent.track.shape import Bounds, Shape, centre
+from models.shape import Bounds, Shape, centre
 
 if TYPE_CHECKING:
     from models.instances import Instances
@@ -75,11 +75,7 @@ def sightings_of(instances: Instances, index: int) -> list[Sighting]:
     """What a keyframe's instances show; those without a pixel of outline are left out."""
     found = []
     for i in range(len(instances)):
-        shape = (
-            Shape.from_box(instances.boxes[i])
-            if instances.masks is None
-            else Shape.from_mask(instances.masks[i])
-        )
+        shape = Shape.of(instances, i)
         if shape is not None:
             found.append(
                 Sighting(index, shape, float(instances.scores[i]), int(instances.classes[i]))

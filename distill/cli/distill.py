@@ -27,11 +27,10 @@ Is the teacher worth it? --control trains the identical student without it (only
 `sfumato-distill ladder` compares every step from labels alone to the whole, over several seeds.
 
 The folder gets config.yaml (the settings in full), losses.jsonl (a line for each step, term by
-term), train_batch*.jpg (what the student is shown: look at it), results.png, weights/ (rtmdet-ins:
-training/ in place of these), and the
-student, averaged, with nothing of the teacher in it: student.pt, or student.safetensors for
-rtmdet-ins. val.json has what it is worth on data.val. Paths in CONFIG are relative to CONFIG
-itself, --out to where you are.
+term), train_batch*.jpg (what the student is shown: look at it), results.png (of rtmdet-ins:
+training/), val.json (what it is worth on data.val) and the student, averaged, with nothing of the
+teacher in it: student.pt, or student.safetensors for rtmdet-ins. Until then weights/ has what a
+stopped run goes on from. Paths in CONFIG are relative to CONFIG itself, --out to where you are.
 
 A student of Ultralytics' is theirs to license: AGPL-3.0, or their commercial licence. What you
 train from rtmdet-ins is yours.
@@ -108,15 +107,15 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 
 
 def _dry_run(config: DistillConfig) -> int:
-    from distill.student.classes import classes_of_teacher
+    from distill.data.clips import sha256_of
     from distill.student.images import read_images
-    from distill.teacher.registry import load_teacher
 
     images = read_images(config)
-    teacher = load_teacher(config.teacher.weights, device="cpu")
-    classes_of_teacher(config, teacher)
     print(f"student: {config.student.model}, finds {', '.join(config.student.classes)}")
-    print(f"teacher: {teacher.name}, sha256 {teacher.sha256}")
+    if config.student.weights:
+        print(f"starts from {config.student.weights}, sha256 {sha256_of(config.student.weights)}")
+    if config.distils:
+        _tell_teacher(config)
     parts = (
         ("labelled", images.labelled),
         ("pseudo", images.pseudo),
@@ -131,7 +130,16 @@ def _dry_run(config: DistillConfig) -> int:
         )
     for problem in images.problems:
         print(f"  {problem}")
+    print(f"{config.steps} steps of {config.schedule.batch_size} images")
+    return 0
+
+
+def _tell_teacher(config: DistillConfig) -> None:
+    from distill.student.classes import classes_of_teacher
+    from distill.teacher.registry import load_teacher
+
+    teacher = load_teacher(config.teacher.weights, device="cpu")
+    classes_of_teacher(config, teacher)
     weights = config.distil.model_dump(exclude={"warmup", "stop"})
     on = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
-    print(f"{config.steps} steps of {config.schedule.batch_size} images; from the teacher: {on}")
-    return 0
+    print(f"teacher: {teacher.name}, sha256 {teacher.sha256}; weights of its losses: {on}")

@@ -95,8 +95,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     result = parser.add_argument_group("what comes out")
     result.add_argument(
         "--conf",
-        type=_share,
-        help="the working confidence, 0 to 1 (0.25; what leaks of a bundle: its own thresholds)",
+        type=_confidence,
+        help="the working confidence, 0.01 to 1 (0.25; what leaks of a bundle: its own thresholds)",
     )
     result.add_argument(
         "--margin",
@@ -238,6 +238,15 @@ def _words(text: str) -> tuple[str, ...]:
     if not all(words):
         raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
     return words
+
+
+def _confidence(text: str) -> float:
+    value = _share(text)
+    if value < 0.01:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is below 0.01, from where on networks are asked"
+        )
+    return value
 
 
 def _share(text: str) -> float:

@@ -77,11 +77,14 @@ def _run(args: argparse.Namespace) -> int:
     from distill.student.ladder_report import markdown, to_json
     from distill.student.run import distil
     from distill.student.rungs import chosen
+    from distill.train.sources import check_apart
     from models.whole_file import whole_file
 
     config = read_config(args.config)
     rungs = chosen(args.rungs)
-    dataset = _test_set(args.test, config.student.classes) if args.test else read_images(config).val
+    images = read_images(config)
+    dataset = _test_set(args.test, config.student.classes) if args.test else images.val
+    check_apart((*images.labelled, *images.pseudo), dataset.images)
     tested = args.test or config.data.val.annotations
     if not any(not found.ignore for image in dataset.images for found in image.annotations):
         raise UsageError(f"{tested} shows none of {', '.join(config.student.classes)}")
@@ -98,6 +101,8 @@ def _run(args: argparse.Namespace) -> int:
 
     weights = config.teacher.weights
     teacher = {"name": weights.stem, **measure(weights, config.teacher.names)}
+    if not teacher["mask_map"]:
+        raise UsageError(f"{weights} finds nothing in {tested}; take a teacher that does")
     out = args.out.absolute()
     steps = climb(
         config,

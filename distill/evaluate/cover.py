@@ -1,22 +1,20 @@
 """Cover: which pixels the device hides because of one instance.
 
 One image by itself is meant, as `sfumato redact-image` covers it: no tracker adds what it knows
-from the frames around, and no distance field of 64 cells rounds the outline.
+from the frames around. The outline is painted by the very code of the device, thin limbs and all.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-from models.masks import OUTLINE, whole_mask, whole_rectangle
+from models.shape import Shape, longer_side, render
 
 if TYPE_CHECKING:
-    from models.instances import Instances, Mask
+    import numpy as np
+    import numpy.typing as npt
+
+    from models.instances import Instances
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -38,32 +36,12 @@ def cover_of(
     Returns:
         x, y and uint8 [h, w] of 0 and 1; None where nothing is hidden.
     """
-    height, width = size
-    mask = _boxed(found, index, size) if found.masks is None else found.masks[index]
-    if mask is None:
+    shape = Shape.of(found, index)
+    if shape is None:
         return None
-    x, y, inside = mask.x, mask.y, (mask.pixels >= OUTLINE).view(np.uint8)
-    if not inside.any():
+    grow_px = margin * longer_side(shape.bounds)
+    painted = render(shape.bounds, shape.field, grow_px, (size[1], size[0]))
+    if painted is None:
         return None
-    if margin:
-        x, y, inside = _grown(x, y, inside, margin)
-    rows = slice(max(0, -y), max(0, height - y))
-    columns = slice(max(0, -x), max(0, width - x))
-    part = inside[rows, columns]
-    return (max(0, x), max(0, y), part) if part.any() else None
-
-
-def _boxed(found: Instances, index: int, size: tuple[int, int]) -> Mask | None:
-    rectangle = whole_rectangle(found.boxes[index], (size[1], size[0]), grow=0.0)
-    x0, y0, x1, y1 = rectangle
-    return whole_mask(rectangle) if x1 > x0 and y1 > y0 else None
-
-
-def _grown(x: int, y: int, inside: Pixels, margin: float) -> tuple[int, int, Pixels]:
-    """All pixels whose middle lies no further than the margin from the outline."""
-    grow = margin * max(cv2.boundingRect(inside)[2:])
-    beyond = math.ceil(grow)
-    padded = np.pad(inside, beyond)
-    away = cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # The outline runs between two pixels, half a pixel from the middle of either.
-    return x - beyond, y - beyond, (away <= grow + 0.5).view(np.uint8)
+    x, y, pixels = painted
+    return (x, y, pixels & 1) if pixels.any() else None

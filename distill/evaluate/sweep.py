@@ -77,10 +77,11 @@ def propose(curve: Curve) -> float | None:
         curve: thresholds, rising, and what leaks there.
 
     Returns:
-        None where no object is there, or none is hidden at any threshold.
+        None where no object is there, or none is hidden at any threshold. Never one that hides
+        nothing, though that may cost least where phantoms are many.
     """
-    most = curve[0][1]  # hidden at the lowest threshold
-    if most.shown == most.pixels:
+    curve = [(threshold, leak) for threshold, leak in curve if leak.shown < leak.pixels]
+    if not curve:
         return None
     prices = [(leak.shown + leak.over / LEAK_WEIGHT) / leak.pixels for _, leak in curve]
     best = min(prices)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from distill.data.json_file import read_json
@@ -18,11 +17,11 @@ _OF_REPORT = {
     "mask_map50": ("mask", "ap50"),
     "box_map": ("box", "ap"),
     "box_map50": ("box", "ap50"),
-    "pixel_leak": ("leak", "pixel_leak"),
-    "instance_leak": ("leak", "instance_leak"),
-    "over_redaction": ("leak", "over_redaction"),
 }
-"""Where `sfumato-distill evaluate` has a figure in metrics.json."""
+"""Where `sfumato-distill evaluate` has a figure in metrics.json; not what leaks, because that was
+measured at other thresholds than those of the bundle."""
+
+_GREATEST = 1e9
 
 
 def read_metrics(
@@ -54,11 +53,12 @@ def read_metrics(
 def _of_report(
     path: Path, models: Sequence[Any], student: str, teacher: str | None
 ) -> dict[str, float]:
-    by_sha = {model.get("sha256"): model for model in models if isinstance(model, dict)}
+    known = [model for model in models if isinstance(model, dict)]
+    by_sha = {model["sha256"]: model for model in known if isinstance(model.get("sha256"), str)}
     if student not in by_sha:
         raise InputError(f"{path} measures other networks than this student; evaluate it, too")
     found = _figures(path, by_sha[student])
-    if teacher in by_sha:
+    if teacher and teacher in by_sha:
         of_teacher = _figures(path, by_sha[teacher])
         found |= {f"teacher_{name}": value for name, value in of_teacher.items()}
     return found
@@ -96,6 +96,6 @@ def read_thresholds(path: Path, classes: Sequence[str]) -> dict[str, float]:
 
 
 def _number(path: Path, name: str, value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) not in (int, float) or not -_GREATEST < value < _GREATEST:
         raise InputError(f"{path}: '{name}' is {str(value)[:40]}, not a number")
     return value

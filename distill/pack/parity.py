@@ -88,7 +88,10 @@ def check_parity(
     network = OnnxRuntimeNetwork(model, spec=manifest.input, outputs=manifest.outputs)
     limits = LIMITS[role]
     batch = np.concatenate([preprocess(frame.image, manifest.input)[0] for frame in frames])
-    size = len(batch) if isinstance(network.input_shape[0], str) else 1
+    size = 1
+    if isinstance(network.input_shape[0], str):  # for any number: of all, and of more than one
+        batch = np.concatenate([batch, batch[:1]])
+        size = len(batch)
     raw = 0.0
     for first in range(0, len(batch), size):
         part = batch[first : first + size]

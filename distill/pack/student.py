@@ -87,6 +87,7 @@ def read_student(path: Path, size: Size | None = None) -> Student:
 def _of_ultralytics(path: Path, size: Size | None) -> Student:
     from distill.teacher.ultralytics import load_network  # noqa: PLC0415 seconds, one family a run
 
+    sha256 = sha256_of(path)  # a file that is not there would be looked for elsewhere
     network = load_network(path)
     width, height = size or (network.image_size,) * 2
     module = _Fixed(network.model, network.head, (height, width))
@@ -97,7 +98,7 @@ def _of_ultralytics(path: Path, size: Size | None) -> Student:
         "stride": str(int(max(network.head.stride))),
     }
     spec = InputSpec(width=width, height=height)
-    return Student(sha256_of(path), network.classes, "yolo_seg", spec, _THEIRS, module.eval(), says)
+    return Student(sha256, network.classes, "yolo_seg", spec, _THEIRS, module.eval(), says)
 
 
 def _of_rtmdet(path: Path, size: Size | None) -> Student:

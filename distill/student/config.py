@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 pydantic reads these
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from distill.train.config import Location, Share, Source, Sources  # noqa: TC001 likewise
 from distill.train.document import Strict, read_document
 
 _MULTIPLE = 32  # px; the coarsest level's stride
 _RTMDET = "rtmdet-ins-"
+_SHARES = ("hsv_h", "hsv_s", "hsv_v", "translate", "scale", "flipud", "fliplr", "mosaic", "mixup")
+_AUGMENTATION = dict.fromkeys((*_SHARES, "cutmix", "copy_paste"), 1.0) | {
+    "degrees": 180.0,
+    "shear": 180.0,
+    "perspective": 0.001,
+}
+"""Ultralytics' words that vary what a student is shown, and the greatest value of each."""
 Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
@@ -106,15 +113,23 @@ class DistillConfig(Strict):
     schedule: Schedule = Schedule()
     distil: Distil = Distil()
     augmentation: dict[str, float] = Field(
-        default={},
-        max_length=20,
-        description="Ultralytics' own names: mosaic, scale, degrees, hsv_v, fliplr, ...",
+        default={}, description=f"Ultralytics' own names: {', '.join(_AUGMENTATION)}"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 on a GPU, fp32 on a CPU"
     )
     seed: int = Field(0, ge=0, lt=2**31, description="fixes weights, images and augmentation")
     workers: int = Field(0, ge=0, le=64, description="loader processes; 0 loads between steps")
+
+    @field_validator("augmentation")
+    @classmethod
+    def _is_augmentation(cls, given: dict[str, float]) -> dict[str, float]:
+        for name, value in given.items():
+            if name not in _AUGMENTATION:
+                raise ValueError(f"has {name!r}; there are {', '.join(_AUGMENTATION)}")
+            if not 0 <= value <= _AUGMENTATION[name]:
+                raise ValueError(f"{name} is {value:g}; it goes from 0 to {_AUGMENTATION[name]:g}")
+        return given
 
     @model_validator(mode="after")
     def _shares_have_images(self) -> DistillConfig:
@@ -139,6 +154,11 @@ class DistillConfig(Strict):
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return self.schedule.epochs * -(-self.schedule.images_per_epoch // self.schedule.batch_size)
+
+    @property
+    def resume(self) -> Path:
+        """What a run of Ultralytics' that was stopped goes on from."""
+        return self.run / "weights" / "resume.pt"
 
     def control(self) -> DistillConfig:
         """The identical run without the teacher beside its labels."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from distill.student.ignoring import silenced, silent_anchors
+from distill.student.ignoring import silenced, silent_anchors, silent_pixels
 from distill.student.view import dense_of
 
 if TYPE_CHECKING:
@@ -18,17 +18,28 @@ if TYPE_CHECKING:
 
 
 class NotFiniteError(Exception):
-    """A loss is not finite; its arguments are all terms, by name."""
+    """A loss is not finite.
+
+    Args:
+        terms: all, by name; of a head with two branches those of the second alone.
+        images: files of the batch.
+    """
+
+    def __init__(self, terms: dict[str, float], images: Sequence[str]) -> None:
+        super().__init__(terms, images)
+        self.terms, self.images = terms, images
 
 
 class Criterion:
     """Stands where Ultralytics has its own loss; a batch is labels and image as there.
 
-    The teacher sees the very tensor that the student sees.
+    The teacher sees the very tensor that the student sees. Regions to ignore are out of every
+    loss on labels; what the teacher thinks of them is learned, doubts included.
 
     Attributes:
         step: the next step, counted from 0; it grows with every call.
-        terms: of the last call, each as it entered the total of an image.
+        loss: of the last call, all terms together, of an image.
+        terms: each of them; of YOLO26's on labels those of its head with one answer an object.
 
     Args:
         task: Ultralytics' loss of this student.
@@ -55,6 +66,7 @@ class Criterion:
         device = next(student.parameters()).device
         self._bins = torch.arange(head.reg_max, dtype=torch.float32, device=device)
         self.step = 0
+        self.loss = 0.0
         self.terms: dict[str, float] = {}
 
     def __call__(self, preds: Any, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -69,6 +81,9 @@ class Criterion:
         silent = silent_anchors(batch, self._strides)
         for branch in branches:
             branch["scores"] = silenced(branch["scores"], silent)
+            if isinstance(branch["proto"], tuple):  # YOLO26: prototypes, and classes by pixel
+                prototypes, classes = branch["proto"]
+                branch["proto"] = prototypes, silenced(classes, silent_pixels(batch, classes))
         total, terms = self._task(preds, batch)
         strength = self._strength(self.step)
         if self._distillation is not None and strength:
@@ -78,8 +93,10 @@ class Criterion:
             total = torch.cat([total, torch.stack([*extra.values()]) * len(batch["img"])])
             terms = {**terms, **{name: term.detach() for name, term in extra.items()}}
         if not total.isfinite().all():
-            raise NotFiniteError({name: float(term) for name, term in terms.items()})
+            values = {name: float(term) for name, term in terms.items()}
+            raise NotFiniteError(values, batch.get("im_file", ()))
         self.step += 1
+        self.loss = float(total.detach().sum()) / len(batch["img"])
         self.terms = {name: float(term) for name, term in terms.items()}
         return total, self._shown(terms)
 

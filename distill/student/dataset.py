@@ -16,7 +16,9 @@ from distill.data import rle as run_length
 from distill.data.polygon import joined, outlines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
 
     from distill.data.record import ImageRecord
 
@@ -54,11 +56,8 @@ class RecordDataset(YOLODataset):
     def _label(self, record: ImageRecord) -> dict[str, Any]:
         size = np.array([record.width, record.height], np.float32)
         classes, boxes, segments = [], [], []
-        for annotation in record.annotations:
-            class_id = self._ignored_class if annotation.ignore else annotation.class_id
-            if class_id is None:
-                continue
-            polygon = joined(outlines(run_length.decode(annotation.rle)))
+        for class_id, mask in self._shapes(record):
+            polygon = joined(outlines(mask))
             segment = (polygon / size).astype(np.float32)
             low, high = segment.min(axis=0), segment.max(axis=0)
             classes.append(class_id)
@@ -74,3 +73,19 @@ class RecordDataset(YOLODataset):
             "normalized": True,
             "bbox_format": "xywh",
         }
+
+    def _shapes(self, record: ImageRecord) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Class ids and masks, uint8 [h, w]; what is an object is in no region to ignore."""
+        known = np.zeros((record.height, record.width), np.uint8)
+        for annotation in record.annotations:
+            if not annotation.ignore:
+                mask = run_length.decode(annotation.rle)
+                known |= mask
+                yield annotation.class_id, mask
+        if self._ignored_class is None:
+            return
+        for annotation in record.annotations:
+            if annotation.ignore:
+                mask = run_length.decode(annotation.rle) & ~known & 1
+                if mask.any():
+                    yield self._ignored_class, mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,12 @@ def silent_anchors(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:
     return torch.cat(levels, dim=1).reshape(count, -1)
 
 
+def silent_pixels(batch: dict[str, Any], classes: Tensor) -> Tensor:
+    """Pixels of class maps [B, C, h, w] on a region to ignore, bool [B, h, w]."""
+    ignored = batch["ignored"][:, None].float()  # the nearest pixel, as their loss has its targets
+    return functional.interpolate(ignored, classes.shape[2:], mode="nearest")[:, 0] > 0
+
+
 def silenced(scores: Tensor, silent: Tensor) -> Tensor:
-    """Class logits [B, C, A] that say nothing, and learn nothing, at silent anchors."""
+    """Class logits [B, C, ...] that say nothing, and learn nothing, where `silent` [B, ...]."""
     return scores.masked_fill(silent[:, None], _CERTAINLY_NOT)

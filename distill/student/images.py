@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distill.data.coco import CocoDataset
-from distill.errors import InputError
+from distill.train.sources import check_apart
 
 if TYPE_CHECKING:
     from distill.data.record import ImageRecord
@@ -47,14 +47,8 @@ def read_images(config: DistillConfig) -> Images:
         [read(source) for source in part] for part in (config.data.labelled, config.data.pseudo)
     )
     val = replace(read(config.data.val), classes=classes)
-    measured = {record.path.resolve() for record in val.images}
     learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
-    both = [record.path for record in learned if record.path.resolve() in measured]
-    if both:
-        raise InputError(
-            f"{both[0]} and {len(both) - 1} more images are learned from and measured on; "
-            "split by clip, so that data.val holds images that the network never saw"
-        )
+    check_apart(learned, val.images)
     return Images(
         tuple(record for dataset in labelled for record in dataset.images),
         tuple(record for dataset in pseudo for record in dataset.images),

@@ -91,7 +91,7 @@ def verdict(steps: Sequence[Step], teacher: float) -> list[str]:
     else:
         sentences.append(
             f"Distillation does NOT beat the control: {100 * gain:+.1f} points, where seeds "
-            f"differ by {100 * noise:.1f}. The pseudo-labels are all that helped."
+            f"differ by {100 * noise:.1f}."
         )
     return sentences
 

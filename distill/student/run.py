@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from distill.errors import OutputError, UsageError
+from distill.data.clips import sha256_of
+from distill.errors import OutputError, TrainingError, UsageError
 from distill.lock import Lock
 from distill.student.config import read_config
+from distill.student.finetuning import FOLDER
 from distill.teacher.device import device_of
 from distill.train.document import first_change
+from distill.train.run_folder import RunFolder
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -37,10 +42,10 @@ def distil(config: DistillConfig, device: str = "auto") -> Path:
 
     Raises:
         UsageError: the folder is of another run, or a setting is off.
-        InputError: images can't be used.
+        InputError: images can't be used, or a file is not there.
         ModelError: weights can't be read.
         OutputError: the folder can't be written to.
-        TrainingError: a loss is not finite.
+        TrainingError: a loss is not finite, or memory is short.
     """
     lock = _begin(config)
     try:
@@ -50,9 +55,8 @@ def distil(config: DistillConfig, device: str = "auto") -> Path:
             return distil_rtmdet(config, device)
         student = config.run / _STUDENT
         if not student.exists():
-            _train(config, device)
-            with whole_file(student) as file, (config.run / "weights/last.pt").open("rb") as last:
-                shutil.copyfileobj(last, file)
+            _train(config, device, student)
+        shutil.rmtree(config.resume.parent, ignore_errors=True)  # nobody goes on from there now
         return student
     finally:
         lock.close()
@@ -60,24 +64,46 @@ def distil(config: DistillConfig, device: str = "auto") -> Path:
 
 def _begin(config: DistillConfig) -> Lock:
     """Make the folder, or see that it is of this very run."""
-    saved = config.run / "config.yaml"
+    saved, inputs = config.run / "config.yaml", config.run / "inputs.json"
+    digests = {str(path): sha256_of(path) for path in _files(config)}
     try:
         config.run.mkdir(parents=True, exist_ok=True)
         lock = Lock(config.run)
-        if saved.exists():
-            _same_run(config, read_config(saved))
-        elif any(not path.name.startswith(".") for path in config.run.iterdir()):
-            raise UsageError(f"{config.run} is there and is no run of ours; give another --out")
-        with whole_file(saved) as file:
-            content = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-            file.write(content.encode())
+        if not saved.exists():
+            if any(not path.name.startswith(".") for path in config.run.iterdir()):
+                raise UsageError(f"{config.run} is there and is no run of ours; give another --out")
+        elif _has_learned(config):
+            _same_run(config, read_config(saved), digests, json.loads(inputs.read_bytes()))
+        content = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        for path, text in ((saved, content), (inputs, json.dumps(digests, indent=1))):
+            with whole_file(path) as file:
+                file.write(text.encode())
     except OSError as error:
         raise OutputError(f"{config.run} can't be written to: {error.strerror}") from error
     return lock
 
 
-def _same_run(config: DistillConfig, before: DistillConfig) -> None:
+def _files(config: DistillConfig) -> list[Path]:
+    """What the run is made from, images aside."""
+    sources = (*config.data.labelled, *config.data.pseudo, config.data.val)
+    weights = [config.teacher.weights] if config.distils else []
+    if config.student.weights:
+        weights.append(config.student.weights)
+    return [*weights, *(source.annotations for source in sources)]
+
+
+def _has_learned(config: DistillConfig) -> bool:
+    """Whether there is something to lose, or to go on from."""
+    going_on = config.resume, RunFolder(config.run / FOLDER).snapshot
+    return any(path.exists() for path in (*going_on, *config.run.glob("student.*")))
+
+
+def _same_run(
+    config: DistillConfig, before: DistillConfig, now: dict[str, str], then: dict[str, str]
+) -> None:
     change = first_change(before, config, free=("run", "workers"))
+    if not change:
+        change = next((f"another {path}" for path in now if now[path] != then.get(path)), None)
     if change:
         raise UsageError(
             f"{config.run} was begun with {change}; give another --out, or delete the folder to "
@@ -85,21 +111,35 @@ def _same_run(config: DistillConfig, before: DistillConfig) -> None:
         )
 
 
-def _train(config: DistillConfig, device: str) -> None:
-    from distill.student.trainer import RESUME, StudentTrainer  # noqa: PLC0415 takes seconds
+def _train(config: DistillConfig, device: str, student: Path) -> None:
+    from distill.student.trainer import (  # noqa: PLC0415 takes seconds
+        StudentTrainer,
+        epochs_done,
+        write_student,
+    )
 
-    last = config.run / "weights/last.pt"
-    going_on = last.exists() and (last.parent / RESUME).exists()
-    trainer = StudentTrainer(overrides=_settings(config, device, last if going_on else None))
+    last = config.resume.parent / "last.pt"
+    done = epochs_done(config)
     with redirect_stdout(sys.stderr):  # its progress bars
-        trainer.train()
+        if done < config.schedule.epochs:
+            settings = _settings(config, device, last if done else None)
+            try:
+                StudentTrainer(overrides=settings).train()
+            except subprocess.CalledProcessError as error:
+                raise TrainingError("one of the processes failed; it said why above") from error
+        write_student(last, student)
 
 
 def _settings(config: DistillConfig, device: str, last: Path | None) -> dict[str, Any]:
     """The run in Ultralytics' words."""
     schedule, student, precision = config.schedule, config.student, config.precision
-    several = device.replace(",", "").isdigit()  # such as 0,1: Ultralytics starts a process each
-    place = device if several else str(device_of(device)).replace("cuda", "0")
+    if device.replace(",", "").isdigit():  # such as 0,1: Ultralytics starts a process each
+        place = device
+        if schedule.batch_size % (device.count(",") + 1):
+            raise UsageError(f"schedule.batch_size is no multiple of the GPUs in --device {device}")
+    else:
+        found = device_of(device)
+        place = "cpu" if found.type == "cpu" else str(found.index or 0)
     on_gpu = place != "cpu"
     if precision == "fp16" and not on_gpu:
         raise UsageError("precision: fp16 needs a GPU; take auto, or bf16 where the CPU has it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,13 @@ class ShareSampler(Sampler[int]):
     what it would have seen.
 
     Attributes:
-        epoch: the next epoch, counted from 0; it grows with every pass.
+        epoch: which one a pass shows, counted from 0.
 
     Args:
         labelled: the first images of the data set.
         pseudo: the images after them.
         share: of an epoch's images drawn from the first part; all where the other is empty.
-        images: of an epoch, over all processes.
+        images: of an epoch, over all processes; a few come twice where they can't be shared evenly.
         seed: of the shuffles.
         rank: number of this process.
         processes: how many share an epoch.
@@ -51,13 +52,13 @@ class ShareSampler(Sampler[int]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(range(self._rank, sum(self._counts), self._processes))
+        return math.ceil(sum(self._counts) / self._processes)
 
     def __iter__(self) -> Iterator[int]:
         chosen = np.concatenate([self._draw(part) for part in (0, 1)])
         np.random.default_rng((self._seed, self.epoch, 2)).shuffle(chosen)
-        self.epoch += 1
-        return iter(chosen[self._rank :: self._processes].tolist())
+        whole = np.resize(chosen, len(self) * self._processes)  # processes wait for one another
+        return iter(whole[self._rank :: self._processes].tolist())
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; Ultralytics calls it where several processes train."""

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from distill.student.config import DistillConfig
 
-RESUME = "resume.pt"
 LOSSES = "losses.jsonl"
 FAILED = "failed-batch.json"
 
@@ -123,6 +122,14 @@ class StudentTrainer(SegmentationTrainer):
         channels = [branch[0].conv.in_channels for branch in self.model.model[-1].cv2]
         self.model.distillation = distillation_of(self.config, self._teacher, channels, self.device)
 
+    def _build_train_pipeline(self) -> None:
+        if self.optimizer is not None:  # memory ran out; theirs would go on with half of the batch
+            raise TrainingError(
+                f"there is no memory for {self.config.schedule.batch_size} images a step; lower "
+                "schedule.batch_size or student.image_size, for the control, too"
+            )
+        super()._build_train_pipeline()
+
     def _setup_train(self) -> None:
         super()._setup_train()
         student: nn.Module = unwrap_model(self.model)
@@ -142,7 +149,6 @@ class StudentTrainer(SegmentationTrainer):
                 self._run_in_bf16(student)
         steps = self.start_epoch * len(self.train_loader)
         self._criterion.go_to(steps, self.start_epoch)
-        self.train_loader.sampler.epoch = self.start_epoch
         if RANK in {-1, 0}:
             self._log = MetricsLog(Path(self.save_dir) / LOSSES, steps)
             self._open.callback(self._log.close)
@@ -155,14 +161,14 @@ class StudentTrainer(SegmentationTrainer):
             try:
                 super()._do_train()
             except NotFiniteError as error:
-                self._stop_on(error.args[0])
+                self._stop_on(error)
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
-        """Go on from `resume.pt`, which is exact; Ultralytics' own begins from the average."""
+        """Go on from `config.resume`, which is exact; Ultralytics' own begins from the average."""
         self._forget_distillation()
         if ckpt is None or not self.resume:
             return
-        state = torch.load(Path(self.wdir) / RESUME, map_location=self.device, weights_only=True)
+        state = torch.load(self.config.resume, map_location=self.device, weights_only=True)
         unwrap_model(self.model).load_state_dict(state["model"])
         self.ema.ema.load_state_dict(state["average"])
         self.ema.updates = state["updates"]
@@ -196,15 +202,12 @@ class StudentTrainer(SegmentationTrainer):
         # Ours last: it says from where to go on, and asks of the others only that they are whole.
         for new, final in written:
             os.replace(new, final)  # noqa: PTH105 the word for what it does
-        with whole_file(Path(self.wdir) / RESUME) as file:
+        with whole_file(self.config.resume) as file:
             torch.save(state, file)
         return True
 
     def final_eval(self) -> None:
-        """Take the optimiser out of the weights; Ultralytics would measure once more, too."""
-        for path in (self.last, self.best):
-            strip_optimizer(path)
-        (Path(self.wdir) / RESUME).unlink()
+        """Nothing: the last epoch was measured, and `distil` makes the student of its weights."""
 
     def plot_training_labels(self) -> None:
         """Ultralytics' plot would count regions to ignore as objects; ours are in the batches."""
@@ -226,12 +229,16 @@ class StudentTrainer(SegmentationTrainer):
         student.register_forward_hook(lambda *_: stack.close(), always_call=True)
 
     def _seed_epoch(self) -> None:
-        """So that a run that is resumed augments as it would have."""
+        """So that a run that is resumed sees what it would have seen."""
         seed = hash((self.config.seed, self.epoch, RANK)) % 2**32
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 what Ultralytics' augmentation draws from
         torch.manual_seed(seed)
-        dataset = self.train_loader.dataset  # its latest images are what mosaics are made of
+        loader = self.train_loader
+        loader.reset()  # its processes have begun the next epoch, with what they drew before
+        loader.generator.manual_seed(seed)  # theirs come from it
+        loader.sampler.set_epoch(self.epoch)
+        dataset = loader.dataset  # its latest images are what mosaics are made of
         for number in dataset.buffer:
             dataset.ims[number] = None
         dataset.buffer.clear()
@@ -244,22 +251,40 @@ class StudentTrainer(SegmentationTrainer):
             return
         self._log.add(
             step=self._criterion.step,
-            loss=float(self.loss.detach()),
+            loss=self._criterion.loss,
             terms=self._criterion.terms,
             seconds=round(time.perf_counter() - self._began, 4),
         )
 
-    def _stop_on(self, terms: dict[str, float]) -> None:
-        bad = [name for name, value in terms.items() if not np.isfinite(value)]
+    def _stop_on(self, error: NotFiniteError) -> None:
+        step = self._criterion.step + 1  # as in the log
+        bad = [name for name, value in error.terms.items() if not np.isfinite(value)]
         path = Path(self.save_dir) / FAILED
         content = {
-            "step": self._criterion.step,
-            "terms": {name: str(value) for name, value in terms.items()},
+            "step": step,
+            "terms": {name: str(value) for name, value in error.terms.items()},
+            "images": list(error.images),
             "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
         }
         with whole_file(path) as file:
             file.write(json.dumps(content, indent=1).encode())
         raise TrainingError(
-            f"step {self._criterion.step}: {' and '.join(bad)} is not finite; {path} has all "
-            "terms; lower schedule.lr or the weight of that term, and begin anew with another --out"
+            f"step {step}: {' and '.join(bad) or 'the loss on labels'} is not finite; {path} has "
+            "terms and images; lower schedule.lr or the weight of that term, and begin anew with "
+            "another --out"
         )
+
+
+def epochs_done(config: DistillConfig) -> int:
+    """How much of a run is done, and will not be done again."""
+    if not config.resume.exists():
+        return 0
+    state = torch.load(config.resume, map_location="cpu", weights_only=True)
+    return state["epoch"] + 1
+
+
+def write_student(last: Path, path: Path) -> None:
+    """Write the averaged weights of a checkpoint, and nothing else of it, whole or not at all."""
+    new = path.with_suffix(".new")
+    strip_optimizer(last, s=str(new))
+    os.replace(new, path)  # noqa: PTH105 the word for what it does

@@ -10,7 +10,7 @@ from distill.data.coco import CocoDataset
 from distill.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from distill.data.coco import ImageRecord
     from distill.train.config import FinetuneConfig, Source
@@ -66,19 +66,28 @@ def read_sources(config: FinetuneConfig) -> Sources:
             f"{data.public[0].annotations}: none of its images shows {' or '.join(classes)}"
         )
     mine = tuple(record for dataset in own for record in dataset.images)
-    measured = {record.path.resolve() for record in val.images}
-    both = [record.path for record in (*mine, *shown) if record.path.resolve() in measured]
-    if both:
-        raise InputError(
-            f"{both[0]} and {len(both) - 1} more images are learned from and measured on; "
-            "split by clip, so that data.val holds images that the network never saw"
-        )
+    check_apart((*mine, *shown), val.images)
     if not _count(val.images, ignored=False):
         raise InputError(
             f"{data.val.annotations}: shows no {' or '.join(classes)} to measure on; label some"
         )
     problems = (line for dataset in (*own, *public, val) for line in dataset.problems)
     return Sources(mine, shown, val, tuple(problems), _sha256((*data.own, *data.public, data.val)))
+
+
+def check_apart(learned: Iterable[ImageRecord], measured: Iterable[ImageRecord]) -> None:
+    """See that no image is both learned from and measured on.
+
+    Raises:
+        InputError: one is.
+    """
+    files = {record.path.resolve() for record in measured}
+    both = [record.path for record in learned if record.path.resolve() in files]
+    if both:
+        raise InputError(
+            f"{both[0]} and {len(both) - 1} more images are learned from and measured on; "
+            "split by clip, and measure on images that the network never saw"
+        )
 
 
 def _read(source: Source, classes: Sequence[str]) -> CocoDataset:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import av
 import cv2
 import numpy as np
 
 from agent.cli import main as sfumato
-from distill.data.scenes import RATE, render_clip
+from distill.data.scenes import RATE, Rendered, render_clip
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OURS = Path(__file__).resolve().parents[2] / "models" / "demo"
 _SEED, _DOMAIN, _CLIP = 21, "b", 62  # of no data set that the network learned from
@@ -34,13 +40,15 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     clip = args.clip or args.out / "bottles.mp4"
     if not clip.exists() and not args.clip:
-        render(clip)
+        with whole_file(clip) as file:
+            render(file)
     bundle, trust = args.model, ["--trust", str(_OURS / "demo.pub")]
     if args.model.parent.resolve() != _OURS:
         trust = ["--allow-unsigned"]
     if bundle.suffix == ".onnx":
         bundle = args.out / "demo.sfm"
-        code = sfumato(["model", "import", str(args.model), "--out", str(bundle)])
+        with contextlib.redirect_stdout(sys.stderr):
+            code = sfumato(["model", "import", str(args.model), "--out", str(bundle)])
         if code:
             return code
     target, picture = args.out / "out.mp4", args.out / "side-by-side.jpg"
@@ -57,9 +65,9 @@ def main() -> int:
     if code:
         print(said.getvalue(), end="", file=sys.stderr)
         return code
-    cv2.imwrite(str(picture), side_by_side(clip, target))
     with av.open(str(target)) as container:
         frames = container.streams.video[0].frames
+    cv2.imwrite(str(picture), side_by_side(clip, target, frames // 2))
     print(
         f"redacted  {clip}, {frames} frames in {time.perf_counter() - began:.1f} s\n"
         f"into      {target}\n"
@@ -68,26 +76,33 @@ def main() -> int:
     return 0
 
 
-def render(path: Path) -> None:
+def scene() -> Iterator[Rendered]:
+    """The clip, frame by frame, and what is in it."""
+    return render_clip(_SEED, _DOMAIN, _CLIP, _SIZE, RATE * _SECONDS)
+
+
+def render(file: IO[bytes]) -> None:
     """Write the clip as H.264."""
-    with av.open(str(path), "w") as container:
+    with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "18"})
         stream.width, stream.height = _SIZE
         stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, RATE)
-        for frame in render_clip(_SEED, _DOMAIN, _CLIP, _SIZE, RATE * _SECONDS):
+        for frame in scene():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
         container.mux(stream.encode())
 
 
-def side_by_side(before: Path, after: Path) -> np.ndarray:
-    """The middle frame of two videos next to one another, BGR."""
-    return np.hstack([_middle(path) for path in (before, after)])
+def side_by_side(before: Path, after: Path, number: int) -> np.ndarray:
+    """A frame of two videos next to one another, BGR."""
+    pictures = [_frame(path, number) for path in (before, after)]
+    height = min(len(picture) for picture in pictures)  # an odd side was made even
+    return np.hstack([picture[:height] for picture in pictures])
 
 
-def _middle(path: Path) -> np.ndarray:
+def _frame(path: Path, number: int) -> np.ndarray:
     with av.open(str(path)) as container:
-        images = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
-    return images[len(images) // 2]
+        frames = itertools.islice(container.decode(video=0), number, None)
+        return next(frames).to_ndarray(format="bgr24")
 
 
 if __name__ == "__main__":

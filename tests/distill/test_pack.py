@@ -16,6 +16,7 @@ from distill.pack.pack import SELF_TEST, Label, pack
 from distill.pack.student import Student
 from models.bundle import Bundle
 from models.errors import ModelError
+from models.golden import golden_frames
 from models.manifest import TeacherSpec
 from models.preprocess import InputSpec
 from models.runtime.onnxruntime import OnnxRuntimeNetwork, network_of
@@ -159,9 +160,18 @@ def test_a_good_one_replaces_what_was_there(student, tmp_path):
 
 def test_frames_in_which_nothing_is_seen_prove_nothing(student, tmp_path):
     blind = Label("toy", 1, {"cup": 1.0, "can": 1.0}, {}, None)
-    with pytest.raises(ModelError, match="sees nothing above its thresholds in 3 golden frames"):
+    with pytest.raises(ModelError, match="sees nothing clearly above its thresholds in 3 golden"):
         pack(student, tmp_path / "toy.sfm", blind, IMAGES, key=None)
     assert not list(tmp_path.iterdir())
+
+
+def test_objects_near_their_thresholds_prove_nothing(student, tmp_path):
+    pack(student, tmp_path / "toy.sfm", LABEL, IMAGES, key=None)
+    frames = golden_frames(Bundle.open(tmp_path / "toy.sfm", allow_unsigned=True))
+    best = max(float(score) for frame in frames for score in frame.expected.scores)
+    near = Label("toy", 1, {"cup": best - 0.05, "can": best - 0.05}, {}, None)
+    with pytest.raises(ModelError, match="sees nothing clearly above"):
+        pack(student, tmp_path / "toy.sfm", near, IMAGES, key=None)
 
 
 @pytest.mark.parametrize(

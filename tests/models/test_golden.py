@@ -1,9 +1,11 @@
 """Golden frames come back as they were written, or not at all."""
 
+import base64
 import json
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 
@@ -92,6 +94,7 @@ def bomb():
         (b"no picture", "no PNG"),
         (b"\x89PNG\r\n\x1a\n", "no PNG"),
         (bomb(), "no PNG of up to 4096 px"),
+        (b"II*\0" + bomb()[4:], "no PNG"),
         (encode_image(picture())[:60], "can't be decoded"),
     ],
 )
@@ -103,6 +106,15 @@ def test_a_picture_that_is_none_is_refused(written, image, message):
 def person(**changes):
     seen = {"name": "person", "score": 0.5, "box": [0, 0, 9, 9], "mask": None}
     return json.dumps({"instances": [seen | changes]}).encode()
+
+
+def test_masks_that_unfold_to_gigabytes_are_refused(written):
+    white = cv2.imencode(".png", np.full((4096, 4096), 255, np.uint8))[1].tobytes()
+    mask = {"x": 0, "y": 0, "png": base64.b64encode(white).decode()}
+    one = json.loads(person(mask=mask))["instances"][0]
+    expected = json.dumps({"instances": [one] * 3}).encode()
+    with pytest.raises(BundleError, match="the masks of a golden frame are too large"):
+        golden_frames(written(encode_image(picture()), expected))
 
 
 @pytest.mark.parametrize(

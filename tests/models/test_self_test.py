@@ -88,6 +88,13 @@ def test_what_rounding_carries_over_the_threshold_may_be_missing(verdict):
     assert not verdict([PERSON, moved(faint, score=0.31)], [PERSON]).ok
 
 
+def test_a_blind_network_is_not_good_where_little_is_expected(verdict):
+    faint = (1, 0.27, 44, 40, 20, 0)
+    found = verdict([faint], [])
+    assert (found.ok, found.compared) == (False, 0)
+    assert "nothing of what is expected" in found.line
+
+
 def test_each_class_counts_from_its_own_threshold(manifest):
     strict = manifest.model_copy(update={"thresholds": {"car": 0.7, "person": 0.1}})
     seen = look(FRAME, strict, Answering(PERSON, CAR, (0, 0.15, 8, 52, 10, 0)))

@@ -5,9 +5,9 @@ import pytest
 from worlds import Thing, World, linear
 
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
-from agent.track.shape import Shape
 from agent.track.track import Sighting
 from agent.track.tracker import Keyframe, Tracker
+from models.shape import Shape
 
 
 def cuts_of(pictures):

@@ -5,9 +5,9 @@ import pytest
 from worlds import Eyes, Thing, World, linear
 
 from agent.track.interpolate import placements
-from agent.track.shape import render
 from agent.track.track import sightings_of
 from agent.track.tracker import Keyframe, Tracker
+from models.shape import render
 
 SIZE = (160, 96)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from agent.track.shape import Shape
 from agent.track.track import Sighting, Track, sightings_of
 from models.instances import Instances, Mask
+from models.shape import Shape
 
 
 def sighting(index, x, y=20):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agent.track.shape import Shape
 from agent.track.track import Sighting
 from agent.track.tracker import LOOK_BACK, MISSES, Keyframe, Tracker
+from models.shape import Shape
 
 EVERY = 5
 

@@ -59,6 +59,11 @@ def test_nothing_is_proposed_of_what_was_never_there_or_never_found():
     assert propose(curve((0.1, 1000, 500), (0.5, 1000, 0))) is None
 
 
+def test_never_to_hide_is_no_proposal_however_many_phantoms_there_are():
+    nothing = [(at / 10, 1000, 0) for at in range(5, 10)]
+    assert propose(curve((0.1, 0, 20000), (0.3, 200, 9000), *nothing)) == 0.3
+
+
 def test_the_proposal_lies_between_objects_and_phantoms(judge):
     images = [[truth(CUP), truth(CAN)], []]
     answers = [seen([(CUP, 0.5), (CAN, 0.9)]), seen([(CORNER, 0.2), ((1, *CORNER[1:]), 0.2)])]

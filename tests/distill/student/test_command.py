@@ -37,12 +37,21 @@ def test_a_dry_run_counts_and_leaves_nothing(settings_of, tmp_path, capsys):
     assert "student: yolo11n-seg, finds bottle" in said
     assert "labelled: 3 images" in said
     assert "6 steps of 4 images" in said
+    assert "weights of its losses: feature 0.5, class_maps 1, boxes 2, masks 2" in said
     assert list(tmp_path.iterdir()) == [settings]
 
 
-def test_a_setting_that_is_off_is_one_line(settings_of, tmp_path, capsys):
-    settings = settings_of(tmp_path, distil={"feature": -1})
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"distil": {"feature": -1}}, "distil.feature"),
+        ({"augmentation": {"mosiac": 1.0}}, "has 'mosiac'; there are hsv_h"),
+        ({"augmentation": {"mosaic": 2.0}}, "mosaic is 2; it goes from 0 to 1"),
+    ],
+)
+def test_a_setting_that_is_off_is_one_line(settings_of, tmp_path, capsys, changes, says):
+    settings = settings_of(tmp_path, **changes)
     assert main(["distill", str(settings)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "distil.feature" in line
+    assert says in line
     assert str(settings) in line

@@ -133,6 +133,12 @@ def test_the_table(tmp_path, config_of):
     assert "mask has 90.0 % of the teacher's mask mAP." in text
 
 
+def test_images_that_were_learned_from_are_no_test(tmp_path, settings_of, clips, capsys):
+    words = ["ladder", str(settings_of(tmp_path)), "--out", str(tmp_path / "out")]
+    assert main([*words, "--test", str(clips)]) == 3
+    assert "5 more images are learned from and measured on" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_whole_ladder(tmp_path, settings_of, capsys):
     schedule = {"epochs": 1, "images_per_epoch": 4, "batch_size": 4, "close_mosaic": 0}

@@ -9,15 +9,20 @@ def sampler(labelled=4, pseudo=10, share=0.25, images=8, **others):
     return ShareSampler(labelled, pseudo, share=share, images=images, seed=0, **others)
 
 
+def drawn(draws, epoch):
+    draws.set_epoch(epoch)
+    return list(draws)
+
+
 def test_an_epoch_has_the_share():
-    drawn = list(sampler())
-    assert len(drawn) == 8
-    assert sum(index < 4 for index in drawn) == 2
+    epoch = list(sampler())
+    assert len(epoch) == 8
+    assert sum(index < 4 for index in epoch) == 2
 
 
 def test_every_image_comes_before_any_comes_again():
     draws = sampler(share=0.0, images=5)
-    assert sorted([*draws, *draws]) == list(range(4, 14))
+    assert sorted(drawn(draws, 0) + drawn(draws, 1)) == list(range(4, 14))
 
 
 def test_a_small_part_repeats():
@@ -31,15 +36,14 @@ def test_an_empty_part_leaves_all_to_the_other(labelled, pseudo):
 
 def test_an_epoch_is_a_function_of_seed_and_number():
     first, second = sampler(), sampler()
-    epochs = [list(first) for _ in range(3)]
+    epochs = [drawn(first, epoch) for epoch in range(3)]
     assert epochs[0] != epochs[1]
-    second.epoch = 2
-    assert list(second) == epochs[2]
+    assert drawn(second, 2) == epochs[2] == drawn(second, 2)
 
 
 def test_processes_share_an_epoch():
     whole = list(sampler())
-    parts = [sampler(rank=rank, processes=3) for rank in range(3)]
-    drawn = [list(part) for part in parts]
-    assert [len(part) for part in parts] == [len(part) for part in drawn]
-    assert sorted(index for part in drawn for index in part) == sorted(whole)
+    parts = [list(sampler(rank=rank, processes=3)) for rank in range(3)]
+    assert [len(part) for part in parts] == [3, 3, 3], "none waits for one that is done"
+    assert len(sampler(processes=3)) == 3
+    assert sorted(index for part in parts for index in part) == sorted([*whole, whole[0]])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from distill.errors import TrainingError, UsageError
+from distill.errors import InputError, TrainingError, UsageError
 from distill.student.classes import classes_of_teacher
 from distill.student.run import distil
 from distill.student.trainer import FAILED, LOSSES
@@ -43,6 +44,10 @@ distil(read_config(Path(sys.argv[1])), "cpu")
 
 def losses(run):
     return [line["loss"] for line in read_metrics(run / LOSSES)]
+
+
+def weights_of(student):
+    return torch.load(student, weights_only=False)["model"].state_dict()
 
 
 @pytest.fixture(scope="session")
@@ -96,31 +101,51 @@ def test_other_settings_need_another_folder(whole_run, config_of):
         distil(config_of(whole_run, schedule=SCHEDULE | {"lr": 0.01}), "cpu")
 
 
+def test_another_teacher_needs_another_folder(tmp_path, done, config_of):
+    config = config_of(tmp_path)
+    shutil.copytree(done[0].run, config.run)
+    assert distil(config, "cpu") == config.run / "student.pt"
+    inputs = config.run / "inputs.json"
+    then = json.loads(inputs.read_bytes()) | {str(config.teacher.weights): "0" * 64}
+    inputs.write_text(json.dumps(then))
+    with pytest.raises(UsageError, match=r"was begun with another .*\.safetensors; give another"):
+        distil(config, "cpu")
+
+
+def test_a_start_that_failed_binds_to_nothing(tmp_path, config_of):
+    with pytest.raises(UsageError, match="fp16 needs a GPU"):
+        distil(config_of(tmp_path, precision="fp16"), "cpu")
+    with pytest.raises(InputError, match=r"teacher\.pt: No such file"):
+        distil(config_of(tmp_path, teacher={"weights": "teacher.pt"}), "cpu")
+
+
 def test_kill_and_go_on(tmp_path, done, settings_of):
     undisturbed = losses(done[0].run)
     settings = settings_of(tmp_path)
     command = [sys.executable, "-c", PROGRAM, str(settings)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log, resume = tmp_path / "run" / LOSSES, tmp_path / "run/weights/resume.pt"
-    killed = 0
-    for _ in range(2):  # once in each of two epochs
-        before = read_metrics(log)[-1]["step"] if log.exists() else 0
+    resume = tmp_path / "run/weights/resume.pt"
+    for saves in (1, 2):  # in the middle, and when all that is left is to make the student
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        seen = {resume.stat().st_mtime_ns} if resume.exists() else set()
         deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            done_steps = read_metrics(log)[-1:] if log.exists() else []
-            if resume.exists() and done_steps and done_steps[0]["step"] > before + 1:
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-                break
+        while len(seen) < saves + (saves > 1):
+            assert process.poll() is None, "it was to be killed before it is done"
+            assert time.monotonic() < deadline
             time.sleep(0.005)
+            if resume.exists():
+                seen.add(resume.stat().st_mtime_ns)
+        process.send_signal(signal.SIGKILL)
         process.wait()
-    assert killed
+        assert not (tmp_path / "run/student.pt").exists()
+    assert len(losses(tmp_path / "run")) == len(undisturbed)
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert losses(tmp_path / "run") == pytest.approx(undisturbed, rel=1e-6)
-    assert (tmp_path / "run/student.pt").exists()
+    ours, theirs = (weights_of(path) for path in (tmp_path / "run/student.pt", done[1]))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert not resume.exists()
 
 
 def test_a_loss_that_is_not_finite_stops_and_says_which(tmp_path, config_of, seeing_weights):
@@ -136,6 +161,7 @@ def test_a_loss_that_is_not_finite_stops_and_says_which(tmp_path, config_of, see
     dump = json.loads((config.run / FAILED).read_bytes())
     assert dump["terms"]["boxes"] == "nan"
     assert dump["terms"].keys() >= KD_TERMS
+    assert len(dump["images"]) == 4
     assert not (config.run / "student.pt").exists()
 
 

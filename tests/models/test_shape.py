@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.track.shape import Shape, centre, longer_side, render
 from models.instances import Mask
 from models.masks import OUTLINE
+from models.shape import Shape, centre, longer_side, render
 
 SIZE = (320, 240)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.masks import OUTLINE
 
 if TYPE_CHECKING:
-    from models.instances import Mask
+    from models.instances import Instances, Mask
 
 GRID = 64
 PAD = 0.25
@@ -45,6 +45,13 @@ class Shape:
 
     bounds: Bounds
     field: Field
+
+    @classmethod
+    def of(cls, found: Instances, index: int) -> Shape | None:
+        """The outline of one instance; its box where the network gives no masks."""
+        if found.masks is None:
+            return cls.from_box(found.boxes[index])
+        return cls.from_mask(found.masks[index])
 
     @classmethod
     def from_mask(cls, mask: Mask) -> Shape | None:
