@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Pack a student into a bundle (.sfm): its network as ONNX with raw outputs, how to feed and read
 it, thresholds, figures, whose student it is, and golden frames: a few labelled images with what
-PyTorch sees in them, by which every device can test itself. The exported file is compared with
-PyTorch, the bundle is opened and asked as on the device, and only then it gets its name: what was
-there before stays until then.
+PyTorch sees in them, by which any runtime can be compared with it. The exported file is compared
+with PyTorch, the bundle is opened and asked as on the device, and only then it gets its name: what
+was there before stays until then.
 """
 
 _EPILOG = """\

@@ -13,7 +13,6 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 import yaml
 
@@ -24,7 +23,7 @@ from distill.student.run import distil
 from distill.train.metrics_log import read_metrics
 from models.coco_names import COCO_NAMES
 from tests.bench.outcome import Outcome, Table, Target
-from tests.distill.yolos import build
+from tests.distill.yolos import write_coco_weights
 
 if TYPE_CHECKING:
     import argparse
@@ -72,10 +71,7 @@ def _prepare(data: Path, folder: Path) -> Path:
     write_coco(folder / "all.json", dataset.classes, dataset.images, {})
     write_coco(folder / "val.json", dataset.classes, dataset.images[:2], {})
     write_coco(folder / "train.json", dataset.classes, dataset.images[2:], {})
-    teacher = build(_MODEL, COCO_NAMES).fuse(verbose=False)
-    with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
-        teacher.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
-    torch.save({"model": teacher, "ema": None}, folder / "teacher.pt")
+    write_coco_weights(data, folder / "teacher.pt")
     content = {
         "run": "run",
         "student": {"model": _MODEL, "classes": list(COCO_NAMES), "image_size": _SIZE_PX},

@@ -16,11 +16,10 @@ from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.data.images import read_rgb
 from distill.evaluate.subject import subject_of_weights
-from models.coco_names import COCO_NAMES
 from models.masks import pasted
 from tests.bench.davis import SEQUENCES
 from tests.bench.outcome import Outcome, Table, Target
-from tests.distill.yolos import build
+from tests.distill.yolos import build, write_coco_weights
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +46,8 @@ def run(args: argparse.Namespace) -> Outcome:
     gains = []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        teacher = _teacher(args.data, folder / "teacher.pt")
+        teacher = folder / "teacher.pt"
+        write_coco_weights(args.data, teacher)
         student = _distilled(davis, folder, teacher)
         torch.save({"model": build(_MODEL, _CLASSES)}, folder / "untrained.pt")
         for clip in _CLIPS:
@@ -59,14 +59,6 @@ def run(args: argparse.Namespace) -> Outcome:
             table.rows.append((clip.name, len(_frames(clip, davis)), before, after, best))
             gains.append(Target(f"{clip.name}: IoU gained", after - before, ">=", 0.3))
     return Outcome([table], gains)
-
-
-def _teacher(data: Path, path: Path) -> Path:
-    model = build("yolov8n-seg", COCO_NAMES).fuse(verbose=False)
-    with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
-        model.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
-    torch.save({"model": model, "ema": None}, path)
-    return path
 
 
 def _distilled(davis: Path, folder: Path, teacher: Path) -> Path:

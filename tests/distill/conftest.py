@@ -9,12 +9,11 @@ import torch
 from torch import nn
 
 from distill.cli import main
-from models.coco_names import COCO_NAMES
 from models.decode.rtmdet_ins import input_spec
 from models.nets.checkpoint import save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 from models.preprocess import preprocess
-from tests.distill.yolos import build
+from tests.distill.yolos import write_coco_weights
 
 NAMES = ("bottle", "can", "cup")
 
@@ -87,9 +86,6 @@ def seeing_export(seeing_weights):
 @pytest.fixture(scope="session")
 def yolo(data, tmp_path_factory):
     """YOLOv8n-seg with its published weights, in float32, as Ultralytics would have saved it."""
-    model = build("yolov8n-seg", COCO_NAMES).fuse(verbose=False)
-    with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
-        model.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
     path = tmp_path_factory.mktemp("yolo") / "yolov8n-seg.pt"
-    torch.save({"model": model, "ema": None}, path)
+    write_coco_weights(data, path)
     return path

@@ -1,22 +1,27 @@
 """Networks of Ultralytics, built without a file."""
 
-import os
+import distill.quiet  # noqa: F401 before anything of theirs
 
-import PIL.Image
+# isort: split
+import numpy as np
 import torch
+from ultralytics.nn.tasks import DetectionModel, SegmentationModel
 
-os.environ["YOLO_OFFLINE"] = "true"  # read when Ultralytics is first imported
-os.environ["YOLO_AUTOINSTALL"] = "false"
+from models.coco_names import COCO_NAMES
 
 
 def build(name, classes):
     """An untrained network of this name, such as yolov8n-seg."""
-    opens = PIL.Image.open
-    from ultralytics.nn.tasks import DetectionModel, SegmentationModel
-
-    PIL.Image.open = opens  # it puts in its own, which every other test would then see
     torch.manual_seed(0)
     kind = SegmentationModel if name.endswith("-seg") else DetectionModel
     model = kind(f"{name}.yaml", nc=len(classes), verbose=False).eval()
     model.names = dict(enumerate(classes))
     return model
+
+
+def write_coco_weights(data, path):
+    """YOLOv8n-seg as a `.pt` of theirs, with COCO's weights."""
+    model = build("yolov8n-seg", COCO_NAMES).fuse(verbose=False)
+    with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
+        model.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
+    torch.save({"model": model, "ema": None}, path)

@@ -78,12 +78,12 @@ def lively(name):
 def test_yolo11_from_weights_to_a_hidden_picture(pack, tmp_path):
     student = saved(lively("yolo11n-seg"), tmp_path / "student.pt", train_args={"imgsz": 96})
     sweep = tmp_path / "sweep.json"
-    sweep.write_text('{"thresholds": {"bottle": 0.14, "cup": 0.13}}')
+    sweep.write_text('{"thresholds": {"bottle": 0.05, "cup": 0.04}}')
     code, said, complaint = pack(student, "--thresholds", sweep)
     assert (code, complaint) == (0, "")
     assert re.search(r"x\.sfm: yolo_seg 96x96 fp32, 1[12]\.\d MB, signed by", said)
     bundle = Bundle.open(tmp_path / "x.sfm", [KEY.public])
-    assert bundle.manifest.thresholds == {"bottle": 0.14, "cup": 0.13}
+    assert bundle.manifest.thresholds == {"bottle": 0.05, "cup": 0.04}
     imported, _ = import_onnx(bundle.model_bytes("fp32"), "x")  # the file says itself what it is
     assert (imported.input, imported.classes) == (bundle.manifest.input, bundle.manifest.classes)
     photo = shutil.copy(tmp_path / "data/images/street/000000.jpg", tmp_path / "p.jpg")
