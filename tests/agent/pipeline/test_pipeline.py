@@ -151,6 +151,15 @@ class Interrupting(Gallery):
             time.sleep(0.2)
 
 
+@pytest.fixture
+def foreground():
+    """Ctrl-C arrives, which a shell's background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_sends_every_stage_home_before_it_passes_on(world, pipeline_of):
     """Whoever opened the source and the sink closes them then: nobody may still use them."""
     before = set(threading.enumerate())
