@@ -33,20 +33,23 @@ def markdown(
         teacher: its name, sha256 and figures.
         test: what was measured on, in words.
     """
-    rows = [
-        [step.rung.adds, *(_cell(step, name) for name in _COLUMNS), _range(step)] for step in steps
-    ]
+    rows = [[step.rung.adds, *(_cell(step, name) for name in _COLUMNS)] for step in steps]
     known = [f"{100 * teacher[name]:.1f}" if name in teacher else "" for name in _COLUMNS]
-    rows.append([f"the teacher, {teacher['name']}", *known, ""])
+    rows.append([f"the teacher, {teacher['name']}", *known])
+    titles = ["student learns from", *_COLUMNS.values()]
     seeds = len(steps[0].results)
+    if seeds > 1:
+        titles.append("mask mAP, worst to best seed")
+        for row, text in zip(rows, [*map(_range, steps), ""], strict=True):
+            row.append(text)
     spread = f"mean ± standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
     lines = [
         f"# {config.student.model} at {config.student.image_size} px, taught by {teacher['name']}",
         "",
         f"In percent, {spread}, on {test}.",
         "",
-        _row(["student learns from", *_COLUMNS.values(), "mask mAP, worst to best seed"]),
-        _row(["---", *["---:"] * (len(_COLUMNS) + 1)]),
+        _row(titles),
+        _row(["---", *["---:"] * (len(titles) - 1)]),
         *map(_row, rows),
         "",
         *(f"- {sentence}" for sentence in verdict(steps, teacher[MASK_MAP])),
@@ -132,7 +135,7 @@ def _cell(step: Step, name: str) -> str:
 
 def _range(step: Step) -> str:
     values = step.values()
-    return f"{100 * min(values):.1f} to {100 * max(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * min(values):.1f} to {100 * max(values):.1f}"
 
 
 def _equal(config: DistillConfig) -> str:

@@ -131,6 +131,10 @@ def test_the_table(tmp_path, config_of):
     assert "| the teacher, large | 50.0 |" in text
     assert "mask against labels only: +34.0 points (by seed: +34.0, +34.0)." in text
     assert "mask has 90.0 % of the teacher's mask mAP." in text
+    assert "| 10.0 to 12.0 |" in text
+    alone = markdown(config_of(tmp_path), steps_of([0.10], [0.30]), TEACHER, "3 images")
+    assert "worst to best" not in alone
+    assert "| labels only | 10.0 |" in alone
 
 
 def test_images_that_were_learned_from_are_no_test(tmp_path, settings_of, clips, capsys):
