@@ -52,7 +52,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     student = {
         "run": "../runs/bottle-student",
         "student": {"model": "yolo11n-seg", "classes": ["bottle"], "image_size": 64},
-        "teacher": {"weights": "../runs/bottle/best.safetensors"},
+        "teacher": {"weights": str(yolo)},  # two steps make no teacher that sees anything
         "data": {
             "labelled": "../datasets/bottles/train.json",
             "pseudo": "../datasets/pseudo/train.json",
@@ -76,7 +76,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
             shutil.copy("datasets/bottles/annotations.json", "datasets/bottles/review.json")
         if words[1] == "import":
             shutil.copy("review/cvat.zip", "corrected.zip")
-        if words[0] == "pack":  # two steps make no student that sees anything
+        if words[0] == "pack":  # nor a student
             shutil.copy(yolo, "runs/bottle-student/student.pt")
             assert sfumato(["model", "keygen", "office"]) == 0
         given = [str(yolo) if word == PUBLISHED else word for word in words]

@@ -28,12 +28,12 @@ def logits(net):
 
 
 def test_rows_of_known_classes_work_at_once(net):
-    """The new classes answer exactly what the old ones did."""
+    """The new classes answer what the old ones did, but for the order in which a CPU sums."""
     new = replace_head(net, KNOWN, ["my bottle", "my person"], "from:bottle,person")
     assert new.classes == 2
     assert not new.training
     for ours, before in zip(logits(new), logits(net), strict=True):
-        assert torch.equal(ours, before[:, [1, 0]])
+        torch.testing.assert_close(ours, before[:, [1, 0]])
 
 
 def test_a_fresh_head_believes_little_of_everything(net):
