@@ -27,10 +27,10 @@ Is the teacher worth it? --control trains the identical student without it (only
 `sfumato-distill ladder` compares every step from labels alone to the whole, over several seeds.
 
 The folder gets config.yaml (the settings in full), losses.jsonl (a line for each step, term by
-term), train_batch*.jpg (what the student is shown: look at it), results.png (of rtmdet-ins:
-training/), val.json (what it is worth on data.val) and the student, averaged, with nothing of the
-teacher in it: student.pt, or student.safetensors for rtmdet-ins. Until then weights/ has what a
-stopped run goes on from. Paths in CONFIG are relative to CONFIG itself, --out to where you are.
+term; of rtmdet-ins when the run ends), val.json (what it is worth on data.val) and the student,
+averaged, with nothing of the teacher in it: student.pt, or student.safetensors for rtmdet-ins.
+training/ has pictures of what the student is shown (look at them), curves, and what a stopped run
+goes on from. Paths in CONFIG are relative to CONFIG itself, --out to where you are.
 
 A student of Ultralytics' is theirs to license: AGPL-3.0, or their commercial licence. What you
 train from rtmdet-ins is yours.
@@ -85,20 +85,22 @@ def _run(args: argparse.Namespace) -> int:
 
 def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     """What it is worth, once; in the code that the device runs, up to the network itself."""
+    from distill.data.clips import sha256_of
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
     from distill.student.images import read_images
     from models.whole_file import whole_file
 
-    report = config.run / "val.json"
-    if not report.exists():
+    report, sha256 = config.run / "val.json", sha256_of(weights)
+    figures = json.loads(report.read_bytes()) if report.exists() else {}
+    if figures.get("sha256") != sha256:
         dataset = read_images(config).val
         place = "auto" if "," in device or device.isdigit() else device
         subject = subject_of_weights(str(weights), config.student.image_size, place)
         found = evaluate(subject.seeing(config.student.classes), dataset)
+        figures = {"sha256": sha256, **found.to_json()}
         with whole_file(report) as file:
-            file.write(json.dumps(found.to_json(), indent=1).encode())
-    figures = json.loads(report.read_bytes())
+            file.write(json.dumps(figures, indent=1).encode())
     mask, working = figures["mask"], figures["working"]
     print(
         f"on {figures['images']} held-out images: mask mAP {mask['ap']:.3f}, mAP50 "
@@ -109,9 +111,11 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 def _dry_run(config: DistillConfig) -> int:
     from distill.data.clips import sha256_of
     from distill.student.images import read_images
+    from distill.train.journal import first_lines
 
     images = read_images(config)
-    print(f"student: {config.student.model}, finds {', '.join(config.student.classes)}")
+    _check_student(config)
+    print(f"student: {config.student.name}, finds {', '.join(config.student.classes)}")
     if config.student.weights:
         print(f"starts from {config.student.weights}, sha256 {sha256_of(config.student.weights)}")
     if config.distils:
@@ -128,10 +132,21 @@ def _dry_run(config: DistillConfig) -> int:
             f"{name}: {len(records)} images, {len(ignored) - regions} objects, "
             f"{regions} regions that don't count"
         )
-    for problem in images.problems:
+    for problem in first_lines(images.problems):
         print(f"  {problem}")
     print(f"{config.steps} steps of {config.schedule.batch_size} images")
     return 0
+
+
+def _check_student(config: DistillConfig) -> None:
+    if config.student.rtmdet_size:
+        from distill.student.finetuning import finetuning_of
+
+        finetuning_of(config)
+    else:
+        from distill.student.start import check_start
+
+        check_start(config.student)
 
 
 def _tell_teacher(config: DistillConfig) -> None:
@@ -140,6 +155,6 @@ def _tell_teacher(config: DistillConfig) -> None:
 
     teacher = load_teacher(config.teacher.weights, device="cpu")
     classes_of_teacher(config, teacher)
-    weights = config.distil.model_dump(exclude={"warmup", "stop"})
-    on = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
+    weights = config.distil.weights().items()
+    on = ", ".join(f"{name} {weight:g}" for name, weight in weights if weight)
     print(f"teacher: {teacher.name}, sha256 {teacher.sha256}; weights of its losses: {on}")

@@ -61,10 +61,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= 100:
-        raise argparse.ArgumentTypeError("between 1 and 100")
-    return count
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is not between 1 and 100")
+    return int(text)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -77,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
     from distill.student.ladder_report import markdown, to_json
     from distill.student.run import distil
     from distill.student.rungs import chosen
-    from distill.train.sources import check_apart
+    from distill.train.sources import check_apart, check_shows
     from models.whole_file import whole_file
 
     config = read_config(args.config)
@@ -86,8 +85,7 @@ def _run(args: argparse.Namespace) -> int:
     dataset = _test_set(args.test, config.student.classes) if args.test else images.val
     check_apart((*images.labelled, *images.pseudo), dataset.images)
     tested = args.test or config.data.val.annotations
-    if not any(not found.ignore for image in dataset.images for found in image.annotations):
-        raise UsageError(f"{tested} shows none of {', '.join(config.student.classes)}")
+    check_shows(tested, dataset)
     place = "auto" if args.device.replace(",", "").isdigit() else args.device
 
     def measure(weights: Path, names: dict[str, str] | None = None) -> dict[str, Any]:

@@ -19,16 +19,20 @@ _AUGMENTATION = dict.fromkeys((*_SHARES, "cutmix", "copy_paste"), 1.0) | {
     "perspective": 0.001,
 }
 """Ultralytics' words that vary what a student is shown, and the greatest value of each."""
+TERMS = ("feature", "class_maps", "boxes", "masks")
+"""What a student learns from its teacher beside its labels, each with a weight in `Distil`."""
+
 Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
 class Student(Strict):
     """The compact network, and where it starts from."""
 
-    model: str = Field(
-        "yolo11n-seg",
+    model: str | None = Field(
+        None,
         pattern=r"^(yolo(26|11|v8)[nsmlx]-seg|rtmdet-ins-(tiny|s))$",
-        description="yolo26n-seg, yolo11n-seg, yolov8n-seg (or s, m, l, x), rtmdet-ins-tiny, -s",
+        description="yolo26n-seg, yolo11n-seg, yolov8n-seg (or s, m, l, x), rtmdet-ins-tiny, -s; "
+        "none: the network in `weights`, a .pt",
     )
     weights: Location | None = Field(
         None,
@@ -42,11 +46,22 @@ class Student(Strict):
         640, ge=64, le=2048, multiple_of=_MULTIPLE, description="side of the input (px)"
     )
 
+    @model_validator(mode="after")
+    def _is_a_network(self) -> Student:
+        if not self.model and (self.weights is None or self.weights.suffix != ".pt"):
+            raise ValueError("name a model, such as yolo11n-seg, or weights that end in .pt")
+        return self
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return self.model or self.weights.stem
+
     @property
     def rtmdet_size(self) -> str | None:
         """Size of an RTMDet-Ins student, None for Ultralytics."""
-        is_ours = self.model.startswith(_RTMDET)
-        return self.model.removeprefix(_RTMDET) if is_ours else None
+        is_ours = self.name.startswith(_RTMDET) and self.model is not None
+        return self.name.removeprefix(_RTMDET) if is_ours else None
 
 
 class TeacherChoice(Strict):
@@ -101,6 +116,14 @@ class Distil(Strict):
     masks: Weight = Field(2.0, description="BCE and Dice of matched instances' masks")
     warmup: Share = Field(0.05, description="share of the run in which the weights rise from 0")
     stop: Share = Field(0.93, description="share of the run after which they are 0 again")
+
+    def weights(self) -> dict[str, float]:
+        """By the names of the losses."""
+        return {name: getattr(self, name) for name in TERMS}
+
+    def only(self, *names: str) -> Distil:
+        """The same with all other losses off."""
+        return self.model_copy(update={name: 0.0 for name in TERMS if name not in names})
 
 
 class DistillConfig(Strict):
@@ -158,20 +181,26 @@ class DistillConfig(Strict):
     @property
     def resume(self) -> Path:
         """What a run of Ultralytics' that was stopped goes on from."""
-        return self.run / "weights" / "resume.pt"
+        return self.training / "weights" / "resume.pt"
+
+    @property
+    def losses(self) -> Path:
+        """A line for each step, term by term."""
+        return self.run / "losses.jsonl"
+
+    @property
+    def training(self) -> Path:
+        """The folder of whoever trains; Ultralytics empties it where it starts processes."""
+        return self.run / "training"
 
     def control(self) -> DistillConfig:
         """The identical run without the teacher beside its labels."""
-        off = self.distil.model_copy(
-            update={"feature": 0.0, "class_maps": 0.0, "boxes": 0.0, "masks": 0.0}
-        )
-        return self.model_copy(update={"distil": off})
+        return self.model_copy(update={"distil": self.distil.only()})
 
     @property
     def distils(self) -> bool:
         """Whether the teacher is needed in training."""
-        distil = self.distil
-        return any((distil.feature, distil.class_maps, distil.boxes, distil.masks))
+        return any(self.distil.weights().values())
 
     def strength(self, step: int) -> float:
         """Factor of the weights at a step (counted from 0): a rise, then 1, then 0."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from distill.student.ignoring import silenced, silent_anchors, silent_pixels
+from distill.student.ignoring import CellLoss, silenced, silent_cells
 from distill.student.view import dense_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class Criterion:
         self._strides = tuple(int(stride) for stride in head.stride)
         device = next(student.parameters()).device
         self._bins = torch.arange(head.reg_max, dtype=torch.float32, device=device)
+        self._cell_loss = CellLoss()
+        for part in (task.one2many, task.one2one) if hasattr(task, "one2many") else (task,):
+            part.bce = self._cell_loss
         self.step = 0
         self.loss = 0.0
         self.terms: dict[str, float] = {}
@@ -78,12 +81,9 @@ class Criterion:
         # The branch with several answers an object is the one that the teacher resembles.
         branches = [preds["one2many"], preds["one2one"]] if "one2many" in preds else [preds]
         raw = dict(branches[0])
-        silent = silent_anchors(batch, self._strides)
+        self._cell_loss.silent = silent_cells(batch, self._strides)
         for branch in branches:
-            branch["scores"] = silenced(branch["scores"], silent)
-            if isinstance(branch["proto"], tuple):  # YOLO26: prototypes, and classes by pixel
-                prototypes, classes = branch["proto"]
-                branch["proto"] = prototypes, silenced(classes, silent_pixels(batch, classes))
+            branch["proto"] = silenced(branch["proto"], batch["ignored"])
         total, terms = self._task(preds, batch)
         strength = self._strength(self.step)
         if self._distillation is not None and strength:
@@ -108,7 +108,7 @@ class Criterion:
     def go_to(self, step: int, epoch: int) -> None:
         """Stand where a run that is resumed stands."""
         self.step = step
-        if hasattr(self._task, "update") and epoch:
+        if hasattr(self._task, "update"):
             self._task.updates = epoch - 1
             self._task.update()
 

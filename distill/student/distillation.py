@@ -17,28 +17,12 @@ from distill.student.losses.feature import FeatureLoss
 from distill.student.losses.masks import mask_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
     from distill.student.config import DistillConfig
     from distill.teacher.teacher import Dense, Teacher
-
-
-@dataclass(frozen=True)
-class Weights:
-    """How much each loss counts; 0 is off, and never computed."""
-
-    feature: float
-    class_maps: float
-    boxes: float
-    masks: float
-
-    @classmethod
-    def of(cls, config: DistillConfig) -> Weights:
-        """Those of a run."""
-        distil = config.distil
-        return cls(distil.feature, distil.class_maps, distil.boxes, distil.masks)
 
 
 @dataclass(frozen=True)
@@ -55,7 +39,7 @@ class Distillation(nn.Module):
     Projectors exist only where features are distilled. No term grows with the size of a batch.
 
     Args:
-        weights: of the losses.
+        weights: of the losses, by the names in `TERMS`; 0 is off, and never computed.
         student_channels: of the student's features, level by level.
         teacher_channels: likewise.
         classes: the teacher's class id of each of the student's classes.
@@ -65,18 +49,20 @@ class Distillation(nn.Module):
 
     def __init__(
         self,
-        weights: Weights,
+        weights: Mapping[str, float],
         student_channels: Sequence[int],
         teacher_channels: Sequence[int],
         classes: Sequence[int],
     ) -> None:
         super().__init__()
         self.weights = weights
-        self.feature = FeatureLoss(student_channels, teacher_channels) if weights.feature else None
+        self.feature = (
+            FeatureLoss(student_channels, teacher_channels) if weights["feature"] else None
+        )
         self.register_buffer("classes", torch.tensor(classes), persistent=False)
 
     def forward(self, student: Dense, teacher: Dense, scale: float = 1.0) -> dict[str, Tensor]:
-        """Each loss that is on, times its weight and `scale`, by the names of `Weights`.
+        """Each loss that is on, times its weight and `scale`, by name.
 
         Args:
             student: with gradients.
@@ -90,23 +76,23 @@ class Distillation(nn.Module):
         if not scale:
             return {}
         terms = self._terms(student, teacher)
-        return {name: term * (getattr(self.weights, name) * scale) for name, term in terms.items()}
+        return {name: term * (self.weights[name] * scale) for name, term in terms.items()}
 
     def _terms(self, student: Dense, teacher: Dense) -> dict[str, Tensor]:
         on, terms = self.weights, {}
         if self.feature is not None:
             terms["feature"] = self.feature(student.features, teacher.features)
-        if not (on.class_maps or on.boxes or on.masks):
+        if not (on["class_maps"] or on["boxes"] or on["masks"]):
             return terms
         ours = _Cells(_flat(student.class_logits), _flat(student.boxes))
-        own_classes = [level.detach()[:, self.classes] for level in teacher.class_logits]
-        theirs = _Cells(_flat(own_classes), _flat(teacher.boxes).detach())
-        if on.class_maps:
+        own_classes = [level[:, self.classes] for level in teacher.class_logits]
+        theirs = _Cells(_flat(own_classes), _flat(teacher.boxes))
+        if on["class_maps"]:
             terms["class_maps"] = class_map_loss(ours.logits, theirs.logits)
-        if on.boxes:
+        if on["boxes"]:
             scores = theirs.logits.float().sigmoid().amax(dim=1)
             terms["boxes"] = box_loss(ours.boxes, theirs.boxes, scores)
-        if on.masks:
+        if on["masks"]:
             terms["masks"] = _masks(student, teacher, ours, theirs)
         return terms
 
@@ -129,7 +115,7 @@ def distillation_of(
     side = config.student.image_size
     answer = teacher.dense(torch.zeros(1, 3, side, side, device=device))
     theirs = [level.shape[1] for level in answer.features]
-    return Distillation(Weights.of(config), channels, theirs, classes).to(device)
+    return Distillation(config.distil.weights(), channels, theirs, classes).to(device)
 
 
 def _masks(student: Dense, teacher: Dense, ours: _Cells, theirs: _Cells) -> Tensor:

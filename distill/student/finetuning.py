@@ -15,9 +15,6 @@ from models.nets.head_choice import FRESH
 if TYPE_CHECKING:
     from distill.student.config import DistillConfig
 
-FOLDER = "training"
-"""In the run's folder, of the run that `finetune` makes."""
-
 _AUGMENTATION = {
     "mosaic": "mosaic",
     "mixup": "mixup",
@@ -40,7 +37,7 @@ def finetuning_of(config: DistillConfig) -> FinetuneConfig:
     epoch = config.steps // schedule.epochs
     labelled_share = data.labelled_share if data.pseudo else 1.0
     content = {
-        "run": config.run / FOLDER,
+        "run": config.training,
         "model": {
             "size": student.rtmdet_size,
             "weights": student.weights,
@@ -76,7 +73,7 @@ def finetuning_of(config: DistillConfig) -> FinetuneConfig:
     try:
         return FinetuneConfig.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{student.model} can't be trained so: {first_fault(error)}") from error
+        raise UsageError(f"{student.name} can't be trained so: {first_fault(error)}") from error
 
 
 def _head(config: DistillConfig) -> str:

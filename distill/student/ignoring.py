@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
-
 _CERTAINLY_NOT = -30.0
-"""A logit whose cross-entropy towards 0 is below 1e-13 and that the assigner never takes."""
+"""A logit whose cross-entropy towards 0 is below 1e-13."""
 
 
 def take_out_ignored(batch: dict[str, Any], ignored_class: int) -> None:
@@ -44,42 +43,58 @@ def take_out_ignored(batch: dict[str, Any], ignored_class: int) -> None:
         batch["sem_masks"] = batch["sem_masks"].masked_fill(ignored, 0)
 
 
-def silent_anchors(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:
-    """Anchors that lie on a region to ignore and in no object's box, bool [B, A].
+class CellLoss(nn.Module):
+    """Cross-entropy of cells without those on a region to ignore that are no object's.
+
+    Stands where Ultralytics has its own: only there is known which cells an object was given.
+
+    Attributes:
+        silent: bool [B, A], see `silent_cells`; of the batch that is looked at next.
+    """
+
+    silent: Tensor
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each of [B, A, C]; targets are 0 where there is no object."""
+        counts = ~self.silent[..., None] | (targets > 0).any(dim=2, keepdim=True)
+        loss = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        return loss * counts
+
+
+def silent_cells(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:
+    """Cells whose middle lies on a region to ignore, bool [B, A].
 
     Args:
         batch: after `take_out_ignored`.
         strides: input pixels a cell, finest first.
     """
     ignored = batch["ignored"]
-    count, height, width = ignored.shape
+    _, height, width = ignored.shape
     step = batch["img"].shape[-1] // width
-    boxes = batch["bboxes"].new_zeros(len(batch["bboxes"]), 4)
-    centre, size = batch["bboxes"][:, :2], batch["bboxes"][:, 2:]
-    boxes[:, :2], boxes[:, 2:] = centre - size / 2, centre + size / 2
-    boxes *= boxes.new_tensor([width, height, width, height]) * step
     levels = []
     for stride in strides:
         y, x = (
-            (torch.arange(cells * step // stride, device=ignored.device) + 0.5) * stride
-            for cells in (height, width)
+            ((torch.arange(side * step // stride, device=ignored.device) + 0.5) * stride / step)
+            for side in (height, width)
         )
-        on = ignored[:, (y / step).long()][:, :, (x / step).long()]
-        down = (y > boxes[:, 1:2]) & (y < boxes[:, 3:4])
-        across = (x > boxes[:, :1]) & (x < boxes[:, 2:3])
-        inside = (down[:, :, None] & across[:, None]).int()
-        taken = torch.zeros(on.shape, dtype=torch.int32, device=on.device)
-        taken.index_add_(0, batch["batch_idx"].long(), inside)
-        levels.append((on & (taken == 0)).flatten(1))
-    return torch.cat(levels, dim=1).reshape(count, -1)
+        levels.append(ignored[:, y.long()][:, :, x.long()].flatten(1))
+    return torch.cat(levels, dim=1)
 
 
-def silent_pixels(batch: dict[str, Any], classes: Tensor) -> Tensor:
-    """Pixels of class maps [B, C, h, w] on a region to ignore, bool [B, h, w]."""
-    ignored = batch["ignored"][:, None].float()  # the nearest pixel, as their loss has its targets
-    return functional.interpolate(ignored, classes.shape[2:], mode="nearest")[:, 0] > 0
+def silenced(proto: Tensor | tuple[Tensor, Tensor], ignored: Tensor) -> Any:
+    """Prototypes [B, K, h, w] that say and learn nothing on regions to ignore [B, H, W].
+
+    Of YOLO26 they come with class maps [B, C, h, w]. What an object's mask costs there is the
+    same whatever is said, ln 2 a pixel: it has no gradient.
+    """
+    if isinstance(proto, tuple):
+        prototypes, classes = proto
+        return silenced(prototypes, ignored), classes.masked_fill(
+            _at(ignored, classes), _CERTAINLY_NOT
+        )
+    return proto.masked_fill(_at(ignored, proto), 0)
 
 
-def silenced(scores: Tensor, silent: Tensor) -> Tensor:
-    """Class logits [B, C, ...] that say nothing, and learn nothing, where `silent` [B, ...]."""
-    return scores.masked_fill(silent[:, None], _CERTAINLY_NOT)
+def _at(ignored: Tensor, maps: Tensor) -> Tensor:
+    """At the size of other maps, [B, 1, h, w]; the nearest pixel, as their loss has its targets."""
+    return functional.interpolate(ignored[:, None].float(), maps.shape[2:], mode="nearest") > 0

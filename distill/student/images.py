@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distill.data.coco import CocoDataset
-from distill.train.sources import check_apart
+from distill.train.sources import check_apart, check_shows
 
 if TYPE_CHECKING:
     from distill.data.record import ImageRecord
@@ -35,7 +35,8 @@ def read_images(config: DistillConfig) -> Images:
     """Read all annotation files.
 
     Raises:
-        InputError: one can't be used, or an image is both learned from and measured on.
+        InputError: one can't be used, an image is both learned from and measured on, or there
+            is nothing to measure on.
     """
     classes = config.student.classes
 
@@ -49,6 +50,7 @@ def read_images(config: DistillConfig) -> Images:
     val = replace(read(config.data.val), classes=classes)
     learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
     check_apart(learned, val.images)
+    check_shows(config.data.val.annotations, val)
     return Images(
         tuple(record for dataset in labelled for record in dataset.images),
         tuple(record for dataset in pseudo for record in dataset.images),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from distill.student.ladder import MASK_MAP
-from distill.student.rungs import CONTROL, RUNGS, WHOLE
+from distill.student.rungs import CONTROL, RUNGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,12 @@ def markdown(
         titles.append("mask mAP, worst to best seed")
         for row, text in zip(rows, [*map(_range, steps), ""], strict=True):
             row.append(text)
-    spread = f"mean ± standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
+    last = config.seed + seeds - 1
+    spread = (
+        f"mean ± standard deviation of seeds {config.seed} to {last}" if seeds > 1 else "one seed"
+    )
     lines = [
-        f"# {config.student.model} at {config.student.image_size} px, taught by {teacher['name']}",
+        f"# {config.student.name} at {config.student.image_size} px, taught by {teacher['name']}",
         "",
         f"In percent, {spread}, on {test}.",
         "",
@@ -65,48 +68,34 @@ def verdict(steps: Sequence[Step], teacher: float) -> list[str]:
 
     Args:
         steps: from the lowest rung up.
-        teacher: its mask mAP.
+        teacher: its mask mAP, more than 0.
     """
-    by_name = {step.rung.name: step for step in steps}
     top = steps[-1]
+    names = {RUNGS[0].name: "labels only", CONTROL.name: "the control with pseudo-labels"}
+    below = [(step, names[step.rung.name]) for step in steps[:-1] if step.rung.name in names]
     sentences = [
-        _gain(top, by_name[rung.name], words)
-        for rung, words in ((RUNGS[0], "labels only"), (CONTROL, "the control with pseudo-labels"))
-        if rung.name in by_name and by_name[rung.name] is not top
+        *(_gain(top, step, words) for step, words in below),
+        f"{top.rung.name} has {100 * top.mean() / teacher:.1f} % of the teacher's mask mAP.",
     ]
-    sentences.append(
-        f"{top.rung.name} has {100 * top.mean() / teacher:.1f} % of the teacher's mask mAP."
-    )
     if len(top.results) == 1:
         sentences.append(
             "One seed has no spread: whether a gain is more than chance, this ladder can't say."
         )
-        return sentences
-    control, whole = by_name.get(CONTROL.name), by_name.get(WHOLE.name)
-    if control is None or whole is None:
-        return sentences
-    gain = whole.mean() - control.mean()
-    noise = max(control.span(), whole.span())
-    if gain > noise:
-        sentences.append(
-            f"Distillation beats the control by more than seeds differ ({100 * noise:.1f} points)."
-        )
-    else:
-        sentences.append(
-            f"Distillation does NOT beat the control: {100 * gain:+.1f} points, where seeds "
-            f"differ by {100 * noise:.1f}."
-        )
+    elif below:
+        sentences.append(_significance(top, *below[-1]))
     return sentences
 
 
 def to_json(
     config: DistillConfig, steps: Sequence[Step], teacher: dict[str, Any], test: str
 ) -> dict[str, Any]:
-    """The same for programs."""
+    """The same for programs, with all settings."""
     return {
-        "student": config.student.model,
+        "student": config.student.name,
         "teacher": teacher,
         "test": test,
+        "config": config.model_dump(mode="json"),
+        "seeds": [config.seed + i for i in range(len(steps[0].results))],
         "rungs": {
             step.rung.name: {
                 "mean": step.mean(),
@@ -126,6 +115,18 @@ def _gain(top: Step, below: Step, words: str) -> str:
     return f"{top.rung.name} against {words}: {sum(gains) / len(gains):+.1f} points{seeds}."
 
 
+def _significance(top: Step, below: Step, words: str) -> str:
+    gain, noise = top.mean() - below.mean(), max(below.span(), top.span())
+    if gain > noise:
+        return (
+            f"{top.rung.name} beats {words} by more than seeds differ ({100 * noise:.1f} points)."
+        )
+    return (
+        f"{top.rung.name} does NOT beat {words}: {100 * gain:+.1f} points, where seeds differ by "
+        f"{100 * noise:.1f}."
+    )
+
+
 def _cell(step: Step, name: str) -> str:
     if any(name not in result for result in step.results):
         return ""
@@ -140,11 +141,7 @@ def _range(step: Step) -> str:
 
 def _equal(config: DistillConfig) -> str:
     schedule, distil = config.schedule, config.distil
-    weights = ", ".join(
-        f"{name} {value:g}"
-        for name, value in distil.model_dump(exclude={"warmup", "stop"}).items()
-        if value
-    )
+    weights = ", ".join(f"{name} {value:g}" for name, value in distil.weights().items() if value)
     return (
         f"{config.steps} steps of {schedule.batch_size} images, AdamW at {schedule.lr:g}, "
         f"augmentation, averaging, the start ({'weights' if config.student.weights else 'random'})"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from distill.errors import OutputError
-from distill.student.distillation import Weights, distillation_of
+from distill.student.config import TERMS
+from distill.student.distillation import distillation_of
 from distill.student.finetuning import finetuning_of
 from distill.teacher.registry import load_teacher
 from distill.teacher.rtmdet import dense_of, features_of
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from models.nets.rtmdet_ins import RTMDetIns
 
 STUDENT = "student.safetensors"
-LOSSES = "losses.jsonl"
 
 
 def distil_rtmdet(config: DistillConfig, device: str = "auto") -> Path:
@@ -106,13 +106,11 @@ def _write_losses(config: DistillConfig, metrics: Path) -> None:
         if "loss" not in line:
             continue
         terms = {
-            name: value
-            for name, value in line.items()
-            if name.startswith("loss_") or name in Weights.__dataclass_fields__
+            name: value for name, value in line.items() if name.startswith("loss_") or name in TERMS
         }
         lines.append({key: line[key] for key in ("step", "loss", "seconds")} | {"terms": terms})
     if lines:  # else it may have failed before there was a folder
-        _write(config.run / LOSSES, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        _write(config.losses, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ from distill.data.clips import sha256_of
 from distill.errors import OutputError, TrainingError, UsageError
 from distill.lock import Lock
 from distill.student.config import read_config
-from distill.student.finetuning import FOLDER
+from distill.student.start import check_start
 from distill.teacher.device import device_of
 from distill.train.document import first_change
 from distill.train.run_folder import RunFolder
@@ -94,14 +94,16 @@ def _files(config: DistillConfig) -> list[Path]:
 
 def _has_learned(config: DistillConfig) -> bool:
     """Whether there is something to lose, or to go on from."""
-    going_on = config.resume, RunFolder(config.run / FOLDER).snapshot
+    going_on = config.resume, RunFolder(config.training).snapshot
     return any(path.exists() for path in (*going_on, *config.run.glob("student.*")))
 
 
 def _same_run(
     config: DistillConfig, before: DistillConfig, now: dict[str, str], then: dict[str, str]
 ) -> None:
-    change = first_change(before, config, free=("run", "workers"))
+    # What Ultralytics goes on from names its folder; a copy would go on in the first one.
+    moves = () if config.resume.exists() else ("run",)
+    change = first_change(before, config, free=(*moves, "workers"))
     if not change:
         change = next((f"another {path}" for path in now if now[path] != then.get(path)), None)
     if change:
@@ -123,6 +125,8 @@ def _train(config: DistillConfig, device: str, student: Path) -> None:
     with redirect_stdout(sys.stderr):  # its progress bars
         if done < config.schedule.epochs:
             settings = _settings(config, device, last if done else None)
+            if not done:
+                check_start(config.student)
             try:
                 StudentTrainer(overrides=settings).train()
             except subprocess.CalledProcessError as error:
@@ -134,8 +138,10 @@ def _settings(config: DistillConfig, device: str, last: Path | None) -> dict[str
     """The run in Ultralytics' words."""
     schedule, student, precision = config.schedule, config.student, config.precision
     if device.replace(",", "").isdigit():  # such as 0,1: Ultralytics starts a process each
-        place = device
-        if schedule.batch_size % (device.count(",") + 1):
+        place, gpus = device, device.split(",")
+        for gpu in gpus:
+            device_of(f"cuda:{gpu}")
+        if schedule.batch_size % len(gpus):
             raise UsageError(f"schedule.batch_size is no multiple of the GPUs in --device {device}")
     else:
         found = device_of(device)
@@ -145,11 +151,11 @@ def _settings(config: DistillConfig, device: str, last: Path | None) -> dict[str
         raise UsageError("precision: fp16 needs a GPU; take auto, or bf16 where the CPU has it")
     return {
         **config.augmentation,
-        "model": str(last) if last else f"{student.model}.yaml",
+        "model": str(last or (f"{student.model}.yaml" if student.model else student.weights)),
         "resume": str(last) if last else False,
         "pretrained": str(student.weights) if student.weights else False,
         "data": str(config.run / "config.yaml"),
-        "save_dir": str(config.run),
+        "save_dir": str(config.training),
         "imgsz": student.image_size,
         "epochs": schedule.epochs,
         "batch": schedule.batch_size,

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distill.errors import UsageError
+from distill.student.config import TERMS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from distill.student.config import DistillConfig
-
-_LOSSES = ("feature", "class_maps", "boxes", "masks")
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ class Rung:
 RUNGS = (
     Rung("gt", "labels only", pseudo=False, losses=()),
     Rung("pseudo", "+ pseudo-labels (the control)", pseudo=True, losses=()),
-    Rung("feature", "+ features", pseudo=True, losses=_LOSSES[:1]),
-    Rung("class-box", "+ class maps and boxes", pseudo=True, losses=_LOSSES[:3]),
-    Rung("mask", "+ masks (the whole recipe)", pseudo=True, losses=_LOSSES),
+    Rung("feature", "+ features", pseudo=True, losses=TERMS[:1]),
+    Rung("class-box", "+ class maps and boxes", pseudo=True, losses=TERMS[:3]),
+    Rung("mask", "+ masks (the whole recipe)", pseudo=True, losses=TERMS),
 )
-CONTROL, WHOLE = RUNGS[1], RUNGS[-1]
+CONTROL = RUNGS[1]
 
 
 def chosen(names: str) -> tuple[Rung, ...]:
@@ -71,7 +70,6 @@ def variant(config: DistillConfig, rung: Rung, seed: int, folder: Path) -> Disti
         data = data.model_copy(update={"pseudo": ()})
     elif not data.pseudo:
         raise UsageError(f"rung {rung.name} needs data.pseudo, which is empty")
-    off = {loss: 0.0 for loss in _LOSSES if loss not in rung.losses}
-    distil = config.distil.model_copy(update=off)
+    distil = config.distil.only(*rung.losses)
     changes = {"data": data, "distil": distil, "seed": seed, "run": folder}
     return config.model_copy(update=changes)

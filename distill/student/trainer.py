@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,11 +30,12 @@ from distill.errors import TrainingError
 from distill.student.config import read_config
 from distill.student.criterion import Criterion, NotFiniteError
 from distill.student.dataset import RecordDataset
-from distill.student.distillation import Weights, distillation_of
+from distill.student.distillation import distillation_of
 from distill.student.ignoring import take_out_ignored
 from distill.student.images import read_images
 from distill.student.sampler import ShareSampler
 from distill.teacher.registry import load_teacher
+from distill.train.journal import first_lines
 from distill.train.metrics_log import MetricsLog
 from models.whole_file import whole_file
 
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
     from distill.student.config import DistillConfig
 
-LOSSES = "losses.jsonl"
 FAILED = "failed-batch.json"
 
 
@@ -55,6 +56,9 @@ class StudentTrainer(SegmentationTrainer):
         """Read the images that `config.data` names."""
         self.config = read_config(Path(self.args.data))
         self._images = read_images(self.config)
+        if RANK in {-1, 0}:
+            for line in first_lines(self._images.problems):
+                print(line, file=sys.stderr)  # noqa: T201 where its progress goes
         classes = self.config.student.classes
         names = dict(enumerate(classes))
         return {"train": "", "val": "", "nc": len(classes), "names": names, "channels": 3}
@@ -124,23 +128,19 @@ class StudentTrainer(SegmentationTrainer):
 
     def _build_train_pipeline(self) -> None:
         if self.optimizer is not None:  # memory ran out; theirs would go on with half of the batch
-            raise TrainingError(
-                f"there is no memory for {self.config.schedule.batch_size} images a step; lower "
-                "schedule.batch_size or student.image_size, for the control, too"
-            )
+            raise self._no_memory()
         super()._build_train_pipeline()
 
     def _setup_train(self) -> None:
         super()._setup_train()
         student: nn.Module = unwrap_model(self.model)
-        self._forget_distillation()
         student.criterion = self._criterion = Criterion(
             student.init_criterion(),
             student,
             getattr(student, "distillation", None),
             self._teacher,
             self.config.strength,
-            [name for name, weight in vars(Weights.of(self.config)).items() if weight],
+            [name for name, weight in self.config.distil.weights().items() if weight],
         )
         if self.device.type == "cpu":
             # A quarter faster there (yolo11n-seg, 320 px, bf16), other than on a GPU by default.
@@ -150,7 +150,7 @@ class StudentTrainer(SegmentationTrainer):
         steps = self.start_epoch * len(self.train_loader)
         self._criterion.go_to(steps, self.start_epoch)
         if RANK in {-1, 0}:
-            self._log = MetricsLog(Path(self.save_dir) / LOSSES, steps)
+            self._log = MetricsLog(self.config.losses, steps)
             self._open.callback(self._log.close)
         self.add_callback("on_train_epoch_start", StudentTrainer._seed_epoch)
         self.add_callback("on_train_batch_start", StudentTrainer._start_clock)
@@ -162,6 +162,8 @@ class StudentTrainer(SegmentationTrainer):
                 super()._do_train()
             except NotFiniteError as error:
                 self._stop_on(error)
+            except torch.OutOfMemoryError as error:
+                raise self._no_memory() from error
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
         """Go on from `config.resume`, which is exact; Ultralytics' own begins from the average."""
@@ -179,9 +181,15 @@ class StudentTrainer(SegmentationTrainer):
 
     def save_model(self) -> bool:
         """Write Ultralytics' checkpoints and ours, each whole or not at all."""
+        weights = unwrap_model(self.model).state_dict()
+        if not all(value.isfinite().all() for value in weights.values()):  # theirs would be zeros
+            raise TrainingError(
+                f"the weights are not finite after epoch {self.epoch + 1}; lower schedule.lr, and "
+                "begin anew with another --out"
+            )
         state = {
             "epoch": self.epoch,
-            "model": unwrap_model(self.model).state_dict(),
+            "model": weights,
             "average": self.ema.ema.state_dict(),
             "updates": self.ema.updates,
             "optimizer": self.optimizer.state_dict(),
@@ -256,10 +264,16 @@ class StudentTrainer(SegmentationTrainer):
             seconds=round(time.perf_counter() - self._began, 4),
         )
 
+    def _no_memory(self) -> TrainingError:
+        return TrainingError(
+            f"there is no memory for {self.config.schedule.batch_size} images a step; lower "
+            "schedule.batch_size or student.image_size, for the control, too"
+        )
+
     def _stop_on(self, error: NotFiniteError) -> None:
         step = self._criterion.step + 1  # as in the log
         bad = [name for name, value in error.terms.items() if not np.isfinite(value)]
-        path = Path(self.save_dir) / FAILED
+        path = self.config.run / FAILED
         content = {
             "step": step,
             "terms": {name: str(value) for name, value in error.terms.items()},

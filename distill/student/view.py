@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from distill.teacher.teacher import Dense
+from distill.teacher.ultralytics import corners
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,12 +51,8 @@ def _boxes(distances: Tensor, shape: torch.Size, stride: int, bins: Tensor) -> T
     """[B, 4 * R, h * w] to x0 y0 x1 y1 in input pixels [B, 4, h, w]."""
     parts = distances.float().reshape(len(distances), 4, len(bins), *shape)
     if len(bins) > 1:
-        left, top, right, bottom = torch.einsum("bkrhw,r->kbhw", parts.softmax(2), bins)
+        with torch.autocast(parts.device.type, enabled=False):  # a bin of bfloat16 is a pixel off
+            sides = torch.einsum("bkrhw,r->bkhw", parts.softmax(2), bins)
     else:
-        left, top, right, bottom = parts[:, :, 0].unbind(1)
-    y, x = torch.meshgrid(
-        torch.arange(shape[0], device=distances.device) + 0.5,
-        torch.arange(shape[1], device=distances.device) + 0.5,
-        indexing="ij",
-    )
-    return torch.stack([x - left, y - top, x + right, y + bottom], dim=1) * stride
+        sides = parts[:, :, 0]
+    return corners(sides, stride)

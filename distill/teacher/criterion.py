@@ -29,6 +29,9 @@ MASK_WEIGHT = 2.0
 _MASK_STRIDE = 4
 """Input pixels per pixel of the mask loss; of each block the third pixel is taken."""
 
+_NOTHING = -30.0
+"""A mask logit that Dice takes for none, and that gets no gradient from it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -189,7 +192,11 @@ def _mask_loss(
         )
         scale = STRIDES[0] // _MASK_STRIDE
         finer = functional.interpolate(logits[None], scale_factor=scale, mode="bilinear")[0]
-        wanted = targets[image].masks[:, half::_MASK_STRIDE, half::_MASK_STRIDE][each.objects]
+        pixels = slice(half, None, _MASK_STRIDE)
+        wanted = targets[image].masks[:, pixels, pixels][each.objects]
+        ignore = targets[image].ignore
+        if ignore is not None:
+            finer = finer.masked_fill(ignore[pixels, pixels] & (wanted == 0), _NOTHING)
         total = total + dice(finer.to(cells.boxes.dtype), wanted).sum()
     return total / share
 

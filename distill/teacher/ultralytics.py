@@ -114,9 +114,13 @@ class UltralyticsTeacher:
                 tuple(seen[branch[i]] for i in levels) for branch in branches
             )
             strides = tuple(int(stride) for stride in head.stride)
-            boxes = tuple(
-                self._boxes(level, stride) for level, stride in zip(distances, strides, strict=True)
-            )
+            with torch.autocast(self._device.type, enabled=False):  # half of it is pixels off
+                boxes = tuple(
+                    corners(
+                        head.dfl(level.float().flatten(2)).unflatten(2, level.shape[2:]), stride
+                    )
+                    for level, stride in zip(distances, strides, strict=True)
+                )
             weights = torch.cat([level.flatten(2) for level in coefficients], dim=2)
         prototypes = seen[head.proto]
 
@@ -127,17 +131,17 @@ class UltralyticsTeacher:
         mask_stride = batch.shape[-1] // prototypes.shape[-1]
         return Dense(strides, tuple(features), logits, boxes, mask_stride, draw)
 
-    def _boxes(self, distances: Tensor, stride: int) -> Tensor:
-        """[B, 4 * bins, h, w] to x0 y0 x1 y1 in input pixels [B, 4, h, w]."""
-        batch, _, height, width = distances.shape
-        cells = self._head.dfl(distances.flatten(2)).reshape(batch, 4, height, width)
-        y, x = torch.meshgrid(
-            torch.arange(height, device=cells.device) + _MIDDLE,
-            torch.arange(width, device=cells.device) + _MIDDLE,
-            indexing="ij",
-        )
-        left, top, right, bottom = cells.unbind(1)
-        return torch.stack([x - left, y - top, x + right, y + bottom], dim=1) * stride
+
+def corners(sides: Tensor, stride: int) -> Tensor:
+    """Distances in cells to the left, top, right and bottom [B, 4, h, w] to x0 y0 x1 y1 in pixels."""
+    height, width = sides.shape[2:]
+    y, x = torch.meshgrid(
+        torch.arange(height, device=sides.device) + _MIDDLE,
+        torch.arange(width, device=sides.device) + _MIDDLE,
+        indexing="ij",
+    )
+    left, top, right, bottom = sides.unbind(1)
+    return torch.stack([x - left, y - top, x + right, y + bottom], dim=1) * stride
 
 
 def load_network(path: Path) -> Network:
@@ -150,7 +154,7 @@ def load_network(path: Path) -> Network:
         ModelError: it can't be loaded, or does not segment.
     """
     model, trained_at = _load(path)
-    head = _segment_head(path, model)
+    head = model.model[-1]
     classes = _names(path, model, head.nc)
     if head.cv2 is not None:
         head.end2end = False
@@ -159,8 +163,20 @@ def load_network(path: Path) -> Network:
     return Network(model, head, classes, trained_at)
 
 
+def load_weights(path: Path) -> Any:
+    """A network as it was saved, on the CPU in float32.
+
+    Args:
+        path: a `.pt` that you trust.
+
+    Raises:
+        ModelError: it can't be loaded, or does not segment.
+    """
+    return _load(path)[0]
+
+
 def _load(path: Path) -> tuple[Any, int]:
-    """The model in a file, on the CPU in float32, and the size that it was trained at."""
+    """A network as it was saved, and the size that it was trained at."""
     import distill.quiet  # noqa: F401, PLC0415 before anything of theirs
 
     # isort: split
@@ -169,10 +185,12 @@ def _load(path: Path) -> tuple[Any, int]:
     try:
         content, _ = torch_safe_load(str(path), safe_only=True)
         model = content.get("ema") or content["model"]
-        return model.float(), _trained_at(content.get("train_args"))
+        found = model.float(), _trained_at(content.get("train_args"))
     except Exception as error:  # theirs share no base
         reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
         raise ModelError(f"{path}: Ultralytics can't load it: {reason}") from error
+    _check_segments(path, model)
+    return found
 
 
 def _trained_at(arguments: Any) -> int:
@@ -181,14 +199,13 @@ def _trained_at(arguments: Any) -> int:
     return size if known else _USUAL_SIZE
 
 
-def _segment_head(path: Path, model: Any) -> Any:
+def _check_segments(path: Path, model: Any) -> None:
     head: nn.Module = model.model[-1]
     if not all(hasattr(head, name) for name in ("cv2", "cv3", "cv4", "proto", "stride", "nc")):
         raise ModelError(
             f"{path}: a '{type(head).__name__}' network of Ultralytics, which gives no masks; "
             "take a segmentation model (its name ends in -seg)"
         )
-    return head
 
 
 def _names(path: Path, model: Any, count: int) -> tuple[str, ...]:

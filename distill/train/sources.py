@@ -11,6 +11,7 @@ from distill.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from distill.data.coco import ImageRecord
     from distill.train.config import FinetuneConfig, Source
@@ -67,10 +68,7 @@ def read_sources(config: FinetuneConfig) -> Sources:
         )
     mine = tuple(record for dataset in own for record in dataset.images)
     check_apart((*mine, *shown), val.images)
-    if not _count(val.images, ignored=False):
-        raise InputError(
-            f"{data.val.annotations}: shows no {' or '.join(classes)} to measure on; label some"
-        )
+    check_shows(data.val.annotations, val)
     problems = (line for dataset in (*own, *public, val) for line in dataset.problems)
     return Sources(mine, shown, val, tuple(problems), _sha256((*data.own, *data.public, data.val)))
 
@@ -87,6 +85,18 @@ def check_apart(learned: Iterable[ImageRecord], measured: Iterable[ImageRecord])
         raise InputError(
             f"{both[0]} and {len(both) - 1} more images are learned from and measured on; "
             "split by clip, and measure on images that the network never saw"
+        )
+
+
+def check_shows(path: Path, measured: CocoDataset) -> None:
+    """See that there is something to measure on.
+
+    Raises:
+        InputError: the file has no object of these classes.
+    """
+    if not _count(measured.images, ignored=False):
+        raise InputError(
+            f"{path}: shows no {' or '.join(measured.classes)} to measure on; label some"
         )
 
 

@@ -1,5 +1,6 @@
 """`sfumato-distill distill`: what a person who runs it reads."""
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def test_a_dry_run_counts_and_leaves_nothing(settings_of, tmp_path, capsys):
         ({"distil": {"feature": -1}}, "distil.feature"),
         ({"augmentation": {"mosiac": 1.0}}, "has 'mosiac'; there are hsv_h"),
         ({"augmentation": {"mosaic": 2.0}}, "mosaic is 2; it goes from 0 to 1"),
+        ({"student": {"classes": ["bottle"]}}, "name a model, such as yolo11n-seg"),
     ],
 )
 def test_a_setting_that_is_off_is_one_line(settings_of, tmp_path, capsys, changes, says):
@@ -55,3 +57,21 @@ def test_a_setting_that_is_off_is_one_line(settings_of, tmp_path, capsys, change
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
     assert str(settings) in line
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_what_can_not_be_trained_is_said_before(settings_of, tmp_path, capsys, few, words):
+    settings = settings_of(
+        tmp_path,
+        student={"model": "rtmdet-ins-tiny", "classes": ["bottle"], "image_size": 64},
+        augmentation={"degrees": 5.0},
+    )
+    assert main(["distill", str(settings), *words]) == 2
+    assert "augmentation.degrees is not for RTMDet-Ins" in capsys.readouterr().err
+    empty = json.loads(few.read_bytes()) | {"annotations": []}
+    (few.parent / "empty.json").write_text(json.dumps(empty))
+    data = {"pseudo": str(few), "val": {"annotations": str(few.parent / "empty.json")}}
+    settings = settings_of(tmp_path / "b", data=data)
+    assert main(["distill", str(settings), *words]) == 3
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "learned from and measured on" in said or "shows no bottle to measure on" in said

@@ -4,14 +4,13 @@ import pytest
 import torch
 
 from distill.errors import UsageError
-from distill.student.distillation import Distillation, Weights
+from distill.student.config import TERMS
+from distill.student.distillation import Distillation
 from distill.teacher.teacher import Dense
 
 SIDE, STRIDES = 64, (8, 16, 32)
 OBJECT = (12.0, 8.0, 44.0, 52.0)  # x0 y0 x1 y1
-ON = Weights(1, 1, 1, 1)
-OFF = Weights(0, 0, 0, 0)
-NAMES = ["feature", "class_maps", "boxes", "masks"]
+ON, OFF = (dict.fromkeys(TERMS, weight) for weight in (1, 0))
 
 
 class World:
@@ -67,7 +66,7 @@ def distillation(weights=ON, classes=(2,), channels=(4, 5)):
 def test_all_terms_are_named_scalars_and_reach_the_student_alone():
     ours, theirs = student(), teacher(grad=True)
     terms = distillation()(ours.dense, theirs.dense)
-    assert list(terms) == NAMES
+    assert tuple(terms) == TERMS
     assert all(term.shape == () and term > 0 for term in terms.values())
     sum(terms.values()).backward()
     assert all(leaf.grad is not None and leaf.grad.abs().sum() > 0 for leaf in ours.leaves)
@@ -80,7 +79,7 @@ def test_a_student_that_equals_its_teacher_has_nothing_to_learn():
         torch.nn.init.dirac_(projector.weight)
     ours, theirs = teacher(grad=True), teacher()
     terms = module(ours.dense, theirs.dense)
-    assert [*terms] == NAMES
+    assert tuple(terms) == TERMS
     assert ours.drawn, "masks were compared"
     for name, term in terms.items():
         assert term.item() == pytest.approx(0, abs=1e-6), name
@@ -89,11 +88,11 @@ def test_a_student_that_equals_its_teacher_has_nothing_to_learn():
     assert max(grad.abs().max() for grad in grads) < 1e-6
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TERMS)
 def test_each_term_stands_alone_and_is_multiplied_by_its_weight(name):
     ours, theirs = student().dense, teacher().dense
     whole = distillation()(ours, theirs)[name]
-    alone = distillation(replace(OFF, **{name: 2.5}))(ours, theirs, scale=0.5)
+    alone = distillation(OFF | {name: 2.5})(ours, theirs, scale=0.5)
     assert list(alone) == [name]
     torch.testing.assert_close(alone[name], 1.25 * whole)
 
@@ -126,7 +125,7 @@ def never(*_):
 )
 def test_a_weight_of_zero_never_computes(name, read):
     ours, theirs = student().dense, teacher().dense
-    module = distillation(replace(OFF, **{name: 1}))
+    module = distillation(OFF | {name: 1})
     for part in ("features", "boxes", "mask_logits"):
         closed = never if part == "mask_logits" else Forbidden(getattr(ours, part))
         if part in read:
@@ -137,7 +136,7 @@ def test_a_weight_of_zero_never_computes(name, read):
 
 
 def test_projectors_exist_where_features_are_distilled():
-    assert not list(distillation(replace(ON, feature=0)).parameters())
+    assert not list(distillation(ON | {"feature": 0}).parameters())
     names = [name for name, _ in distillation().named_parameters()]
     assert names == [f"feature.projectors.{i}.weight" for i in range(3)]
     assert names == [*distillation().state_dict()]
@@ -170,7 +169,7 @@ def test_nothing_seen_leaves_features_and_class_maps():
     ours, theirs = student(), teacher()
     dark = replace(theirs.dense, class_logits=tuple(x - 12 for x in theirs.dense.class_logits))
     terms = distillation()(ours.dense, dark)
-    assert list(terms) == NAMES
+    assert tuple(terms) == TERMS
     assert terms["boxes"].item() == terms["masks"].item() == 0
     assert theirs.drawn == ours.drawn == 0
     sum(terms.values()).backward()
@@ -187,7 +186,7 @@ def test_an_object_that_the_student_misses_is_passed_over():
         return Dense((8,), (), (levels[1],), (levels[0],), 4, lambda _, cells: drawn[cells])
 
     theirs = dense([missed, found, found, found], [4.0, 3, -9, -9], masks)
-    module = distillation(replace(OFF, masks=1), classes=(0,))
+    module = distillation(OFF | {"masks": 1}, classes=(0,))
     right = dense([found] * 4, [0.0] * 4, torch.full((4, 4, 4), 9.0))
     wrong = dense([found] * 4, [0.0] * 4, torch.full((4, 4, 4), -9.0))
     assert module(right, theirs)["masks"].item() == 0

@@ -1,6 +1,8 @@
+import pytest
 import torch
+from torch.nn import functional
 
-from distill.student.ignoring import silenced, silent_anchors, take_out_ignored
+from distill.student.ignoring import CellLoss, silenced, silent_cells, take_out_ignored
 
 STRIDES = (8, 16, 32)
 
@@ -45,28 +47,52 @@ def test_nothing_to_ignore_changes_nothing():
     take_out_ignored(given, ignored_class=7)
     for name, value in before.items():
         assert torch.equal(given[name], value)
-    assert not silent_anchors(given, STRIDES).any()
+    assert not silent_cells(given, STRIDES).any()
 
 
-def test_anchors_there_are_silent_but_for_those_in_a_box():
+def test_cells_there_are_silent():
     given = batch()
     take_out_ignored(given, ignored_class=1)
-    silent = silent_anchors(given, STRIDES)
+    silent = silent_cells(given, STRIDES)
     assert silent.shape == (2, 64 + 16 + 4)
     finest = silent[0, :64].reshape(8, 8)
-    # Cell 3 has its middle at 28 px: on the region, but in the object's box, which ends at 32.
-    assert finest[0].tolist() == [False] * 4 + [True] * 4
+    # Cell 3 has its middle at 28 px: on the region, though in the object's box.
+    assert finest[0].tolist() == [False] * 3 + [True] * 5
     assert silent[1, :64].reshape(8, 8).all(dim=1).tolist() == [True] * 4 + [False] * 4
     assert silent[1, 80:].tolist() == [True, True, False, False]
 
 
-def test_silence_teaches_nothing():
-    scores = torch.zeros(1, 2, 3, requires_grad=True)
-    silent = torch.tensor([[False, True, False]])
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(
-        silenced(scores, silent), torch.zeros(1, 2, 3), reduction="none"
-    )
-    loss.sum().backward()
-    assert loss[:, :, 1].max() < 1e-12
-    assert scores.grad[:, :, 1].abs().max() == 0
-    assert scores.grad[:, :, 0].abs().min() > 0
+def test_a_silent_cell_teaches_nothing_unless_it_is_an_objects():
+    logits = torch.zeros(1, 4, 2, requires_grad=True)
+    targets = torch.zeros(1, 4, 2)
+    targets[0, 2:, 0] = 0.7
+    loss = CellLoss()
+    loss.silent = torch.tensor([[False, True, False, True]])
+    found = loss(logits, targets)
+    found.sum().backward()
+    assert found.shape == targets.shape
+    taught = logits.grad[0].abs().amin(dim=1) > 0
+    assert taught.tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("family", ["yolo11", "yolo26"])
+def test_silent_pixels_say_and_learn_nothing(family):
+    prototypes, classes = torch.ones(1, 3, 4, 4), torch.zeros(1, 2, 2, 2)
+    for maps in (prototypes, classes):
+        maps.requires_grad_()
+    ignored = torch.zeros(1, 4, 4, dtype=torch.bool)
+    ignored[:, :, 2:] = True
+    if family == "yolo11":
+        quiet = silenced(prototypes, ignored)
+    else:
+        quiet, told = silenced((prototypes, classes), ignored)
+        loss = functional.binary_cross_entropy_with_logits(
+            told, torch.zeros_like(told), reduction="none"
+        )
+        loss.sum().backward()
+        assert loss[..., 1].max() < 1e-12
+        assert (classes.grad[..., 1] == 0).all()
+        assert (classes.grad[..., 0] > 0).all()
+    quiet.sum().backward()
+    assert quiet[0, 0, 0].tolist() == [1, 1, 0, 0]
+    assert (prototypes.grad[..., 2:] == 0).all()

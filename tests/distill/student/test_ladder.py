@@ -29,7 +29,7 @@ class World:
         weights = config.run / "student.pt"
         if not weights.exists():
             self.trained.append(arm)
-            weights.touch()
+            weights.write_text(f"{arm} {self.trained}")
         return weights
 
     def measure(self, weights):
@@ -56,8 +56,8 @@ def test_each_rung_has_one_thing_more(tmp_path, config_of):
     on = []
     for rung in RUNGS:
         run = variant(config, rung, 3, tmp_path / rung.name)
-        weights = run.distil.model_dump(exclude={"warmup", "stop"})
-        on.append((bool(run.data.pseudo), [name for name, weight in weights.items() if weight]))
+        weights = run.distil.weights().items()
+        on.append((bool(run.data.pseudo), [name for name, weight in weights if weight]))
         assert (run.seed, run.steps, run.schedule) == (3, config.steps, config.schedule)
         assert run.student == config.student
     losses = ["feature", "class_maps", "boxes", "masks"]
@@ -102,6 +102,17 @@ def test_figures_on_other_images_are_measured_anew(tmp_path, config_of):
         assert step.values() == [wanted]
 
 
+def test_figures_of_other_weights_are_measured_anew(tmp_path, config_of):
+    config, rungs, folder = config_of(tmp_path), RUNGS[:1], tmp_path / "l"
+    world = World(worths([0.1]))
+    climb(config, rungs, 1, folder, world.train, world.measure, "a")
+    (folder / "gt-seed0/student.pt").unlink()
+    world.worth = worths([0.2])
+    (step,) = climb(config, rungs, 1, folder, world.train, world.measure, "a")
+    assert world.trained == ["gt-seed0"] * 2
+    assert step.values() == [0.2]
+
+
 def test_mean_and_spread():
     (step,) = steps_of([0.1, 0.2, 0.3])
     assert step.mean() == pytest.approx(0.2)
@@ -112,8 +123,10 @@ def test_mean_and_spread():
 @pytest.mark.parametrize(
     ("control", "whole", "says"),
     [
-        ([0.40, 0.42], [0.46, 0.48], "beats the control by more than seeds differ"),
-        ([0.40, 0.44], [0.43, 0.45], "does NOT beat the control: +2.0 points"),
+        ([0.40, 0.42], [0.46, 0.48], "beats the control with pseudo-labels by more than seeds"),
+        ([0.40, 0.44], [0.43, 0.45], "does NOT beat the control with pseudo-labels: +2.0 points"),
+        # More than their standard deviation (2.8 points), less than they lie apart.
+        ([0.40, 0.44], [0.44, 0.47], "does NOT beat the control with pseudo-labels: +3.5 points"),
         ([0.40], [0.48], "One seed has no spread"),
     ],
 )
@@ -121,7 +134,14 @@ def test_the_verdict_is_in_words(control, whole, says):
     rows = [control] * 4 + [whole]
     sentences = verdict(steps_of(*rows), 0.5)
     assert any(says in sentence for sentence in sentences), sentences
-    assert sum("control" in sentence and "eat" in sentence for sentence in sentences) <= 1
+    assert sum("beat" in sentence for sentence in sentences) == (len(control) > 1)
+
+
+def test_a_ladder_without_its_ends_has_a_verdict_too():
+    labels, control, feature = steps_of([0.1, 0.2], [0.3, 0.4], [0.5, 0.6])
+    assert any("feature beats the control" in s for s in verdict((control, feature), 0.9))
+    assert any("pseudo beats labels only" in s for s in verdict((labels, control), 0.9))
+    assert not any("beat" in s for s in verdict((feature,), 0.9))
 
 
 def test_the_table(tmp_path, config_of):
@@ -154,6 +174,8 @@ def test_a_whole_ladder(tmp_path, settings_of, capsys):
     assert (tmp_path / "out/ladder.md").read_text("utf-8") in said
     content = json.loads((tmp_path / "out/ladder.json").read_bytes())
     assert content["rungs"].keys() == {"gt", "mask"}
+    assert content["seeds"] == [0]
+    assert content["config"]["distil"]["masks"] == 2
     assert cv2.imread(str(tmp_path / "out/ladder.png")).shape[1] > 800
     config = read_config(tmp_path / "out/gt-seed0/config.yaml")
     assert not config.data.pseudo

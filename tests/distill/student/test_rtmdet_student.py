@@ -17,7 +17,7 @@ from torch import nn
 
 from distill.errors import TrainingError, UsageError
 from distill.student.finetuning import finetuning_of
-from distill.student.rtmdet import LOSSES, Lesson
+from distill.student.rtmdet import Lesson
 from distill.student.run import distil
 from distill.teacher.registry import load_teacher
 from distill.teacher.rtmdet import dense_of, features_of
@@ -54,7 +54,7 @@ distil(read_config(Path(sys.argv[1])), "cpu")
 
 
 def steps(run):
-    return read_metrics(run / LOSSES)
+    return read_metrics(run / "losses.jsonl")
 
 
 def totals(run):

@@ -9,18 +9,26 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from ultralytics.utils.dist import ddp_cleanup, generate_ddp_command
 
+from distill.data import rle
+from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.errors import InputError, TrainingError, UsageError
+from distill.student import run
 from distill.student.classes import classes_of_teacher
 from distill.student.run import distil
-from distill.student.trainer import FAILED, LOSSES
+from distill.student.trainer import FAILED, StudentTrainer
 from distill.teacher.registry import load_teacher
 from distill.train.metrics_log import read_metrics
+from models.errors import ModelError
 from models.nets.checkpoint import save_safetensors
+from tests.distill.yolos import build
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEDULE = {
@@ -43,7 +51,7 @@ distil(read_config(Path(sys.argv[1])), "cpu")
 
 
 def losses(run):
-    return [line["loss"] for line in read_metrics(run / LOSSES)]
+    return [line["loss"] for line in read_metrics(run / "losses.jsonl")]
 
 
 def weights_of(student):
@@ -70,7 +78,7 @@ def test_a_student_of_ultralytics_comes_out_and_nothing_else(done):
     assert not any("distillation" in name for name in model.state_dict())
     assert model.names == {0: "bottle"}
     assert content["optimizer"] is None
-    terms = read_metrics(config.run / LOSSES)
+    terms = read_metrics(config.losses)
     assert len(terms) == config.steps
     assert terms[2]["terms"].keys() >= KD_TERMS
     assert not terms[0]["terms"].keys() & KD_TERMS, "weights rise from 0"
@@ -124,7 +132,7 @@ def test_kill_and_go_on(tmp_path, done, settings_of):
     settings = settings_of(tmp_path)
     command = [sys.executable, "-c", PROGRAM, str(settings)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    resume = tmp_path / "run/weights/resume.pt"
+    resume = tmp_path / "run/training/weights/resume.pt"
     for saves in (1, 2):  # in the middle, and when all that is left is to make the student
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -178,7 +186,132 @@ def test_a_teacher_that_knows_other_classes_says_which(tmp_path, config_of, seei
 def test_the_control_is_the_same_run_without_the_teacher(tmp_path, done, config_of):
     control = config_of(tmp_path).control()
     distil(control, "cpu")
-    first, alone = (read_metrics(run / LOSSES)[0] for run in (done[0].run, control.run))
+    first, alone = (read_metrics(run / "losses.jsonl")[0] for run in (done[0].run, control.run))
     assert first["terms"] == alone["terms"], "before the weights have risen they are one run"
-    last = read_metrics(control.run / LOSSES)[-1]
+    last = read_metrics(control.losses)[-1]
     assert not last["terms"].keys() & KD_TERMS
+
+
+def test_an_image_that_is_all_doubt_teaches_nothing(tmp_path, config_of, held_out):
+    Image.new("RGB", (64, 64), (90, 40, 40)).save(tmp_path / "doubt.png")
+    shape = rle.encode(np.ones((64, 64), np.uint8))
+    doubt = Annotation(0, rle.box(shape), shape, ignore=True)
+    records = [ImageRecord(1, tmp_path / "doubt.png", 64, 64, None, None, (doubt,))]
+    write_coco(tmp_path / "doubt.json", ("bottle",), records, {})
+    config = config_of(
+        tmp_path / "a",
+        data={"pseudo": str(tmp_path / "doubt.json"), "val": str(held_out)},
+        augmentation={"mosaic": 0.0, "scale": 0.0, "translate": 0.0},
+    ).control()
+    distil(config, "cpu")
+    assert losses(config.run) == [0.0] * config.steps
+
+
+def test_bfloat16_on_a_cpu(tmp_path, done, config_of):
+    config = config_of(tmp_path, precision="bf16")
+    distil(config, "cpu")
+    exact, short = (losses(run)[0] for run in (done[0].run, config.run))
+    assert short != exact
+    assert short == pytest.approx(exact, rel=0.1)
+
+
+@pytest.mark.parametrize("model", [None, "yolov8n-seg"])
+def test_a_student_begins_with_weights_of_its_own_network(tmp_path, config_of, model):
+    torch.save({"model": build("yolov8n-seg", ["can", "cup"])}, tmp_path / "start.pt")
+    start = {"model": model, "weights": "start.pt", "classes": ["bottle"], "image_size": 64}
+    one_step = {"epochs": 1, "images_per_epoch": 4, "batch_size": 4, "lr": 1e-9}
+    config = config_of(tmp_path, student=start, schedule=one_step)
+    assert config.student.name == (model or "start")
+    after = weights_of(distil(config.control(), "cpu"))
+    before = weights_of(tmp_path / "start.pt")
+    name = "model.9.cv1.conv.weight"
+    assert torch.allclose(after[name].float(), before[name], atol=1e-3)
+
+
+def test_weights_of_another_network_are_no_start(tmp_path, config_of):
+    torch.save({"model": build("yolov8n-seg", ["bottle"])}, tmp_path / "other.pt")
+    (tmp_path / "torn.pt").write_bytes(b"PK")
+    student = {"model": "yolo11n-seg", "classes": ["bottle"], "image_size": 64}
+    for weights, error, says in (
+        ("other.pt", UsageError, r"other\.pt is no yolo11n-seg: \d+ of \d+ tensors fit"),
+        ("torn.pt", ModelError, r"torn\.pt: Ultralytics can't load it"),
+    ):
+        with pytest.raises(error, match=says):
+            distil(config_of(tmp_path, student=student | {"weights": weights}), "cpu")
+
+
+def test_a_gpu_that_is_not_there_is_said(tmp_path, config_of):
+    with pytest.raises(UsageError, match="no GPU 'cuda:97'"):
+        distil(config_of(tmp_path), "96,97" if torch.cuda.device_count() > 96 else "97")
+
+
+def trained_by(kind, config):
+    """A run in the hands of another trainer."""
+    lock = run._begin(config)
+    try:
+        kind(overrides=run._settings(config, "cpu", None)).train()
+    finally:
+        lock.close()
+
+
+class Torn(StudentTrainer):
+    """Its last step has a gradient that is not finite, though the loss was."""
+
+    def optimizer_step(self):
+        super().optimizer_step()
+        if self._criterion.step == self.config.steps:
+            self.model.model[0].conv.weight.data[0] = float("nan")
+
+
+class Full(StudentTrainer):
+    """On a device whose memory another program takes in the second epoch."""
+
+    def preprocess_batch(self, batch):
+        if self.epoch:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return super().preprocess_batch(batch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (Torn, "the weights are not finite after epoch 3; lower schedule.lr"),
+        (Full, "no memory for 4 images a step; lower schedule.batch_size"),
+    ],
+)
+def test_a_run_that_can_not_go_on_says_why(tmp_path, config_of, kind, says):
+    with pytest.raises(TrainingError, match=says):
+        trained_by(kind, config_of(tmp_path))
+
+
+def test_several_processes_find_the_run(tmp_path, config_of):
+    """What Ultralytics starts once for each GPU, here once on the CPU."""
+    config = config_of(tmp_path, schedule=SCHEDULE | {"epochs": 1, "close_mosaic": 0})
+    lock = run._begin(config)
+    trainer = StudentTrainer(overrides=run._settings(config, "cpu", None))
+    command, program = generate_ddp_command(trainer)
+    try:
+        assert program in command
+        subprocess.run([sys.executable, program], check=True, capture_output=True, cwd=ROOT)
+    finally:
+        ddp_cleanup(trainer, program)
+        lock.close()
+    assert len(losses(config.run)) == config.steps
+    assert run.distil(config, "cpu").exists(), "its last epoch becomes the student"
+
+
+def test_the_teacher_rises_and_falls_silent(tmp_path, config_of):
+    schedule = SCHEDULE | {"epochs": 10, "images_per_epoch": 40}
+    config = config_of(tmp_path, schedule=schedule, distil={"warmup": 0.2, "stop": 0.9})
+    assert config.steps == 100
+    strengths = {step: config.strength(step) for step in (0, 5, 10, 20, 89, 90, 99)}
+    assert strengths == {0: 0, 5: 0.25, 10: 0.5, 20: 1, 89: 1, 90: 0, 99: 0}
+
+
+def test_a_copy_of_a_run_does_not_go_on_in_the_first(tmp_path, config_of):
+    config = config_of(tmp_path)
+    with pytest.raises(TrainingError):
+        trained_by(Full, config)
+    shutil.copytree(config.run, tmp_path / "copy")
+    with pytest.raises(UsageError, match=r"was begun with run: .*/run, now it is .*/copy"):
+        distil(config.model_copy(update={"run": tmp_path / "copy"}), "cpu")
