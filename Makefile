@@ -17,7 +17,8 @@ BIN := .venv/bin
 # Rendered bottles and the bundle that ships with the project, or
 #   make demo MODEL=yolov8n-seg.onnx CLIP=street.mp4
 demo: .venv/cv2
-	@$(BIN)/python -m tests.demo $(if $(MODEL),--model "$(MODEL)") $(if $(CLIP),--clip "$(CLIP)")
+	@$(BIN)/python -m tests.demo $(if $(MODEL),--model "$(MODEL)") $(if $(CLIP),--clip "$(CLIP)") \
+	  $(if $(TRUST),--trust "$(TRUST)")
 
 test: .venv/cv2 .venv/dev
 	$(MAKE) --no-print-directory check

@@ -1,7 +1,7 @@
-"""Export: a network as an ONNX file that says what it is, and the proof that it is the same.
+"""Export: a network as an ONNX file that says what it is; for RTMDet-Ins the proof of it, too.
 
-The file gives raw outputs; `models.decode.rtmdet_ins` reads them, as it reads PyTorch's. Its
-metadata is what `models.importing.describe` asks for, so that `sfumato model import` packs it.
+The file gives raw outputs; `models.decode` reads them, as it reads PyTorch's. Its metadata is
+what `models.importing.describe` asks for, so that `sfumato model import` packs it.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """Golden frames: how a bundle proves that its network still sees what it saw.
 
 A frame is a picture (PNG, so that everyone decodes the same pixels) and the instances that the
-student gave in PyTorch. `models.self_test` compares.
+student gave in PyTorch, each with the mask that a device hides. `models.self_test` compares.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import struct
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.errors import BundleError
-from models.instances import MASK_THRESHOLD, Instances, Mask
+from models.instances import Instances, Mask
 from models.manifest import first_problem
+from models.masks import OUTLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from models.bundle import Bundle
 
@@ -38,6 +38,13 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE = struct.Struct(">8s4x4sLL")
 """Signature, length of the first chunk, its name (IHDR), width, height (PNG, 5.2 and 11.2.2)."""
 
+_CHUNK = struct.Struct(">L4s")
+_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+"""What a picture needs; a decoder may make room for what any other chunk claims to hold."""
+
+_FURTHEST = 1e6
+"""Pixels; no box is further out."""
+
 
 @dataclass(frozen=True, slots=True)
 class GoldenFrame:
@@ -51,6 +58,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+_Pixels = Annotated[float, Field(ge=-_FURTHEST, le=_FURTHEST)]
+
+
 class _Mask(_Strict):
     x: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
     y: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
@@ -60,7 +70,7 @@ class _Mask(_Strict):
 class _Seen(_Strict):
     name: str
     score: Annotated[float, Field(ge=0, le=1)]
-    box: tuple[float, float, float, float]
+    box: tuple[_Pixels, _Pixels, _Pixels, _Pixels]
     mask: _Mask | None
 
 
@@ -96,22 +106,20 @@ def encode_expected(seen: Instances, names: Mapping[int, str]) -> bytes:
 
 
 def _encoded(mask: Mask) -> _Mask:
-    white = np.where(mask.pixels >= MASK_THRESHOLD, np.uint8(255), np.uint8(0))
+    white = np.where(mask.pixels >= OUTLINE, np.uint8(255), np.uint8(0))
     data = cv2.imencode(".png", white, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
     return _Mask(x=mask.x, y=mask.y, png=base64.b64encode(data).decode())
 
 
-def golden_frames(bundle: Bundle) -> tuple[GoldenFrame, ...]:
-    """Read a bundle's frames.
+def golden_frames(bundle: Bundle) -> Iterator[GoldenFrame]:
+    """Read a bundle's frames, one at a time: unfolded, all of them may fill the memory.
 
     Raises:
         BundleError: one can't be read, or expects a class that the bundle does not have.
     """
     ids = {spec.name: spec.id for spec in bundle.manifest.classes}
-    return tuple(
-        GoldenFrame(_decoded(image, cv2.IMREAD_COLOR)[..., ::-1], _expected(expected, ids))
-        for image, expected in bundle.golden_bytes()
-    )
+    for image, expected in bundle.golden_bytes():
+        yield GoldenFrame(_decoded(image, cv2.IMREAD_COLOR)[..., ::-1], _expected(expected, ids))
 
 
 def _expected(data: bytes, ids: Mapping[str, int]) -> Instances:
@@ -145,7 +153,7 @@ def _masks(given: Sequence[_Mask | None]) -> tuple[Mask, ...] | None:
 def _bytes(mask: _Mask) -> bytes:
     try:
         return base64.b64decode(mask.png, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BundleError("a golden frame's mask is not base64") from error
 
 
@@ -159,8 +167,21 @@ def _size(data: bytes) -> tuple[int, int]:
     raise BundleError(f"a golden frame is no PNG of up to {MAX_SIDE} px")
 
 
+def _check_chunks(data: bytes) -> None:
+    """See that each chunk of a PNG lies within the file (PNG, 5.3)."""
+    place = len(_PNG)
+    while place < len(data):
+        if len(data) - place < _CHUNK.size:
+            raise BundleError("a golden frame is cut off")
+        length, name = _CHUNK.unpack_from(data, place)
+        place += _CHUNK.size + length + 4  # and its checksum
+        if name not in _CHUNKS or place > len(data):
+            raise BundleError(f"a golden frame's PNG has a chunk {name!r} that is cut off or extra")
+
+
 def _decoded(data: bytes, kind: int) -> Image:
     _size(data)
+    _check_chunks(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), kind)
     if pixels is None:
         raise BundleError("a golden frame can't be decoded")

@@ -87,13 +87,19 @@ def whole_mask(rectangle: tuple[int, int, int, int]) -> Mask:
     return Mask(x0, y0, np.full((y1 - y0, x1 - x0), 255, np.uint8))
 
 
-def pasted(mask: Mask, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Which pixels of a (width, height) image are the object's: bool [height, width]."""
+def pasted(
+    mask: Mask, size: tuple[int, int], threshold: int = MASK_THRESHOLD
+) -> npt.NDArray[np.bool_]:
+    """Which pixels of a (width, height) image have at least this probability (of 255).
+
+    Returns:
+        bool [height, width].
+    """
     width, height = size
     inside = np.zeros((height, width), np.bool_)
     x0, y0 = max(0, mask.x), max(0, mask.y)
     part = mask.pixels[y0 - mask.y : max(0, height - mask.y), x0 - mask.x : max(0, width - mask.x)]
-    inside[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part >= MASK_THRESHOLD
+    inside[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part >= threshold
     return inside
 
 

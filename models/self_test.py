@@ -17,11 +17,11 @@ from models.boxes import iou
 from models.decode import decoder_for
 from models.errors import BundleError
 from models.golden import golden_frames
-from models.masks import pasted
+from models.masks import OUTLINE, pasted
 from models.preprocess import preprocess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from models.bundle import Bundle
     from models.golden import GoldenFrame
@@ -114,7 +114,7 @@ def look(image: Image, manifest: Manifest, network: Network) -> Instances:
 
 
 def check(
-    frames: Sequence[GoldenFrame], manifest: Manifest, network: Network, tolerances: Tolerances
+    frames: Iterable[GoldenFrame], manifest: Manifest, network: Network, tolerances: Tolerances
 ) -> Verdict:
     """Ask a network about golden frames and say what is furthest from what is expected.
 
@@ -139,11 +139,12 @@ def self_test(bundle: Bundle, network: Network) -> Verdict:
     """Ask a network about its bundle's golden frames, within the bundle's own tolerances.
 
     Raises:
-        BundleError: the frames or tolerances can't be read.
+        BundleError: there are no frames, or they or the tolerances can't be read.
         ModelError: the network can't be run, or gives what can't be read.
     """
-    frames = golden_frames(bundle)
-    return check(frames, bundle.manifest, network, Tolerances.of(bundle.manifest))
+    if not bundle.manifest.golden_files:
+        raise BundleError(f"bundle {bundle.manifest.name} holds no golden frames to test it with")
+    return check(golden_frames(bundle), bundle.manifest, network, Tolerances.of(bundle.manifest))
 
 
 class _Comparison:
@@ -195,11 +196,14 @@ class _Comparison:
         ]
 
     def _overlap(self, i: int, j: int) -> float:
-        """IoU of two masks; 1 where both have none or are empty."""
+        """IoU of what a device hides because of two masks; 1 where both are none or empty."""
         masks = self._expected.masks, self._seen.masks
         if masks[0] is None or masks[1] is None:
             return 1.0 if masks[0] is masks[1] else 0.0
-        first, second = pasted(masks[0][i], self._size), pasted(masks[1][j], self._size)
+        first, second = (
+            pasted(given[number], self._size, OUTLINE)
+            for given, number in zip(masks, (i, j), strict=True)
+        )
         union = int((first | second).sum())
         return int((first & second).sum()) / union if union else 1.0
 

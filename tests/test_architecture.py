@@ -77,6 +77,12 @@ def test_every_module_imports_without_the_training_stack():
     assert code == 0, said
 
 
+def test_the_demo_needs_nothing_of_the_workstation():
+    extras = ("accelerate", "faster_coco_eval", "onnxscript", "safetensors", "tensorboard", "yaml")
+    code, said = imported_without((*TRAINING, *extras), ["tests.demo.__main__"])
+    assert code == 0, said
+
+
 def test_the_blocker_blocks():
     """The test above would else pass on anything."""
     code, said = imported_without(["json"], ["agent.cli.blur"])

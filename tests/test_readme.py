@@ -57,9 +57,9 @@ def test_sfumato_does_what_is_shown(data, tmp_path, monkeypatch, capsys):
     assert {"out.mp4", "out.json", "out.png", "sheet.png", "out.jpg", "redacted"} <= made
 
 
-def first_frame(path):
+def frames_of(path):
     with av.open(str(path)) as container:
-        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+        return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
 
 
 @pytest.mark.slow
@@ -68,19 +68,30 @@ def test_the_demo_hides_its_bottles(tmp_path, monkeypatch, capsys):
     assert demo() == 0
     said = capsys.readouterr().out
     assert len(said.splitlines()) == 3
+    assert "100 frames" in said
+    assert "none of them covered whole" in said
     assert "out.mp4" in said
     assert cv2.imread(str(tmp_path / "side-by-side.jpg")).shape == (480, 1280, 3)
-    before, after = (first_frame(tmp_path / name) for name in ("bottles.mp4", "out.mp4"))
-    changed = np.abs(before - after).max(axis=2) > 8
-    street = np.ones(changed.shape, bool)
-    for seen in next(scene()).instances:
-        share = changed[seen.mask > 0].mean()
-        street &= seen.mask == 0
-        if CLASSES[seen.class_id] == "bottle":
-            assert share > 0.85
-        if CLASSES[seen.class_id] == "can":
-            assert share < 0.3
-    assert changed[street].mean() < 0.1
+    assert len(frames_of(tmp_path / "out.mp4")) == 100
+    # Once more in a colour that no camera sees: what is hidden, whatever an encoder makes of it.
+    ours = ROOT / "models" / "demo"
+    words = ["--model", ours / "bottles.sfm", "--trust", ours / "demo.pub"]
+    words = [tmp_path / "bottles.mp4", tmp_path / "solid.mp4", *words, "--effect", "solid:ff00ff"]
+    assert main(["blur", *map(str, words)]) == 0
+    painted = frames_of(tmp_path / "solid.mp4")
+    for number, truth in enumerate(scene()):
+        if number % 20:
+            continue
+        hidden = np.linalg.norm(painted[number] - (255, 0, 255), axis=2) < 90
+        street = np.ones(hidden.shape, bool)
+        for seen in truth.instances:
+            share = hidden[seen.mask > 0].mean()
+            street &= seen.mask == 0
+            if CLASSES[seen.class_id] == "bottle":
+                assert share > 0.95, number
+            if CLASSES[seen.class_id] == "can":
+                assert share < 0.2, number
+        assert hidden[street].mean() < 0.08, number
 
 
 def test_the_demo_takes_a_network_and_a_clip_of_odd_size(data, tmp_path, monkeypatch, capsys):

@@ -29,8 +29,9 @@ example:
   sfumato blur clip.mp4 --model bottle.sfm --trust office.pub
 
 METRICS is metrics.json of evaluate, where the student (and the teacher, with --teacher) are found
-by their weights' SHA-256 and give mask_map, mask_map50, box_map, pixel_leak, ... (and
-teacher_mask_map, ...), or an object of names and numbers such as {"control_mask_map": 0.31}.
+by their weights' SHA-256 and give mask_map, mask_map50, box_map, ... (and teacher_mask_map, ...),
+ladder.json of ladder, which gives control_mask_map, ... as well, or an object of names and
+numbers. They are of the weights at the size that was evaluated, not of another --size.
 
 A video of 4:3 seen at --size 320x256 takes a fifth less work than at 320x320. --precision fp16
 halves the file and changes neither its speed nor its inputs; scores differ in the third digit.
@@ -125,7 +126,9 @@ def _run(args: argparse.Namespace) -> int:
     label = Label(
         args.name or args.out.stem,
         args.version,
-        read_thresholds(args.thresholds, student.classes) if args.thresholds else {},
+        read_thresholds(args.thresholds, student.classes, student.sha256)
+        if args.thresholds
+        else {},
         read_metrics(args.metrics, student.sha256, teacher and teacher.weights_sha256),
         teacher,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.data.json_file import read_json
 from distill.errors import InputError
+from distill.student.rungs import CONTROL
 from models.classes import nearest
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _OF_REPORT = {
 """Where `sfumato-distill evaluate` has a figure in metrics.json; not what leaks, because that was
 measured at other thresholds than those of the bundle."""
 
+_OF_LADDER = {"mask_map": "mask_map", "mask_ap50": "mask_map50", "box_map": "box_map"}
+"""Where `sfumato-distill ladder` has a figure in ladder.json, and what it is called here."""
+
 _GREATEST = 1e9
 
 
@@ -30,8 +34,10 @@ def read_metrics(
     """Figures by name, of the last file that has one.
 
     Args:
-        paths: metrics.json of `sfumato-distill evaluate`, or an object of names and numbers.
-        student: SHA-256 of its weights; in a report, the figures of this network are taken.
+        paths: metrics.json of `sfumato-distill evaluate`, ladder.json of `sfumato-distill
+            ladder`, or an object of names and numbers.
+        student: SHA-256 of its weights; in a report, the figures of this network are taken, in a
+            ladder those of the control beside it, too, with the prefix `control_`.
         teacher: likewise; its figures get the prefix `teacher_`.
 
     Raises:
@@ -45,6 +51,8 @@ def read_metrics(
             raise InputError(f"{path} holds no figures by name")
         if isinstance(content.get("models"), list):
             found |= _of_report(path, content["models"], student, teacher)
+        elif "rungs" in content:
+            found |= _of_ladder(path, content, student, teacher)
         else:
             found |= {name: _number(path, name, value) for name, value in content.items()}
     return found
@@ -64,6 +72,32 @@ def _of_report(
     return found
 
 
+def _of_ladder(
+    path: Path, content: Mapping[str, Any], student: str, teacher: str | None
+) -> dict[str, float]:
+    try:
+        rungs = {name: rung["results"] for name, rung in content["rungs"].items()}
+        number, ours = next(
+            (number, result)
+            for results in rungs.values()
+            for number, result in enumerate(results)
+            if result["sha256"] == student
+        )
+        parts = {"": ours, "control_": rungs[CONTROL.name][number] if CONTROL.name in rungs else {}}
+        if content["teacher"]["sha256"] == teacher:
+            parts["teacher_"] = content["teacher"]
+        return {
+            prefix + name: _number(path, name, figures[key])
+            for prefix, figures in parts.items()
+            for key, name in _OF_LADDER.items()
+            if key in figures
+        }
+    except StopIteration as error:
+        raise InputError(f"{path} has no arm with this student's weights") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no ladder.json, as ladder writes it") from error
+
+
 def _figures(path: Path, model: Mapping[str, Any]) -> dict[str, float]:
     found = {}
     for name, (part, key) in _OF_REPORT.items():
@@ -74,17 +108,24 @@ def _figures(path: Path, model: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def read_thresholds(path: Path, classes: Sequence[str]) -> dict[str, float]:
+def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[str, float]:
     """Least scores by class name from sweep.json of `sfumato-distill evaluate --sweep`.
 
+    Args:
+        path: that file, or an object that has `thresholds` alone.
+        classes: the student's.
+        student: SHA-256 of its weights.
+
     Raises:
-        InputError: it can't be read, or has a class that the student doesn't know, or what is no
-            score.
+        InputError: it can't be read, is of another network, or has a class that the student
+            doesn't know, or what is no score.
     """
     content = read_json(path)
     thresholds = content.get("thresholds") if isinstance(content, dict) else None
     if not isinstance(thresholds, dict):
         raise InputError(f"{path} has no object 'thresholds', as evaluate --sweep writes it")
+    if content.get("sha256", student) != student:
+        raise InputError(f"{path} is of another network; run evaluate --sweep on this student")
     for name, value in thresholds.items():
         if name not in classes:
             close = nearest(name, classes)

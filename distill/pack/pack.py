@@ -102,12 +102,17 @@ def pack(
     if role == "fp16":
         model = halved(model)
     parity = check_parity(student, model, role, frames, unsealed)
-    names = {spec.id: spec.name for spec in unsealed.classes}
-    golden = {}
+    names = dict(enumerate(student.classes))
+    golden, specs = {}, []
     for number, frame in enumerate(frames, start=1):
-        golden[f"{GOLDEN}{number:02}.png"] = encode_image(frame.image)
-        golden[f"{GOLDEN}{number:02}.json"] = encode_expected(frame.expected, names)
-    manifest = _sealed(unsealed, role, model, golden)
+        files = {
+            f"{GOLDEN}{number:02}.png": encode_image(frame.image),
+            f"{GOLDEN}{number:02}.json": encode_expected(frame.expected, names),
+        }
+        image, expected = (FileSpec.of(path, data) for path, data in files.items())
+        specs.append({"image": image, "expected": expected})
+        golden |= files
+    manifest = _sealed(unsealed, role, model, specs)
     _put(out, manifest, {role: model}, golden, key)
     return Packed(manifest, parity)
 
@@ -144,18 +149,14 @@ def _manifest(student: Student, label: Label, role: Role) -> Manifest:
         raise InputError(f"the manifest can't say that: {first_problem(error)}") from error
 
 
-def _sealed(manifest: Manifest, role: Role, model: bytes, golden: Mapping[str, bytes]) -> Manifest:
-    specs = {path: FileSpec.of(path, data) for path, data in golden.items()}
-    pairs = [
-        {"image": specs[path], "expected": specs[path.replace(".png", ".json")]}
-        for path in golden
-        if path.endswith(".png")
-    ]
+def _sealed(
+    manifest: Manifest, role: Role, model: bytes, golden: Sequence[Mapping[str, FileSpec]]
+) -> Manifest:
     try:
         return manifest.model_copy(
             update={
                 "files": {role: FileSpec.of(_PATHS[role], model)},
-                "golden_files": tuple(GoldenSpec(**pair) for pair in pairs),
+                "golden_files": tuple(GoldenSpec(**pair) for pair in golden),
             }
         )
     except ValidationError as error:

@@ -117,7 +117,7 @@ def _difference(student: Student, fed: Floats, given: Sequence[Floats]) -> tuple
     for name, ours, theirs in zip(student.outputs, given, student.run(fed), strict=True):
         if ours.shape != theirs.shape:
             return float("inf"), f"the shape of {name}"
-        if not np.isfinite(ours).all():
+        if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
             return float("inf"), f"{name} (not finite)"
         axes = tuple(axis for axis in range(theirs.ndim) if axis != 1)
         off = np.abs(ours - theirs).max(axis=axes)

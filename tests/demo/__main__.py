@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import itertools
+import json
 import sys
 import time
 from fractions import Fraction
@@ -34,17 +35,21 @@ def main() -> int:
     parser.add_argument(
         "--model", type=Path, default=_OURS / "bottles.sfm", help="a bundle, or an ONNX file"
     )
+    parser.add_argument(
+        "--trust", type=Path, metavar="KEY.pub", help="whose bundle it is (default: nobody's)"
+    )
     parser.add_argument("--clip", type=Path, help="a video of yours (default: rendered bottles)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is made")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     clip = args.clip or args.out / "bottles.mp4"
-    if not clip.exists() and not args.clip:
+    if not args.clip:
         with whole_file(clip) as file:
             render(file)
-    bundle, trust = args.model, ["--trust", str(_OURS / "demo.pub")]
-    if args.model.parent.resolve() != _OURS:
-        trust = ["--allow-unsigned"]
+    bundle, key = args.model, args.trust
+    if args.model.parent.resolve() == _OURS:
+        key = key or _OURS / "demo.pub"
+    trust = ["--trust", str(key)] if key else ["--allow-unsigned"]
     if bundle.suffix == ".onnx":
         bundle = args.out / "demo.sfm"
         with contextlib.redirect_stdout(sys.stderr):
@@ -52,14 +57,14 @@ def main() -> int:
         if code:
             return code
     target, picture = args.out / "out.mp4", args.out / "side-by-side.jpg"
-    sheet = args.out / "contact-sheet.png"
+    sheet, report = args.out / "contact-sheet.png", args.out / "report.json"
     began = time.perf_counter()
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = sfumato(
             [
                 *("blur", str(clip), str(target), "--model", str(bundle), *trust),
-                *("--contact-sheet", str(sheet)),
+                *("--contact-sheet", str(sheet), "--report", str(report)),
             ]
         )
     if code:
@@ -67,9 +72,13 @@ def main() -> int:
         return code
     with av.open(str(target)) as container:
         frames = container.streams.video[0].frames
+    whole = sum(json.loads(report.read_bytes())["whole_frame_covers"].values())
+    if whole:  # it says why
+        print(said.getvalue(), end="", file=sys.stderr)
     cv2.imwrite(str(picture), side_by_side(clip, target, frames // 2))
     print(
-        f"redacted  {clip}, {frames} frames in {time.perf_counter() - began:.1f} s\n"
+        f"redacted  {clip}, {frames} frames in {time.perf_counter() - began:.1f} s, "
+        f"{whole or 'none'} of them covered whole\n"
         f"into      {target}\n"
         f"look at   {picture} and {sheet}"
     )

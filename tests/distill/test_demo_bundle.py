@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from models.signing import PublicKey
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "demo"
-IMAGES = 400
+IMAGES = 1000
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from distill.errors import InputError, OutputError
 from distill.pack.frames import choose_frames
 from distill.pack.half import halved
 from distill.pack.pack import SELF_TEST, Label, pack
+from distill.pack.parity import check_parity
 from distill.pack.student import Student
 from models.bundle import Bundle
 from models.errors import ModelError
@@ -135,6 +136,21 @@ def test_an_export_that_differs_leaves_what_was_there(student, tmp_path, change,
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == b"the one before"
     assert [file.name for file in tmp_path.iterdir()] == ["toy.sfm"]
+
+
+def test_pytorch_that_is_not_finite_is_no_truth(student, tmp_path):
+    class Broken(Exported):
+        def run(self, images):
+            first, second = super().run(images)
+            second = second.copy()
+            second[0, 3, 0, 0] = np.nan
+            return first, second
+
+    pack(student, tmp_path / "toy.sfm", LABEL, IMAGES, key=None)
+    bundle = Bundle.open(tmp_path / "toy.sfm", allow_unsigned=True)
+    frames, broken = [*golden_frames(bundle)], Broken(**student.__dict__)
+    with pytest.raises(ModelError, match=r"output1 \(not finite\)"):
+        check_parity(broken, student.file, "fp32", frames, bundle.manifest)
 
 
 def test_weights_that_float16_spoils_are_found_out(student, tmp_path):

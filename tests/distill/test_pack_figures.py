@@ -40,6 +40,40 @@ def test_a_report_gives_the_student_s_and_the_teacher_s(tmp_path):
     assert "teacher_mask_map" not in read_metrics([report], STUDENT)
 
 
+def ladder(tmp_path, **changes):
+    def result(sha256, ap):
+        return {"sha256": sha256, "mask_map": ap, "mask_ap50": round(ap + 0.24, 2), "f1": 0.7}
+
+    content = {
+        "teacher": result(TEACHER, 0.6),
+        "rungs": {
+            "pseudo": {"results": [result("c" * 64, 0.40), result("d" * 64, 0.41)]},
+            "mask": {"results": [result("e" * 64, 0.50), result(STUDENT, 0.51)]},
+        },
+    }
+    return written(tmp_path / "ladder.json", content | changes)
+
+
+def test_a_ladder_gives_the_control_s_of_the_same_seed(tmp_path):
+    assert read_metrics([ladder(tmp_path)], STUDENT, TEACHER) == {
+        "mask_map": 0.51,
+        "mask_map50": 0.75,
+        "control_mask_map": 0.41,
+        "control_mask_map50": 0.65,
+        "teacher_mask_map": 0.6,
+        "teacher_mask_map50": 0.84,
+    }
+    assert "teacher_mask_map" not in read_metrics([ladder(tmp_path)], STUDENT)
+
+
+def test_a_ladder_without_this_student_or_of_another_form_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no arm with this student's weights"):
+        read_metrics([ladder(tmp_path)], "f" * 64)
+    for changes in ({"rungs": []}, {"rungs": {"mask": {}}}, {"rungs": {"mask": {"results": [1]}}}):
+        with pytest.raises(InputError, match=r"is no ladder\.json"):
+            read_metrics([ladder(tmp_path, **changes)], STUDENT)
+
+
 def test_a_report_of_another_network_is_refused(tmp_path):
     strange = [None, {"sha256": []}, {"mask": {"ap": 0.9}}]
     report = written(tmp_path / "m.json", {"models": [model(TEACHER, 0.6), *strange]})
@@ -71,7 +105,11 @@ def test_what_is_no_figure_is_refused(tmp_path, text, message):
 def test_thresholds_are_those_of_the_sweep(tmp_path):
     sweep = {"model": "x", "thresholds": {"cup": 0.12}, "classes": {}}
     path = written(tmp_path / "sweep.json", sweep)
-    assert read_thresholds(path, ("cup", "can")) == {"cup": 0.12}
+    assert read_thresholds(path, ("cup", "can"), STUDENT) == {"cup": 0.12}
+    own = written(tmp_path / "own.json", sweep | {"sha256": STUDENT})
+    assert read_thresholds(own, ("cup", "can"), STUDENT) == {"cup": 0.12}
+    with pytest.raises(InputError, match=r"own\.json is of another network"):
+        read_thresholds(own, ("cup", "can"), TEACHER)
 
 
 @pytest.mark.parametrize(
@@ -89,4 +127,4 @@ def test_thresholds_are_those_of_the_sweep(tmp_path):
 def test_thresholds_of_something_else_are_refused(tmp_path, content, message):
     path = written(tmp_path / "sweep.json", content)
     with pytest.raises(InputError, match=message):
-        read_thresholds(path, ("cup", "can"))
+        read_thresholds(path, ("cup", "can"), STUDENT)

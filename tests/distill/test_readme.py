@@ -1,5 +1,6 @@
 """The README's commands for the workstation, in their order, with small things to work on."""
 
+import json
 import shutil
 
 import av
@@ -8,6 +9,8 @@ import yaml
 
 from agent.cli import main as sfumato
 from distill.cli import main
+from models.bundle import Bundle
+from models.signing import load_public
 from tests.test_readme import commands
 
 PUBLISHED = "weights/rtmdet-ins_tiny_8xb32-300e_coco_20221130_151727-ec670f7e.pth"
@@ -76,7 +79,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
             shutil.copy("datasets/bottles/annotations.json", "datasets/bottles/review.json")
         if words[1] == "import":
             shutil.copy("review/cvat.zip", "corrected.zip")
-        if words[0] == "pack":  # nor a student
+        if "--sweep" in words:  # nor a student
             shutil.copy(yolo, "runs/bottle-student/student.pt")
             assert sfumato(["model", "keygen", "office"]) == 0
         given = [str(yolo) if word == PUBLISHED else word for word in words]
@@ -85,5 +88,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert (tmp_path / "review" / "cvat.zip").exists()
     assert (tmp_path / "runs/bottle-student/student.pt").exists()
     assert (tmp_path / "runs/control/student.pt").exists()
-    assert (tmp_path / "report-student/sweep.json").exists()
-    assert (tmp_path / "bottle.sfm").exists()
+    proposed = json.loads((tmp_path / "report-student/sweep.json").read_bytes())["thresholds"]
+    bundle = Bundle.open(tmp_path / "bottle.sfm", [load_public(tmp_path / "office.pub")])
+    assert bundle.manifest.thresholds == proposed != {}
+    assert bundle.manifest.metrics["mask_map"] > 0.5

@@ -15,7 +15,7 @@ from models.errors import BundleError
 from models.golden import encode_expected, encode_image, golden_frames
 from models.instances import Instances, Mask
 from models.manifest import FileSpec, GoldenSpec, Manifest
-from models.masks import pasted
+from models.masks import OUTLINE, pasted
 from models.signing import PrivateKey
 
 NAMES = {0: "person", 1: "car"}
@@ -26,7 +26,7 @@ def picture(height=48, width=64):
 
 
 def instances():
-    soft = np.array([[0, 127, 128], [255, 200, 3]], np.uint8)
+    soft = np.array([[0, OUTLINE - 1, OUTLINE], [255, 200, 3]], np.uint8)
     return Instances(
         np.array([[1.25, 2, 4, 5], [10, 20, 30, 40]], np.float32),
         np.array([0.9, 0.5], np.float32),
@@ -64,22 +64,24 @@ def test_pixels_and_instances_come_back(written):
     assert frame.expected.scores == pytest.approx(seen.scores)
     assert frame.expected.classes.tolist() == [1, 0]
     for ours, theirs in zip(frame.expected.masks, seen.masks, strict=True):
-        assert (pasted(ours, (64, 48)) == pasted(theirs, (64, 48))).all()
+        assert (pasted(ours, (64, 48)) == pasted(theirs, (64, 48), OUTLINE)).all()
 
 
 def test_an_empty_picture_is_a_golden_frame_too(written):
     bundle = written(encode_image(picture()), encode_expected(Instances.none(), NAMES))
-    assert len(golden_frames(bundle)[0].expected) == 0
+    (frame,) = golden_frames(bundle)
+    assert len(frame.expected) == 0
 
 
 def test_families_without_masks_have_none(written):
     boxes = Instances(instances().boxes, instances().scores, instances().classes, None)
     bundle = written(encode_image(picture()), encode_expected(boxes, NAMES))
-    assert golden_frames(bundle)[0].expected.masks is None
+    (frame,) = golden_frames(bundle)
+    assert frame.expected.masks is None
 
 
 def test_a_bundle_without_golden_frames_has_none(bundle_path):
-    assert golden_frames(Bundle.open(bundle_path, allow_unsigned=True)) == ()
+    assert not [*golden_frames(Bundle.open(bundle_path, allow_unsigned=True))]
 
 
 def bomb():
@@ -88,19 +90,28 @@ def bomb():
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">L", 13) + head + struct.pack(">L", zlib.crc32(head))
 
 
+def claiming(name, length=1 << 30):
+    """A good picture, and a chunk that says that it has so many bytes."""
+    return encode_image(picture())[:33] + struct.pack(">L", length) + name + b"\0" * 60
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [
         (b"no picture", "no PNG"),
+        (claiming(b"IDAT"), "a chunk b'IDAT' that is cut off"),
+        (claiming(b"tEXt", 56), "a chunk b'tEXt' that is cut off or extra"),
+        (encode_image(picture())[:36], "is cut off"),
         (b"\x89PNG\r\n\x1a\n", "no PNG"),
         (bomb(), "no PNG of up to 4096 px"),
         (b"II*\0" + bomb()[4:], "no PNG"),
-        (encode_image(picture())[:60], "can't be decoded"),
+        (encode_image(picture())[:60], "that is cut off"),
+        (encode_image(picture())[:33] + encode_image(picture())[-12:], "can't be decoded"),
     ],
 )
 def test_a_picture_that_is_none_is_refused(written, image, message):
     with pytest.raises(BundleError, match=message):
-        golden_frames(written(image, encode_expected(instances(), NAMES)))
+        next(golden_frames(written(image, encode_expected(instances(), NAMES))))
 
 
 def person(**changes):
@@ -114,7 +125,7 @@ def test_masks_that_unfold_to_gigabytes_are_refused(written):
     one = json.loads(person(mask=mask))["instances"][0]
     expected = json.dumps({"instances": [one] * 3}).encode()
     with pytest.raises(BundleError, match="the masks of a golden frame are too large"):
-        golden_frames(written(encode_image(picture()), expected))
+        next(golden_frames(written(encode_image(picture()), expected)))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +135,8 @@ def test_masks_that_unfold_to_gigabytes_are_refused(written):
         (person(name="dog"), "expects 'dog'"),
         (person(score=2), r"instances\.0\.score"),
         (person(box=[0, 0, float("nan"), 9]), "finite"),
+        (person(box=[0, 0, 1e39, 9]), r"instances\.0\.box"),
+        (person(mask={"x": 0, "y": 0, "png": "é"}), "not base64"),
         (person(surprise=1), "surprise"),
         (person(mask={"x": 0, "y": 0, "png": "%"}), "not base64"),
         (person(mask={"x": 0, "y": 0, "png": "AAAA"}), "no PNG"),
@@ -132,7 +145,7 @@ def test_masks_that_unfold_to_gigabytes_are_refused(written):
 )
 def test_instances_that_make_no_sense_are_refused_in_one_line(written, expected, message):
     with pytest.raises(BundleError, match=message) as caught:
-        golden_frames(written(encode_image(picture()), expected))
+        next(golden_frames(written(encode_image(picture()), expected)))
     assert "\n" not in str(caught.value)
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from models.bundle import Bundle
 from models.errors import BundleError
 from models.golden import GoldenFrame
 from models.instances import Instances
-from models.self_test import Tolerances, check, look
+from models.self_test import Tolerances, check, look, self_test
 
 ALLOWED = Tolerances(box_px=2.0, score=0.05, mask_iou=0.8)
 FRAME = np.zeros((64, 64, 3), np.uint8)
@@ -93,6 +94,21 @@ def test_a_blind_network_is_not_good_where_little_is_expected(verdict):
     found = verdict([faint], [])
     assert (found.ok, found.compared) == (False, 0)
     assert "nothing of what is expected" in found.line
+
+
+def test_what_is_compared_is_what_a_device_hides(verdict):
+    """At half of its pixels the object is at probability 0.35: hidden, though less likely than not."""
+    doubtful = moved(PERSON, weight=0.56)  # a logit of 5 - 5.6
+    found = verdict([doubtful, CAR], [moved(PERSON, weight=1), CAR])
+    assert "the mask of 'person'" in found.line
+    assert not found.ok
+    assert verdict([PERSON, CAR], [doubtful, CAR]).ok
+
+
+def test_a_bundle_without_golden_frames_has_no_test(bundle_path):
+    bundle = Bundle.open(bundle_path, allow_unsigned=True)
+    with pytest.raises(BundleError, match="holds no golden frames"):
+        self_test(bundle, Answering(PERSON))
 
 
 def test_each_class_counts_from_its_own_threshold(manifest):
