@@ -23,11 +23,12 @@ to ignore (iscrowd) count neither way. Classes are matched by name.
 
   pixel leak      share of the objects' pixels that would not be hidden
   instance leak   share of objects that would be covered less than 95 %
-  over-redaction  share of the picture that would be hidden beside all objects
+  over-redaction  share of the picture that would be hidden in vain
 
 They are counted as the device covers one image: a bundle hides each class from its own threshold
 on, anything else (or with --conf) from the working confidence on. No tracker helps; a video leaks
-less, or elsewhere. All classes together are hidden at once, a class in its row by itself.
+less, or elsewhere. All classes together are hidden at once; a class in its row by itself, so that
+objects of other classes would be hidden in vain.
 """
 
 _EPILOG = """\

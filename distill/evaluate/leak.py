@@ -51,7 +51,8 @@ class Leak:
         pixels: pixels of objects.
         leaking: objects that are covered less than 95 %.
         objects: all of them, regions to ignore not counted.
-        over: hidden pixels that belong to no object of any class and to no region to ignore.
+        over: hidden pixels that belong to no object that is to be hidden and to no region to
+            ignore.
         picture: all pixels of all images.
     """
 
@@ -74,7 +75,7 @@ class Leak:
 
     @property
     def over_redaction(self) -> float:
-        """Share of the whole picture, objects included, that is hidden beside the objects."""
+        """Share of the whole picture, objects included, that is hidden in vain."""
         return self.over / self.picture
 
     def to_json(self) -> dict[str, float | None]:
@@ -98,7 +99,7 @@ class Leaks:
         thresholds: by class, from which its answers are hidden.
         together: all classes hidden at once, each at its threshold; it does not matter for what
             an object was taken.
-        by_class: each class as if it alone were hidden.
+        by_class: each class as if it alone were to be hidden.
         curves: by class, every threshold that was tried, rising, and what leaks there.
     """
 
