@@ -197,13 +197,11 @@ class _Comparison:
 
     def _overlap(self, i: int, j: int) -> float:
         """IoU of what a device hides because of two masks; 1 where both are none or empty."""
-        masks = self._expected.masks, self._seen.masks
-        if masks[0] is None or masks[1] is None:
-            return 1.0 if masks[0] is masks[1] else 0.0
-        first, second = (
-            pasted(given[number], self._size, OUTLINE)
-            for given, number in zip(masks, (i, j), strict=True)
-        )
+        expected, seen = self._expected.masks, self._seen.masks
+        if expected is None or seen is None:
+            return 1.0 if expected is seen else 0.0
+        first = pasted(expected[i], self._size, OUTLINE)
+        second = pasted(seen[j], self._size, OUTLINE)
         union = int((first | second).sum())
         return int((first & second).sum()) / union if union else 1.0
 
