@@ -27,8 +27,8 @@ to ignore (iscrowd) count neither way. Classes are matched by name.
 
 They are counted as the device covers one image: a bundle hides each class from its own threshold
 on, anything else (or with --conf) from the working confidence on. No tracker helps; a video leaks
-less, or elsewhere. All classes together are hidden at once; a class in its row by itself, so that
-objects of other classes would be hidden in vain.
+less, or elsewhere. All classes together are hidden at once, a class in its row by itself; what
+covers an object of any class is not in vain.
 """
 
 _EPILOG = """\

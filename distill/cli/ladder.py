@@ -135,7 +135,7 @@ def _test_set(path: Path, classes: Sequence[str]) -> CocoDataset:
 def _figures(found: Evaluation) -> dict[str, float]:
     return {
         "mask_map": found.mask.ap,
-        "mask_ap50": found.mask.ap50,
+        "mask_map50": found.mask.ap50,
         "box_map": found.box.ap,
         "f1": found.working.f1,
         "pixel_leak": found.leaks.together.pixel_leak,

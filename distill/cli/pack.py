@@ -28,10 +28,12 @@ example:
           --thresholds report/sweep.json --metrics report/metrics.json --teacher teacher.safetensors
   sfumato blur clip.mp4 --model bottle.sfm --trust office.pub
 
-METRICS is metrics.json of evaluate, where the student (and the teacher, with --teacher) are found
-by their weights' SHA-256 and give mask_map, mask_map50, box_map, ... (and teacher_mask_map, ...),
-ladder.json of ladder, which gives control_mask_map, ... as well, or an object of names and
-numbers. They are of the weights at the size that was evaluated, not of another --size.
+METRICS, which can be given several times, is one of
+  metrics.json of evaluate: mask_map, mask_map50, box_map, box_map50 of the student, and
+      teacher_mask_map, ... of --teacher, both found by their weights' SHA-256
+  ladder.json of ladder: the same, and control_mask_map, ...
+  an object of names and numbers
+Figures are of the weights at the size that was evaluated, not of another --size.
 
 A video of 4:3 seen at --size 320x256 takes a fifth less work than at 320x320. --precision fp16
 halves the file and changes neither its speed nor its inputs; scores differ in the third digit.

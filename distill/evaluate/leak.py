@@ -51,8 +51,7 @@ class Leak:
         pixels: pixels of objects.
         leaking: objects that are covered less than 95 %.
         objects: all of them, regions to ignore not counted.
-        over: hidden pixels that belong to no object that is to be hidden and to no region to
-            ignore.
+        over: hidden pixels that belong to no object of any class and to no region to ignore.
         picture: all pixels of all images.
     """
 
@@ -99,7 +98,8 @@ class Leaks:
         thresholds: by class, from which its answers are hidden.
         together: all classes hidden at once, each at its threshold; it does not matter for what
             an object was taken.
-        by_class: each class as if it alone were to be hidden.
+        by_class: each class as if it alone were hidden; no object is hidden in vain, of
+            whichever class it is.
         curves: by class, every threshold that was tried, rising, and what leaks there.
     """
 
@@ -134,19 +134,18 @@ class LeakCounter:
         """Count one image: what was seen, and what is there."""
         size = (record.height, record.width)
         self._picture += record.height * record.width
-        counted = np.ones(size, np.bool_)
+        background = np.ones(size, np.bool_)
         objects: dict[int, list[Pasted]] = {}
         for truth in record.annotations:
             place, inside = _pasted(truth.rle)
-            if truth.ignore:
-                counted[place] &= ~inside
-            else:
+            background[place] &= ~inside
+            if not truth.ignore:
                 objects.setdefault(truth.class_id, []).append((place, inside))
         levels, hidden = self._painted(found, size)
         for class_id in levels.keys() | objects.keys():
             painted = levels.get(class_id, _unpainted(size))
-            self._classes[class_id].add(painted, objects.get(class_id, []), counted)
-        self._together.add(hidden, [one for some in objects.values() for one in some], counted)
+            self._classes[class_id].add(painted, objects.get(class_id, []), background)
+        self._together.add(hidden, [one for some in objects.values() for one in some], background)
 
     def _painted(self, found: Instances, size: tuple[int, int]) -> tuple[dict[int, Levels], Levels]:
         """By class, how many thresholds the best answer at each pixel reaches; what is hidden."""
@@ -194,14 +193,17 @@ class _Histograms:
     def __init__(self, steps: int) -> None:
         self._pixels, self._objects, self._over = np.zeros((3, steps + 1), np.int64)
 
-    def add(self, levels: Levels, objects: Sequence[Pasted], counted: Bools) -> None:
+    def add(self, levels: Levels, objects: Sequence[Pasted], background: Bools) -> None:
         """Count one image.
 
         Args:
             levels: [h, w], the last step at which a pixel is hidden.
-            objects: those that should be hidden; nothing else should.
-            counted: bool [h, w], where what is hidden in vain counts.
+            objects: those that should be hidden.
+            background: bool [h, w], what should not.
         """
+        x, y, width, height = cv2.boundingRect(levels)
+        painted = (slice(y, y + height), slice(x, x + width))
+        self._over += self._counted(levels[painted][background[painted]])
         union = np.zeros(levels.shape, np.bool_)
         for place, inside in objects:
             union[place] |= inside
@@ -211,9 +213,6 @@ class _Histograms:
             self._objects[np.flatnonzero(covered)[-1]] += 1
         if objects:
             self._pixels += self._counted(levels[union])
-        x, y, width, height = cv2.boundingRect(levels)
-        painted = (slice(y, y + height), slice(x, x + width))
-        self._over += self._counted(levels[painted][(counted & ~union)[painted]])
 
     def _counted(self, levels: Levels) -> npt.NDArray[np.int64]:
         return np.bincount(levels, minlength=len(self._pixels))

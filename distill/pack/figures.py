@@ -22,8 +22,8 @@ _OF_REPORT = {
 """Where `sfumato-distill evaluate` has a figure in metrics.json; not what leaks, because that was
 measured at other thresholds than those of the bundle."""
 
-_OF_LADDER = {"mask_map": "mask_map", "mask_ap50": "mask_map50", "box_map": "box_map"}
-"""Where `sfumato-distill ladder` has a figure in ladder.json, and what it is called here."""
+_OF_LADDER = ("mask_map", "mask_map50", "box_map")
+"""Figures of ladder.json that are taken."""
 
 _GREATEST = 1e9
 
@@ -87,10 +87,10 @@ def _of_ladder(
         if content["teacher"]["sha256"] == teacher:
             parts["teacher_"] = content["teacher"]
         return {
-            prefix + name: _number(path, name, figures[key])
+            prefix + name: _number(path, name, figures[name])
             for prefix, figures in parts.items()
-            for key, name in _OF_LADDER.items()
-            if key in figures
+            for name in _OF_LADDER
+            if name in figures
         }
     except StopIteration as error:
         raise InputError(f"{path} has no arm with this student's weights") from error

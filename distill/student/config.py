@@ -60,8 +60,8 @@ class Student(Strict):
     @property
     def rtmdet_size(self) -> str | None:
         """Size of an RTMDet-Ins student, None for Ultralytics."""
-        is_ours = self.name.startswith(_RTMDET) and self.model is not None
-        return self.name.removeprefix(_RTMDET) if is_ours else None
+        is_ours = self.model and self.model.startswith(_RTMDET)
+        return self.model.removeprefix(_RTMDET) if is_ours else None
 
 
 class TeacherChoice(Strict):

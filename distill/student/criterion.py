@@ -65,9 +65,10 @@ class Criterion:
         self._strides = tuple(int(stride) for stride in head.stride)
         device = next(student.parameters()).device
         self._bins = torch.arange(head.reg_max, dtype=torch.float32, device=device)
-        self._cell_loss = CellLoss()
+        self._cell_losses = []
         for part in (task.one2many, task.one2one) if hasattr(task, "one2many") else (task,):
-            part.bce = self._cell_loss
+            part.bce = CellLoss(part.bce)
+            self._cell_losses.append(part.bce)
         self.step = 0
         self.loss = 0.0
         self.terms: dict[str, float] = {}
@@ -81,7 +82,9 @@ class Criterion:
         # The branch with several answers an object is the one that the teacher resembles.
         branches = [preds["one2many"], preds["one2one"]] if "one2many" in preds else [preds]
         raw = dict(branches[0])
-        self._cell_loss.silent = silent_cells(batch, self._strides)
+        silent = silent_cells(batch, self._strides)
+        for loss in self._cell_losses:
+            loss.silent = silent
         for branch in branches:
             branch["proto"] = silenced(branch["proto"], batch["ignored"])
         total, terms = self._task(preds, batch)

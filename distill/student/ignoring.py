@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
 
 _CERTAINLY_NOT = -30.0
 """A logit whose cross-entropy towards 0 is below 1e-13."""
@@ -43,22 +44,27 @@ def take_out_ignored(batch: dict[str, Any], ignored_class: int) -> None:
         batch["sem_masks"] = batch["sem_masks"].masked_fill(ignored, 0)
 
 
-class CellLoss(nn.Module):
-    """Cross-entropy of cells without those on a region to ignore that are no object's.
+class CellLoss:
+    """The loss of cells without those on a region to ignore that are no object's.
 
-    Stands where Ultralytics has its own: only there is known which cells an object was given.
+    Stands in Ultralytics' own: only there is known which cells an object was given.
 
     Attributes:
         silent: bool [B, A], see `silent_cells`; of the batch that is looked at next.
+
+    Args:
+        loss: theirs, of each of [B, A, C].
     """
 
     silent: Tensor
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self._loss = loss
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of each of [B, A, C]; targets are 0 where there is no object."""
         counts = ~self.silent[..., None] | (targets > 0).any(dim=2, keepdim=True)
-        loss = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        return loss * counts
+        return self._loss(logits, targets) * counts
 
 
 def silent_cells(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:

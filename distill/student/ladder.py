@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.data.clips import sha256_of
 from distill.errors import OutputError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from distill.student.config import DistillConfig
 
     Train = Callable[[DistillConfig], Path]
-    Measure = Callable[[Path], dict[str, float]]
+    Measure = Callable[[Path], dict[str, Any]]
 
 MASK_MAP = "mask_map"
 """The figure that rungs are compared by: mask mAP, IoU 0.50 to 0.95."""
@@ -36,7 +36,7 @@ class Step:
     """
 
     rung: Rung
-    results: tuple[dict[str, float], ...]
+    results: tuple[dict[str, Any], ...]
 
     def values(self, name: str = MASK_MAP) -> list[float]:
         """A figure of every seed."""
@@ -74,7 +74,7 @@ def climb(
         seeds: how many, counted from the config's.
         folder: gets a folder for each arm, named `rung-seedN`; the same call goes on there.
         train: trains a run, or goes on with it, and gives its weights.
-        measure: figures of weights, among them `MASK_MAP`.
+        measure: figures of weights, among them `MASK_MAP`, and their `sha256`.
         test: what tells the images that `measure` looks at from others, such as a hash; figures
             on others are measured anew.
         progress: wraps the arms, such as `tqdm`.
@@ -103,14 +103,13 @@ def climb(
     )
 
 
-def _result(run: DistillConfig, train: Train, measure: Measure, test: str) -> dict[str, float]:
+def _result(run: DistillConfig, train: Train, measure: Measure, test: str) -> dict[str, Any]:
     path = run.run / "result.json"
     weights = train(run)  # which sees, too, that what is there is this very run
-    measured = {"test": test, "weights": sha256_of(weights)}
-    known = json.loads(path.read_bytes()) if path.exists() else {}
-    if any(known.get(what) != value for what, value in measured.items()):
-        known = {**measured, "figures": measure(weights)}
+    known = json.loads(path.read_bytes()) if path.exists() else {"test": None}
+    if known["test"] != test or known["figures"]["sha256"] != sha256_of(weights):
+        known = {"test": test, "figures": measure(weights)}
         with whole_file(path) as file:
             file.write(json.dumps(known, indent=1).encode())
-    figures: dict[str, float] = known["figures"]
+    figures: dict[str, Any] = known["figures"]
     return figures

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = {
     MASK_MAP: "mask mAP",
-    "mask_ap50": "mask mAP50",
+    "mask_map50": "mask mAP50",
     "box_map": "box mAP",
     "f1": "F1",
     "pixel_leak": "pixel leak",

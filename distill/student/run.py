@@ -101,9 +101,7 @@ def _has_learned(config: DistillConfig) -> bool:
 def _same_run(
     config: DistillConfig, before: DistillConfig, now: dict[str, str], then: dict[str, str]
 ) -> None:
-    # What Ultralytics goes on from names its folder; a copy would go on in the first one.
-    moves = () if config.resume.exists() else ("run",)
-    change = first_change(before, config, free=(*moves, "workers"))
+    change = first_change(before, config, free=("run", "workers"))
     if not change:
         change = next((f"another {path}" for path in now if now[path] != then.get(path)), None)
     if change:

@@ -9,15 +9,18 @@ from distill.errors import UsageError
 if TYPE_CHECKING:
     from distill.student.config import Student
 
-_ENOUGH = 0.5
-"""Share of a network's tensors that must fit; other classes change about a tenth of them."""
+_SAME = 0.95
+"""Share of the tensors' names that two files of one network have in common, whoever wrote them."""
+
+_FIRST = "model.0.conv.weight"
+"""Its channels tell n, s and m apart; layers tell the rest."""
 
 
 def check_start(student: Student) -> None:
-    """See that the weights to start from are of the student's network.
+    """See that the weights to start from are of the student's network; classes may differ.
 
-    Ultralytics takes what fits and says nothing of the rest: of another family that is next to
-    nothing, and the student would start at random.
+    Ultralytics takes what fits and says nothing of the rest, so that a student would start half at
+    random, or nearly so.
 
     Raises:
         ModelError: they can't be loaded, or don't segment.
@@ -32,11 +35,11 @@ def check_start(student: Student) -> None:
         return
     from ultralytics.nn.tasks import SegmentationModel  # noqa: PLC0415 likewise
 
-    count = len(student.classes)
-    ours = SegmentationModel(f"{student.model}.yaml", nc=count, verbose=False).state_dict()
-    fits = sum(name in theirs and theirs[name].shape == ours[name].shape for name in ours)
-    if fits < _ENOUGH * len(ours):
+    ours = SegmentationModel(f"{student.model}.yaml", verbose=False).state_dict()
+    shared = ours.keys() & theirs.keys()
+    alike = len(shared) >= _SAME * len(ours.keys() | theirs.keys())
+    if not alike or ours[_FIRST].shape != theirs[_FIRST].shape:
         raise UsageError(
-            f"{student.weights} is no {student.model}: {fits} of {len(ours)} tensors fit; leave "
-            "student.model out, or give weights of that network"
+            f"{student.weights} is no {student.model}; leave student.model out, or give weights of "
+            "that network"
         )

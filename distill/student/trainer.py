@@ -56,7 +56,7 @@ class StudentTrainer(SegmentationTrainer):
         """Read the images that `config.data` names."""
         self.config = read_config(Path(self.args.data))
         self._images = read_images(self.config)
-        if RANK in {-1, 0}:
+        if RANK in {-1, 0} and not self.ddp:
             for line in first_lines(self._images.problems):
                 print(line, file=sys.stderr)  # noqa: T201 where its progress goes
         classes = self.config.student.classes

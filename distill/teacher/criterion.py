@@ -29,7 +29,7 @@ MASK_WEIGHT = 2.0
 _MASK_STRIDE = 4
 """Input pixels per pixel of the mask loss; of each block the third pixel is taken."""
 
-_NOTHING = -30.0
+_CERTAINLY_NOT = -30.0
 """A mask logit that Dice takes for none, and that gets no gradient from it."""
 
 
@@ -196,7 +196,7 @@ def _mask_loss(
         wanted = targets[image].masks[:, pixels, pixels][each.objects]
         ignore = targets[image].ignore
         if ignore is not None:
-            finer = finer.masked_fill(ignore[pixels, pixels] & (wanted == 0), _NOTHING)
+            finer = finer.masked_fill(ignore[pixels, pixels] & (wanted == 0), _CERTAINLY_NOT)
         total = total + dice(finer.to(cells.boxes.dtype), wanted).sum()
     return total / share
 

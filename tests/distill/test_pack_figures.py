@@ -42,7 +42,7 @@ def test_a_report_gives_the_student_s_and_the_teacher_s(tmp_path):
 
 def ladder(tmp_path, **changes):
     def result(sha256, ap):
-        return {"sha256": sha256, "mask_map": ap, "mask_ap50": round(ap + 0.24, 2), "f1": 0.7}
+        return {"sha256": sha256, "mask_map": ap, "mask_map50": round(ap + 0.24, 2), "f1": 0.7}
 
     content = {
         "teacher": result(TEACHER, 0.6),

@@ -97,8 +97,8 @@ def test_a_blind_network_is_not_good_where_little_is_expected(verdict):
 
 
 def test_what_is_compared_is_what_a_device_hides(verdict):
-    """At half of its pixels the object is at probability 0.35: hidden, though less likely than not."""
-    doubtful = moved(PERSON, weight=0.56)  # a logit of 5 - 5.6
+    """A quarter of its pixels is less likely than not to be the object's, but likely enough."""
+    doubtful = moved(PERSON, weight=0.64)
     found = verdict([doubtful, CAR], [moved(PERSON, weight=1), CAR])
     assert "the mask of 'person'" in found.line
     assert not found.ok

@@ -1,5 +1,6 @@
 """`sfumato-distill distill`: what a person who runs it reads."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -7,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from distill.cli import main
+from tests.distill.yolos import build
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -60,7 +63,9 @@ def test_a_setting_that_is_off_is_one_line(settings_of, tmp_path, capsys, change
 
 
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])
-def test_what_can_not_be_trained_is_said_before(settings_of, tmp_path, capsys, few, words):
+def test_what_can_not_be_trained_is_said_before(
+    settings_of, tmp_path, capsys, few, held_out, words
+):
     settings = settings_of(
         tmp_path,
         student={"model": "rtmdet-ins-tiny", "classes": ["bottle"], "image_size": 64},
@@ -68,10 +73,39 @@ def test_what_can_not_be_trained_is_said_before(settings_of, tmp_path, capsys, f
     )
     assert main(["distill", str(settings), *words]) == 2
     assert "augmentation.degrees is not for RTMDet-Ins" in capsys.readouterr().err
-    empty = json.loads(few.read_bytes()) | {"annotations": []}
-    (few.parent / "empty.json").write_text(json.dumps(empty))
-    data = {"pseudo": str(few), "val": {"annotations": str(few.parent / "empty.json")}}
+    empty = json.loads(held_out.read_bytes()) | {"annotations": []}
+    (held_out.parent / "empty.json").write_text(json.dumps(empty))
+    data = {"pseudo": str(few), "val": str(held_out.parent / "empty.json")}
     settings = settings_of(tmp_path / "b", data=data)
     assert main(["distill", str(settings), *words]) == 3
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert "learned from and measured on" in said or "shows no bottle to measure on" in said
+    assert "shows no bottle to measure on" in capsys.readouterr().err
+
+
+def test_a_dry_run_looks_at_the_weights_to_start_from(settings_of, tmp_path, capsys):
+    torch.save({"model": build("yolov8n-seg", ["bottle"])}, tmp_path / "other.pt")
+    student = {"model": "yolo11n-seg", "classes": ["bottle"], "weights": "other.pt"}
+    assert main(["distill", str(settings_of(tmp_path, student=student)), "--dry-run"]) == 2
+    assert "other.pt is no yolo11n-seg" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_was_left_out_is_said_and_a_new_student_is_measured(
+    settings_of, tmp_path, capsys, few, held_out
+):
+    torn = json.loads(few.read_bytes())
+    torn["images"].append(torn["images"][0] | {"id": 99, "file_name": "images/none.png"})
+    (few.parent / "torn.json").write_text(json.dumps(torn))
+    settings = settings_of(
+        tmp_path,
+        data={"labelled": str(few.parent / "torn.json"), "val": str(held_out)},
+        schedule={"epochs": 1, "images_per_epoch": 4, "batch_size": 4, "close_mosaic": 0},
+    )
+    command = ["distill", str(settings), "--control", "--device", "cpu"]
+    assert main(command) == 0
+    assert "none.png" in capsys.readouterr().err
+    student, report = (tmp_path / "run" / name for name in ("student.pt", "val.json"))
+    for _ in range(2):  # as it is, and another
+        before = student.read_bytes()
+        assert main(command) == 0
+        assert json.loads(report.read_bytes())["sha256"] == hashlib.sha256(before).hexdigest()
+        torch.save({"model": build("yolo11n-seg", ["bottle"])}, student)

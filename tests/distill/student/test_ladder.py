@@ -6,6 +6,7 @@ import cv2
 import pytest
 
 from distill.cli import main
+from distill.data.clips import sha256_of
 from distill.errors import TrainingError, UsageError
 from distill.student.config import read_config
 from distill.student.ladder import Step, climb
@@ -33,7 +34,7 @@ class World:
         return weights
 
     def measure(self, weights):
-        return {"mask_map": self.worth[weights.parent.name]}
+        return {"mask_map": self.worth[weights.parent.name], "sha256": sha256_of(weights)}
 
 
 def worths(*rows):

@@ -35,3 +35,33 @@ def test_student_and_teacher_see_the_same(name, tmp_path):
     student.boxes[0].sum().backward(retain_graph=True)
     student.mask_logits(0, anchors).sum().backward()
     assert head.proto.cv1.conv.weight.grad.abs().sum() > 0
+
+
+def test_half_precision_moves_no_box():
+    """At 640 px half a bin of bfloat16 is two pixels."""
+    torch.manual_seed(0)
+    raw = {
+        "feats": [torch.zeros(1, 4, 20, 20)],
+        "boxes": 4 * torch.randn(1, 64, 400),
+        "scores": torch.zeros(1, 1, 400),
+        "mask_coefficient": torch.zeros(1, 32, 400),
+        "proto": torch.zeros(1, 32, 160, 160),
+    }
+    (exact,) = dense_of(raw, (32,), torch.arange(16.0)).boxes
+    with torch.autocast("cpu", torch.bfloat16):
+        (short,) = dense_of(raw, (32,), torch.arange(16.0)).boxes
+    assert torch.equal(short, exact)
+
+
+def test_half_precision_keeps_a_teacher_s_bins_exact(tmp_path):
+    model = build("yolov8n-seg", ["bottle"])
+    for branch in model.model[-1].cv2:
+        torch.nn.init.normal_(branch[-1].bias)  # untrained, all bins would be alike
+    torch.save({"model": model}, tmp_path / "teacher.pt")
+    teacher = UltralyticsTeacher(tmp_path / "teacher.pt", device="cpu")
+    with torch.autocast("cpu", torch.bfloat16):
+        coarsest = teacher.dense(torch.rand(1, 3, 96, 96)).boxes[-1]
+    middle = torch.arange(3) + 0.5
+    sides = middle - coarsest[0, 0] / 32  # of the boxes, to the left, in cells
+    rounded = sides.bfloat16().float()
+    assert (sides - rounded).abs().max() > 1e-4, "a bin of bfloat16 would be no finer"
