@@ -111,10 +111,11 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 def _dry_run(config: DistillConfig) -> int:
     from distill.data.clips import sha256_of
     from distill.student.images import read_images
+    from distill.student.start import check_start
     from distill.train.journal import first_lines
 
     images = read_images(config)
-    _check_student(config)
+    check_start(config)
     print(f"student: {config.student.name}, finds {', '.join(config.student.classes)}")
     if config.student.weights:
         print(f"starts from {config.student.weights}, sha256 {sha256_of(config.student.weights)}")
@@ -136,17 +137,6 @@ def _dry_run(config: DistillConfig) -> int:
         print(f"  {problem}")
     print(f"{config.steps} steps of {config.schedule.batch_size} images")
     return 0
-
-
-def _check_student(config: DistillConfig) -> None:
-    if config.student.rtmdet_size:
-        from distill.student.finetuning import finetuning_of
-
-        finetuning_of(config)
-    else:
-        from distill.student.start import check_start
-
-        check_start(config.student)
 
 
 def _tell_teacher(config: DistillConfig) -> None:

@@ -19,6 +19,7 @@ _AUGMENTATION = dict.fromkeys((*_SHARES, "cutmix", "copy_paste"), 1.0) | {
     "perspective": 0.001,
 }
 """Ultralytics' words that vary what a student is shown, and the greatest value of each."""
+
 TERMS = ("feature", "class_maps", "boxes", "masks")
 """What a student learns from its teacher beside its labels, each with a weight in `Distil`."""
 

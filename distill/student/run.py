@@ -124,7 +124,7 @@ def _train(config: DistillConfig, device: str, student: Path) -> None:
         if done < config.schedule.epochs:
             settings = _settings(config, device, last if done else None)
             if not done:
-                check_start(config.student)
+                check_start(config)
             try:
                 StudentTrainer(overrides=settings).train()
             except subprocess.CalledProcessError as error:

@@ -1,4 +1,4 @@
-"""Start: weights that an Ultralytics student begins with."""
+"""Start: what a student begins with, looked at before anything is trained."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from distill.errors import UsageError
 
 if TYPE_CHECKING:
-    from distill.student.config import Student
+    from distill.student.config import DistillConfig
 
 _SAME = 0.95
 """Share of the tensors' names that two files of one network have in common, whoever wrote them."""
@@ -16,7 +16,7 @@ _FIRST = "model.0.conv.weight"
 """Its channels tell n, s and m apart; layers tell the rest."""
 
 
-def check_start(student: Student) -> None:
+def check_start(config: DistillConfig) -> None:
     """See that the weights to start from are of the student's network; classes may differ.
 
     Ultralytics takes what fits and says nothing of the rest, so that a student would start half at
@@ -24,8 +24,14 @@ def check_start(student: Student) -> None:
 
     Raises:
         ModelError: they can't be loaded, or don't segment.
-        UsageError: they are of another network.
+        UsageError: they are of another network, or a setting is not for RTMDet-Ins.
     """
+    student = config.student
+    if student.rtmdet_size:
+        from distill.student.finetuning import finetuning_of  # noqa: PLC0415 one family a run
+
+        finetuning_of(config)
+        return
     if student.weights is None:
         return
     from distill.teacher.ultralytics import load_weights  # noqa: PLC0415 takes seconds

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch import nn
 from ultralytics.cfg import get_cfg
 
 from distill.student.criterion import Criterion, NotFiniteError
@@ -75,10 +74,10 @@ def test_what_is_ignored_teaches_no_pixel_and_no_cell(name, ignored):
         assert (pull[~silent] > 0).any()
 
 
-class Silent(nn.Module):
+class Listener:
     """A distillation that remembers what it was shown, and has one loss."""
 
-    def forward(self, student, teacher, strength):
+    def __call__(self, student, teacher, strength):
         self.student, self.teacher, self.strength = student, teacher, strength
         return {"boxes": student.boxes[0].abs().mean() * strength}
 
@@ -91,7 +90,7 @@ class Echo:
 
 
 def test_the_teacher_is_compared_with_what_the_student_said(student):
-    beside = Silent()
+    beside = Listener()
     criterion = Criterion(
         student.init_criterion(), student, beside, Echo(), lambda step: 0.5 * (step == 0), ["boxes"]
     )
@@ -103,7 +102,7 @@ def test_the_teacher_is_compared_with_what_the_student_said(student):
     preds = student(given["img"])
     said = preds["one2many"]["scores"].detach().clone()
     drawn = preds["one2many"]["proto"][0].detach().clone()
-    total, shown = criterion(preds, given)
+    total, _ = criterion(preds, given)
     assert beside.teacher is given["img"]
     assert beside.strength == 0.5
     heard = torch.cat([level.flatten(2) for level in beside.student.class_logits], dim=2)
