@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.detect.pool import DetectorPool, NetworkDetector
 from agent.errors import InputError, OutputError, UsageError
 from agent.output_file import check_output_file
 from agent.pipeline.analyst import Analyst, Rhythm
-from agent.pipeline.detector import DetectorPool, NetworkDetector
 from agent.pipeline.pipeline import Pipeline
 from agent.redact.annotate import Annotator
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
-from agent.report import Report, report_of
+from agent.run_report import Report, report_of
 from agent.track.tracker import Tracker
-from agent.video.sink import VideoSink
-from agent.video.source import VideoSource
+from agent.video.encoder import VideoSink
+from agent.video.file_source import VideoSource
 from models.classes import choose
 from models.decode import decoder_for
 from models.errors import UnknownClassError
@@ -25,11 +25,11 @@ from models.runtime.onnxruntime import network_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.pipeline.detector import Detector
-    from agent.redact.cover import Cover
-    from agent.redact.redacted import RedactedFrame
+    from agent.detect.pool import Detector
+    from agent.frames.cover import Cover
+    from agent.frames.redacted import RedactedFrame
+    from agent.frames.stream_info import StreamInfo
     from agent.settings import BlurSettings
-    from agent.video.stream import StreamInfo
     from models.bundle import Bundle
     from models.classes import ClassSpec
 

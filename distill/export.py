@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from distill.parity.table import Row
-from distill.teacher.rtmdet import in_order
+from distill.predict.rtmdet import in_order
 from models.decode.rtmdet_ins import (
     MAX_INSTANCES,
     OUTPUT_NAMES,

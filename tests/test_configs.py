@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from distill.finetune.config import read_config
 from distill.student.config import read_config as read_distillation
-from distill.train.config import read_config
 
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
 FILES = sorted(FOLDER.glob("*.yaml"))

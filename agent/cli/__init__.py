@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from agent.cli import blur, model, still
+from agent.cli import blur, model, redact_image
 from agent.errors import AgentError
 from models.errors import ModelError
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     blur.add_parser(commands)
-    still.add_parser(commands)
+    redact_image.add_parser(commands)
     model.add_parser(commands)
     return parser
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.cli.watch import TerminalWatcher
-    from agent.pipeline.detector import Detector
-    from agent.report import Report
+    from agent.detect.pool import Detector
+    from agent.run_report import Report
     from models.bundle import Bundle
 
 VIDEO_SUFFIXES = frozenset(

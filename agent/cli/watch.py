@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from agent.frames.cover import Cover
+    from agent.frames.redacted import RedactedFrame
+    from agent.frames.stream_info import StreamInfo
     from agent.pipeline.pipeline import Pipeline
-    from agent.redact.cover import Cover
-    from agent.redact.redacted import RedactedFrame
-    from agent.report import Report
+    from agent.run_report import Report
     from agent.settings import BlurSettings
-    from agent.video.stream import StreamInfo
 
 
 class TerminalWatcher(Watcher):

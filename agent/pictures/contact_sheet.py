@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
-    from agent.redact.cover import Cover, Patch
-    from agent.redact.redacted import RedactedFrame
-    from agent.report import Report
+    from agent.frames.cover import Cover, Patch
+    from agent.frames.redacted import RedactedFrame
+    from agent.run_report import Report
 
     Image = npt.NDArray[np.uint8]
 

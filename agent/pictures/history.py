@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.pipeline.journal import LoadSample
+from agent.pipeline.run_journal import LoadSample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
 
-    from agent.pipeline.journal import Journal, TrackSpan
-    from agent.report import Report
+    from agent.pipeline.run_journal import Journal, TrackSpan
+    from agent.run_report import Report
 
 
 def longest(journal: Journal, most: int) -> list[TrackSpan]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-    from agent.pipeline.journal import Journal
-    from agent.report import Report
+    from agent.pipeline.run_journal import Journal
+    from agent.run_report import Report
 
 MOST_TRACKS = 30
 """Rows that a person can still read; the longest tracks get them."""

@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from agent.frames.cover import Cover, Patch
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
-from agent.redact.cover import Cover, Patch
 from agent.track.camera import Camera
 from agent.track.interpolate import placements
 from agent.track.tracker import LOOK_BACK, Keyframe
-from models.shape import longer_side, render
+from models.outline import longer_side, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from agent.detect.pool import DetectorPool, Ticket
+    from agent.frames.frame import Frame
     from agent.pipeline.channel import Clock
-    from agent.pipeline.detector import DetectorPool, Ticket
     from agent.track.tracker import Tracker
-    from agent.video.frame import Frame
 
 LOOK_AHEAD = LOOK_BACK + 1
 """Keyframes after a frame that can still change its cover."""

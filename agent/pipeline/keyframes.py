@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from agent.track.tracker import MISSES
-from models.shape import longer_side
+from models.outline import longer_side
 
 if TYPE_CHECKING:
+    from agent.frames.frame import Plane
     from agent.track.track import Sighting, Track
     from agent.track.tracker import Tracker
-    from agent.video.frame import Plane
 
 _THUMBNAIL = (32, 18)
 _CUT = 24.0  # mean absolute difference of two luma thumbnails, of 255

@@ -13,16 +13,16 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import PipelineError
+from agent.frames.cover import Cover
 from agent.pipeline.channel import Channel, Clock, Stopped
-from agent.pipeline.journal import Journal, LoadSample
-from agent.redact.cover import Cover
+from agent.pipeline.run_journal import Journal, LoadSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from agent.frames.frame import Frame
+    from agent.frames.redacted import RedactedFrame
     from agent.pipeline.analyst import Analyst
-    from agent.redact.redacted import RedactedFrame
-    from agent.video.frame import Frame
 
 _log = logging.getLogger(__name__)
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import cv2
 
 from agent.errors import UsageError
-from agent.redact.canvas import whole_reason
+from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.redact.effect import Effect, flat_planes
+from agent.redact.hide import whole_reason
 from agent.redact.planes import copied_planes
-from agent.redact.redacted import _SEAL, RedactedFrame
 from agent.redact.redactor import Redactor
 
 if TYPE_CHECKING:
-    from agent.redact.cover import Cover, Patch
-    from agent.video.frame import Frame, Planes
+    from agent.frames.cover import Cover, Patch
+    from agent.frames.frame import Frame, Planes
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK = (0, 0, 0)

@@ -19,7 +19,7 @@ from agent.errors import UsageError
 from models.preprocess import yuv_to_rgb
 
 if TYPE_CHECKING:
-    from agent.video.frame import Colour, Plane
+    from agent.frames.frame import Colour, Plane
     from models.preprocess import Matrix
 
 MAX_CELLS = 12

@@ -9,7 +9,7 @@ import numpy as np
 from agent.errors import PipelineError
 
 if TYPE_CHECKING:
-    from agent.video.frame import Frame, Planes
+    from agent.frames.frame import Frame, Planes
 
 
 def fresh_planes(frame: Frame, size: tuple[int, int]) -> Planes:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.redact.canvas import Layer, Shape, hide_patches, hide_whole, whole_reason
+from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.redact.effect import flat_planes
+from agent.redact.hide import Layer, Shape, hide_patches, hide_whole, whole_reason
 from agent.redact.planes import copied_planes, fresh_planes
-from agent.redact.redacted import _SEAL, RedactedFrame
 
 if TYPE_CHECKING:
-    from agent.redact.cover import Cover
+    from agent.frames.cover import Cover
+    from agent.frames.frame import Frame, Planes
     from agent.redact.effect import Effect
-    from agent.video.frame import Frame, Planes
 
 
 class Redactor:

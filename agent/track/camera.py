@@ -16,7 +16,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.video.frame import Plane
+    from agent.frames.frame import Plane
 
 _LONGER_PX = 106  # of a thumbnail
 _RESPONSE = 0.4

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.shape import Bounds, Field, Shape, longer_side
+from models.outline import Bounds, Field, Shape, longer_side
 
 if TYPE_CHECKING:
     from agent.track.track import Sighting, Track

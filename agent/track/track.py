@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from models.shape import Bounds, Shape, centre
+from models.outline import Bounds, Shape, centre
 
 if TYPE_CHECKING:
     from models.instances import Instances

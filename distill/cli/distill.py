@@ -88,7 +88,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     from distill.data.clips import sha256_of
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
-    from distill.student.images import read_images
+    from distill.student.training_images import read_images
     from models.whole_file import whole_file
 
     report, sha256 = config.run / "val.json", sha256_of(weights)
@@ -110,9 +110,9 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 
 def _dry_run(config: DistillConfig) -> int:
     from distill.data.clips import sha256_of
-    from distill.student.images import read_images
-    from distill.student.start import check_start
-    from distill.train.journal import first_lines
+    from distill.finetune.recorder import first_lines
+    from distill.student.check_weights import check_start
+    from distill.student.training_images import read_images
 
     images = read_images(config)
     check_start(config)
@@ -140,8 +140,8 @@ def _dry_run(config: DistillConfig) -> int:
 
 
 def _tell_teacher(config: DistillConfig) -> None:
+    from distill.predict.open import load_teacher
     from distill.student.classes import classes_of_teacher
-    from distill.teacher.registry import load_teacher
 
     teacher = load_teacher(config.teacher.weights, device="cpu")
     classes_of_teacher(config, teacher)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from distill.train.config import FinetuneConfig
+    from distill.finetune.config import FinetuneConfig
 
 _DESCRIPTION = """\
 Fine-tune RTMDet-Ins as a YAML file says: which weights, which images, in which stages. The run
@@ -53,15 +53,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(args: argparse.Namespace) -> int:
-    from distill.train.config import read_config
+    from distill.finetune.config import read_config
 
     config = read_config(args.config)
     if args.out:
         config = config.model_copy(update={"run": args.out.absolute()})
     if args.dry_run:
         return _dry_run(config)
-    from distill.train.run_folder import RunFolder
-    from distill.train.trainer import finetune
+    from distill.finetune.trainer import finetune
+    from distill.run_folder import RunFolder
 
     folder = RunFolder(config.run)
     ran = finetune(config, args.device)
@@ -75,11 +75,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _dry_run(config: FinetuneConfig) -> int:
-    from distill.train.journal import draw_samples
-    from distill.train.run_folder import RunFolder
-    from distill.train.samples import Samples
-    from distill.train.sources import read_sources
-    from distill.train.start import starting_network
+    from distill.finetune.initial_weights import starting_network
+    from distill.finetune.recorder import draw_samples
+    from distill.finetune.samples import Samples
+    from distill.finetune.sources import read_sources
+    from distill.run_folder import RunFolder
 
     folder = RunFolder(config.run)
     folder.check(config)

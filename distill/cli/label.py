@@ -14,9 +14,9 @@ from distill.errors import InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.label.dataset import LabelledClip
+    from distill.label.annotations import LabelledClip
     from distill.label.settings import Settings
-    from distill.teacher.teacher import Teacher
+    from distill.predict.predictor import Teacher
 
 _DESCRIPTION = """\
 Label clips with a teacher. Frames worth a label are chosen, the teacher says what is in them,
@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--ignore {args.ignore} is above --accept {args.accept}; lower it")
     paths = _clips(args.clips)
     from distill.label.settings import Settings
-    from distill.teacher.registry import load_teacher
+    from distill.predict.open import load_teacher
 
     teacher = load_teacher(args.teacher, image_size=args.size, device=args.device)
     _check_classes(args.classes, teacher)
@@ -158,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
 
 def label(paths: Sequence[Path], teacher: Teacher, settings: Settings, folder: Path) -> int:
     """Label clips into a folder; the exit code."""
-    from distill.label.dataset import labelled_clips, write_dataset
+    from distill.label.annotations import labelled_clips, write_dataset
     from distill.label.journal import Journal
     from distill.label.labeller import label_clips
     from distill.label.sheet import write_sheets

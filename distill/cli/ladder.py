@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from distill.ablation.arms import Rung
     from distill.data.coco import CocoDataset
     from distill.evaluate.metrics import Evaluation
-    from distill.student.rungs import Rung
 
 _DESCRIPTION = """\
 Train a student several times, each time with one thing more to learn from, and say what each is
@@ -67,16 +67,16 @@ def _count(text: str) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from distill.ablation.ablation import climb
+    from distill.ablation.arms import chosen
+    from distill.ablation.plot import draw_ladder
+    from distill.ablation.summary import markdown, to_json
     from distill.data.clips import sha256_of
     from distill.errors import UsageError
+    from distill.finetune.sources import check_apart, check_shows
     from distill.student.config import read_config
-    from distill.student.images import read_images
-    from distill.student.ladder import climb
-    from distill.student.ladder_plot import draw_ladder
-    from distill.student.ladder_report import markdown, to_json
     from distill.student.run import distil
-    from distill.student.rungs import chosen
-    from distill.train.sources import check_apart, check_shows
+    from distill.student.training_images import read_images
     from models.whole_file import whole_file
 
     config = read_config(args.config)

@@ -118,9 +118,9 @@ def _run(args: argparse.Namespace) -> int:
 
     key = load_private(args.key) if args.key else None
 
+    from distill.pack.bundle import Label, pack
     from distill.pack.figures import read_metrics, read_thresholds
     from distill.pack.frames import choose_frames
-    from distill.pack.pack import Label, pack
     from distill.pack.student import read_student
 
     student = read_student(args.student, args.size)

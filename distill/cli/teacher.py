@@ -134,7 +134,7 @@ def _side(text: str) -> int:
 def _fetch(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from distill.teacher.fetch import BASE, PUBLISHED, fetch
+    from distill.weights.fetch import BASE, PUBLISHED, fetch
 
     with tqdm(
         desc=PUBLISHED[args.size],

@@ -27,7 +27,7 @@ from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.data.images import read_rgb
 from distill.data.scenes import CLASSES
-from distill.data.scenes.sheet import COLUMNS, ROWS, draw_sheet, thumbnail
+from distill.data.scenes.preview import COLUMNS, ROWS, draw_sheet, thumbnail
 from distill.data.scenes.shoot import FORMAT, Line, Run, shoot
 from distill.errors import DistillError, OutputError
 from models.whole_file import whole_file

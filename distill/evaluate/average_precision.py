@@ -10,13 +10,13 @@ import numpy.typing as npt
 from faster_coco_eval import COCO, COCOeval_faster
 
 from distill.data import rle as run_length
-from distill.evaluate.answer import xywh
+from distill.evaluate.predictions import xywh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.record import ImageRecord
-    from distill.evaluate.answer import Answer, Kind
+    from distill.evaluate.predictions import Answer, Kind
 
 _COCO_KIND = {"mask": "segm", "box": "bbox"}
 _SIZES = ("all", "small", "medium", "large")

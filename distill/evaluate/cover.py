@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.shape import Shape, longer_side, render
+from models.outline import Shape, longer_side, render
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from distill.evaluate.answer import overlaps
+from distill.evaluate.predictions import overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.record import Annotation
-    from distill.evaluate.answer import Answer, Kind
+    from distill.evaluate.predictions import Answer, Kind
 
     Fault = Literal["false", "missed", "shape", "class", "twice"]
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distill.errors import InputError
-from distill.evaluate.answer import answers_of
 from distill.evaluate.average_precision import quality
 from distill.evaluate.cover import MARGIN
 from distill.evaluate.leak import LeakCounter
 from distill.evaluate.matching import match, mistakes, outcome
+from distill.evaluate.predictions import answers_of
 from distill.evaluate.working_point import Scores
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
     from distill.data.images import Image
     from distill.data.record import ImageRecord
-    from distill.evaluate.answer import Answer, Kind
     from distill.evaluate.average_precision import Quality
     from distill.evaluate.leak import Leaks
     from distill.evaluate.matching import Mistake
+    from distill.evaluate.predictions import Answer, Kind
     from distill.evaluate.working_point import WorkingPoint
     from models.instances import Instances
 

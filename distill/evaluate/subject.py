@@ -132,7 +132,7 @@ def subject_of_weights(path: str, size: int | None, device: str) -> Subject:
         InputError: it is not there.
         ModelError: it can't be used.
     """
-    from distill.teacher.registry import load_teacher  # noqa: PLC0415 torch takes a second
+    from distill.predict.open import load_teacher  # noqa: PLC0415 torch takes a second
 
     teacher = load_teacher(path, image_size=size, device=device)
 

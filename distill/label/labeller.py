@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.label.journal import ClipEntry, Journal
     from distill.label.settings import Settings
-    from distill.teacher.teacher import Teacher
+    from distill.predict.predictor import Teacher
 
 _BATCH = 4
 """Frames that the teacher sees at once; a kill costs no more of them."""

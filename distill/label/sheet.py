@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from distill.data.images import Image
     from distill.data.record import Annotation, ImageRecord
-    from distill.label.dataset import LabelledClip
+    from distill.label.annotations import LabelledClip
     from distill.label.settings import Settings
 
     Colour = tuple[int, int, int]

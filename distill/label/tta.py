@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.images import Image
-    from distill.teacher.teacher import Teacher
+    from distill.predict.predictor import Teacher
 
 _SAME_IOU = 0.5
 """Boxes that overlap this much are one object, seen twice."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distill.ablation.arms import CONTROL
 from distill.data.json_file import read_json
 from distill.errors import InputError
-from distill.student.rungs import CONTROL
 from models.classes import nearest
 
 if TYPE_CHECKING:

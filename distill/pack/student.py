@@ -85,7 +85,7 @@ def read_student(path: Path, size: Size | None = None) -> Student:
 
 
 def _of_ultralytics(path: Path, size: Size | None) -> Student:
-    from distill.teacher.ultralytics import load_network  # noqa: PLC0415 seconds, one family a run
+    from distill.predict.ultralytics import load_network  # noqa: PLC0415 seconds, one family a run
 
     sha256 = sha256_of(path)  # a file that is not there would be looked for elsewhere
     network = load_network(path)

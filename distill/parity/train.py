@@ -11,7 +11,7 @@ from distill.data import rle
 from distill.parity.fixture import TRAIN_SIZE, formula_image, train_polygons
 from distill.parity.infer import loaded
 from distill.parity.table import Row
-from distill.teacher.criterion import Criterion, Targets
+from distill.rtmdet.criterion import Criterion, Targets
 from models.decode.rtmdet_ins import input_spec
 from models.nets.rtmdet_ins import RTMDetIns
 from models.preprocess import preprocess
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from distill.parity.fixture import Fixture
-    from distill.teacher.assigner import Assignment
+    from distill.rtmdet.assigner import Assignment
 
 IMAGES = 2
 _OVERLAP = 1e-3

@@ -8,8 +8,8 @@ from distill.errors import UsageError
 from models.classes import nearest
 
 if TYPE_CHECKING:
+    from distill.predict.predictor import Teacher
     from distill.student.config import DistillConfig
-    from distill.teacher.teacher import Teacher
 
 _SHOWN = 5
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.train.config import Location, Share, Source, Sources  # noqa: TC001 likewise
-from distill.train.document import Strict, read_document
+from distill.finetune.config import Location, Share, Source, Sources  # noqa: TC001 likewise
+from distill.settings.document import Strict, read_document
 
 _MULTIPLE = 32  # px; the coarsest level's stride
 _RTMDET = "rtmdet-ins-"

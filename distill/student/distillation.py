@@ -9,20 +9,20 @@ import torch
 from torch import nn
 
 from distill.errors import UsageError
-from distill.student.answer import instances, match
 from distill.student.classes import classes_of_teacher
 from distill.student.losses.boxes import box_loss
 from distill.student.losses.class_maps import class_map_loss
 from distill.student.losses.feature import FeatureLoss
 from distill.student.losses.masks import mask_losses
+from distill.student.teacher_targets import instances, match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
+    from distill.predict.predictor import Dense, Teacher
     from distill.student.config import DistillConfig
-    from distill.teacher.teacher import Dense, Teacher
 
 
 @dataclass(frozen=True)

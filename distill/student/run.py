@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distill.data.clips import sha256_of
+from distill.device import device_of
 from distill.errors import OutputError, TrainingError, UsageError
 from distill.lock import Lock
+from distill.run_folder import RunFolder
+from distill.settings.document import first_change
+from distill.student.check_weights import check_start
 from distill.student.config import read_config
-from distill.student.start import check_start
-from distill.teacher.device import device_of
-from distill.train.document import first_change
-from distill.train.run_folder import RunFolder
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def distil(config: DistillConfig, device: str = "auto") -> Path:
     lock = _begin(config)
     try:
         if config.student.rtmdet_size:
-            from distill.student.rtmdet import distil_rtmdet  # noqa: PLC0415 one family a run
+            from distill.student.rtmdet.training import distil_rtmdet  # noqa: PLC0415 one family a run
 
             return distil_rtmdet(config, device)
         student = config.run / _STUDENT
@@ -112,7 +112,7 @@ def _same_run(
 
 
 def _train(config: DistillConfig, device: str, student: Path) -> None:
-    from distill.student.trainer import (  # noqa: PLC0415 takes seconds
+    from distill.student.ultralytics.trainer import (  # noqa: PLC0415 takes seconds
         StudentTrainer,
         epochs_done,
         write_student,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from models.decode.boxes import DetsDecoder, SsdDecoder, YoloxDecoder
+from models.decode.box_layouts import DetsDecoder, SsdDecoder, YoloxDecoder
 from models.decode.rtmdet_ins import RtmdetInsDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 

@@ -24,9 +24,9 @@ from worlds import (
 
 from agent.blur import Watcher, blur
 from agent.errors import InputError, OutputError, UsageError
-from agent.report import Report
+from agent.run_report import Report
 from agent.settings import BlurSettings
-from agent.video.source import VideoSource
+from agent.video.file_source import VideoSource
 from models.bundle import Bundle, write_bundle
 from models.importing import import_onnx
 

@@ -34,9 +34,9 @@ from worlds import (
 )
 
 from agent.blur import Watcher, blur
+from agent.detect.pool import MOST_HUNG, DetectorPool
 from agent.errors import OutputError, PipelineError
 from agent.pipeline.analyst import Analyst, Rhythm
-from agent.pipeline.detector import MOST_HUNG, DetectorPool
 from agent.pipeline.pipeline import Pipeline
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor

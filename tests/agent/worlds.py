@@ -19,10 +19,10 @@ import av
 import cv2
 import numpy as np
 
+from agent.frames.frame import Colour, Frame
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.settings import BlurSettings
-from agent.video.frame import Colour, Frame
 from models.bundle import Bundle, write_bundle
 from models.classes import ClassSpec
 from models.errors import InferenceError
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from agent.redact.cover import Cover
-    from agent.redact.redacted import RedactedFrame
+    from agent.frames.cover import Cover
+    from agent.frames.redacted import RedactedFrame
 
 LEAK = 140
 """Luma of a decoded output above which a thing shows."""

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from agent.blur import blur, hidden_classes
+from agent.detect.pool import DetectorPool
 from agent.pipeline.analyst import Analyst, Rhythm
-from agent.pipeline.detector import DetectorPool
 from agent.settings import BlurSettings
 from agent.track.tracker import Tracker
-from agent.video.source import VideoSource
+from agent.video.file_source import VideoSource
 from models.instances import MASK_THRESHOLD
 from tests.bench.davis import pictures
 from tests.bench.detections import look
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence as Listed
     from pathlib import Path
 
-    from agent.redact.cover import Patch
+    from agent.frames.cover import Patch
     from models.bundle import Bundle
     from models.instances import Instances
     from tests.bench.davis import Pixels, Sequence

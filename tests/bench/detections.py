@@ -11,17 +11,17 @@ import numpy as np
 
 import models
 from agent.blur import WEAK_SHARE, detector_of, hidden_classes
-from agent.video.source import VideoSource
+from agent.video.file_source import VideoSource
 from models.instances import Instances, Mask
 
 if TYPE_CHECKING:
+    from agent.frames.frame import Frame
     from agent.settings import BlurSettings
-    from agent.video.frame import Frame
     from models.bundle import Bundle
 
 
 class Remembered:
-    """A detector (`agent.pipeline.detector.Detector`) that gives what was seen before."""
+    """A detector (`agent.detect.pool.Detector`) that gives what was seen before."""
 
     def __init__(self, seen: list[Instances]) -> None:
         self.seen = seen

@@ -18,9 +18,9 @@ import yaml
 
 from distill.data.coco import write_coco
 from distill.data.yolo_reader import read_yolo
+from distill.finetune.metrics_log import read_metrics
 from distill.student.config import read_config
 from distill.student.run import distil
-from distill.train.metrics_log import read_metrics
 from models.coco_names import COCO_NAMES
 from tests.bench.outcome import Outcome, Table, Target
 from tests.distill.yolos import write_coco_weights

@@ -18,19 +18,19 @@ import cv2
 import numpy as np
 
 from agent.blur import detector_of, hidden_classes
+from agent.detect.pool import DetectorPool
 from agent.pipeline.analyst import Analyst, Rhythm
-from agent.pipeline.detector import DetectorPool
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.settings import BlurSettings
 from agent.track.tracker import Tracker
-from agent.video.source import VideoSource
+from agent.video.file_source import VideoSource
 from models.bundle import Bundle
 
 if TYPE_CHECKING:
-    from agent.pipeline.detector import Detector
-    from agent.redact.redacted import RedactedFrame
-    from agent.video.frame import Frame
+    from agent.detect.pool import Detector
+    from agent.frames.frame import Frame
+    from agent.frames.redacted import RedactedFrame
     from models.instances import Instances
 
 

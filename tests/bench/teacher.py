@@ -13,7 +13,7 @@ import cv2
 import torch
 
 from distill.parity.fixture import Fixture
-from distill.teacher.registry import load_teacher
+from distill.predict.open import load_teacher
 from models.nets.checkpoint import save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 from tests.bench.outcome import Outcome, Table, Target

@@ -5,7 +5,7 @@ import sys
 import torch
 from torch import distributed
 
-from distill.teacher.criterion import Criterion, Targets
+from distill.rtmdet.criterion import Criterion, Targets
 from models.nets.head import RawOutputs
 from models.nets.sizes import STRIDES
 

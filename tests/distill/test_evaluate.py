@@ -199,7 +199,7 @@ def faults(truths, squares):
 
 def evaluate_answers(squares):
     from distill.data.coco import ImageRecord
-    from distill.evaluate.answer import answers_of
+    from distill.evaluate.predictions import answers_of
 
     record = ImageRecord(1, None, 128, 96, None, None, ())
     return answers_of(seen(squares), record)

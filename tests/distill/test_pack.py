@@ -10,10 +10,10 @@ from onnx import numpy_helper
 from torch import nn
 
 from distill.errors import InputError, OutputError
+from distill.pack.bundle import SELF_TEST, Label, pack
+from distill.pack.compare import check_parity
 from distill.pack.frames import choose_frames
 from distill.pack.half import halved
-from distill.pack.pack import SELF_TEST, Label, pack
-from distill.pack.parity import check_parity
 from distill.pack.student import Student
 from models.bundle import Bundle
 from models.errors import ModelError

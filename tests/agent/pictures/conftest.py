@@ -11,7 +11,7 @@ from worlds import SOLID, Eyes, Thing, World, linear
 
 from agent.blur import Watcher, blur
 from agent.pictures.contact_sheet import ContactSheet
-from agent.pipeline.journal import Journal, TrackSpan
+from agent.pipeline.run_journal import Journal, TrackSpan
 
 
 class Collector(Watcher):

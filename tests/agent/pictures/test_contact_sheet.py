@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from worlds import LEAK
 
+from agent.frames.cover import Cover, Patch
+from agent.frames.frame import Colour, Frame
 from agent.pictures.contact_sheet import MOST_KEPT, ContactSheet
 from agent.pictures.palette import ALARM, class_colours
-from agent.redact.cover import Cover, Patch
 from agent.redact.effect import Effect, flat_planes
 from agent.redact.redactor import Redactor
-from agent.video.frame import Colour, Frame
 
 GREY = Colour("bt601", full_range=True)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from agent.pictures.history import binned, loads, longest, runs_of
-from agent.pipeline.journal import LoadSample
+from agent.pipeline.run_journal import LoadSample
 
 
 def test_the_longest_tracks_are_kept_and_stand_in_order_of_time(journal_of):

@@ -15,8 +15,8 @@ from worlds import (
     linear,
 )
 
+from agent.detect.pool import DetectorPool
 from agent.pipeline.analyst import LOOK_AHEAD, Analyst, Rhythm
-from agent.pipeline.detector import DetectorPool
 from agent.track.tracker import Tracker
 
 

@@ -7,7 +7,7 @@ from worlds import Thing, World, linear
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
 from agent.track.track import Sighting
 from agent.track.tracker import Keyframe, Tracker
-from models.shape import Shape
+from models.outline import Shape
 
 
 def cuts_of(pictures):

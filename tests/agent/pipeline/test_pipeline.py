@@ -9,8 +9,8 @@ import pytest
 import worlds
 from worlds import Eyes, Gallery, Thing, Unhurried, World, leaks, linear
 
+from agent.detect.pool import DetectorPool
 from agent.pipeline.analyst import Analyst, Rhythm
-from agent.pipeline.detector import DetectorPool
 from agent.pipeline.pipeline import Pipeline
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from agent.errors import UsageError
+from agent.frames.frame import Colour
 from agent.redact.effect import Effect, cells_of, flat_planes
-from agent.video.frame import Colour
 from models.preprocess import rgb_from_yuv
 
 

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import PipelineError
-from agent.redact.cover import Cover, Patch
+from agent.frames.cover import Cover, Patch
+from agent.frames.frame import Colour, Frame
 from agent.redact.effect import Effect, flat_planes
 from agent.redact.redactor import Redactor
-from agent.video.frame import Colour, Frame
 
 EFFECTS = ["blur", "pixelate", "solid:ff00ff"]
 LAYOUTS = ["I420", "NV12"]

@@ -7,7 +7,7 @@ from worlds import Eyes, Thing, World, linear
 from agent.track.interpolate import placements
 from agent.track.track import sightings_of
 from agent.track.tracker import Keyframe, Tracker
-from models.shape import render
+from models.outline import render
 
 SIZE = (160, 96)
 

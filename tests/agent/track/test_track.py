@@ -4,7 +4,7 @@ import numpy as np
 
 from agent.track.track import Sighting, Track, sightings_of
 from models.instances import Instances, Mask
-from models.shape import Shape
+from models.outline import Shape
 
 
 def sighting(index, x, y=20):

@@ -5,7 +5,7 @@ import pytest
 
 from agent.track.track import Sighting
 from agent.track.tracker import LOOK_BACK, MISSES, Keyframe, Tracker
-from models.shape import Shape
+from models.outline import Shape
 
 EVERY = 5
 

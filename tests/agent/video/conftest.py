@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from agent.redact.redacted import _SEAL, RedactedFrame
-from agent.video.frame import Frame
-from agent.video.sink import VideoSink
-from agent.video.source import VideoSource
+from agent.frames.frame import Frame
+from agent.frames.redacted import _SEAL, RedactedFrame
+from agent.video.encoder import VideoSink
+from agent.video.file_source import VideoSource
 
 BITS = 6
 """A picture's number stands as black and white cells in its upper third, lowest bit on the left."""

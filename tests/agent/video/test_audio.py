@@ -7,8 +7,8 @@ import av
 import pytest
 
 from agent.errors import InputError, OutputError
-from agent.video.sink import VideoSink
-from agent.video.source import VideoSource
+from agent.video.encoder import VideoSink
+from agent.video.file_source import VideoSource
 
 
 def packets_of(path):

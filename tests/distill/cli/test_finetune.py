@@ -1,13 +1,7 @@
 """`sfumato-distill finetune` as a person runs it."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-
 from toys import settings, toy_dataset, write_settings
 
 from distill.cli import main

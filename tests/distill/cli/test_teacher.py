@@ -11,7 +11,7 @@ import torch
 
 from distill.cli import main
 from distill.cli import teacher as command
-from distill.teacher.fetch import PUBLISHED
+from distill.weights.fetch import PUBLISHED
 from models.errors import ModelError
 from models.nets.checkpoint import read_checkpoint
 

@@ -8,8 +8,8 @@ import pytest
 from evaluating import SIZE, oracle, seen, truth, world
 
 from agent.blur import Hidden
+from agent.redact_image import redact_image
 from agent.settings import BlurSettings
-from agent.still import redact_image
 from distill.data import rle as run_length
 from distill.data.record import Annotation, ImageRecord
 from distill.evaluate import evaluate

@@ -7,7 +7,7 @@ from distill.parity import check
 from distill.parity.fixture import Fixture
 from distill.parity.infer import check_inference
 from distill.parity.train import check_training
-from distill.teacher import assigner, criterion
+from distill.rtmdet import assigner, criterion
 from models.nets import blocks
 
 from .conftest import SHARED_ORACLE

@@ -1,13 +1,7 @@
 """A world of two small data sets and a teacher, drawn once."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-
 from toys import toy_dataset
 
 from distill.student.config import read_config

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from distill.errors import UsageError
+from distill.predict.predictor import Dense
 from distill.student.config import TERMS
 from distill.student.distillation import Distillation
-from distill.teacher.teacher import Dense
 
 SIDE, STRIDES = 64, (8, 16, 32)
 OBJECT = (12.0, 8.0, 44.0, 52.0)  # x0 y0 x1 y1

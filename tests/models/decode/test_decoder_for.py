@@ -5,7 +5,7 @@ import json
 import pytest
 
 from models.decode import decoder_for
-from models.decode.boxes import DetsDecoder, SsdDecoder, YoloxDecoder
+from models.decode.box_layouts import DetsDecoder, SsdDecoder, YoloxDecoder
 from models.decode.rtmdet_ins import RtmdetInsDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 from models.manifest import Manifest

@@ -1,0 +1,70 @@
+"""`sfumato redact-image`: redact stills."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from agent.cli.arguments import add_hiding_arguments, settings_of
+from agent.cli.files import add_model_arguments, open_bundle, pairs_of
+from agent.errors import AgentError
+
+_EPILOG = """\
+  sfumato redact-image photo.jpg out.jpg --model person.sfm
+  sfumato redact-image *.jpg scans/ --out-dir redacted --model person.sfm --effect solid
+
+The output holds pixels and nothing else: no place, no camera, no thumbnail. It is upright, has
+8 bits a channel, and no transparency. Where the model gives no result that may be trusted there
+is no output. A still has no neighbours: what a single look misses is not hidden.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `redact-image`."""
+    parser = subparsers.add_parser(
+        "redact-image",
+        help="redact still images",
+        description="Hide the objects that a model finds in images.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="IN [OUT]",
+        help="one image and its output (default: beside it, like photo.redacted.jpg), "
+        "or any number of images and folders with --out-dir; PNG, JPEG, WebP, BMP or TIFF",
+    )
+    parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs")
+    add_model_arguments(parser)
+    add_hiding_arguments(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    from agent.blur import hidden_classes
+    from agent.redact_image import FORMATS, StillDetector, redact_image_file
+
+    suffixes = frozenset(FORMATS)
+    pairs = pairs_of(args.paths, args.out_dir, suffixes, written=suffixes, other=".png")
+    bundle = open_bundle(args)
+    hidden = hidden_classes(bundle, settings)
+    detector = StillDetector.of(bundle, hidden)
+    failed: AgentError | None = None
+    for source, target in pairs:
+        try:
+            count = redact_image_file(source, target, detector, hidden, settings)
+        except AgentError as error:
+            if len(pairs) == 1:
+                raise
+            print(f"sfumato: {error}; going on with the next", file=sys.stderr)
+            failed = failed or error
+            continue
+        objects = "object" if count == 1 else "objects"
+        print(f"sfumato: {target}: {count} {objects} hidden", file=sys.stderr)
+    if bundle.signed_by is None:
+        print(f"sfumato: warning: nobody signed {args.model}", file=sys.stderr)
+    return 0 if failed is None else failed.exit_code

@@ -1,0 +1,1 @@
+"""Values that cross from room to room, and the ports between them."""

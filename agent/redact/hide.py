@@ -1,0 +1,139 @@
+"""Canvas: one picture in pixels that we own, and the hiding of patches in it.
+
+The same code hides in the planes of a frame and in the RGB pixels of a still: a picture is a
+list of layers, each at the picture's own resolution or at half of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+
+from agent.redact.effect import cells_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from agent.frames.cover import Cover, Patch
+    from agent.frames.frame import Plane
+    from agent.redact.effect import Effect, Quantum
+
+Shape = Literal["mask", "box"]
+"""Hide an object's own pixels, or the rectangle around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One plane of a picture.
+
+    Attributes:
+        pixels: uint8 [h, w] or [h, w, channels].
+        flat: the colour of `solid`, one value a channel.
+        step: picture pixels a layer pixel, 1 or 2 along both axes; sizes are rounded up.
+        quantum: how far apart the values lie that blur and pixelate leave.
+    """
+
+    pixels: Plane
+    flat: tuple[int, ...]
+    step: int = 1
+    quantum: Quantum = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Stencil:
+    """The pixels to hide inside a rectangle whose corners are even.
+
+    Attributes:
+        left: even, picture pixels; as are `top` and the sides of `pixels`.
+        pixels: uint8 [h, w], 255 or 0; reaches one pixel beyond a picture of odd size.
+    """
+
+    left: int
+    top: int
+    pixels: Plane
+
+    @property
+    def longer_px(self) -> int:
+        height, width = self.pixels.shape
+        return int(max(height, width))
+
+
+def whole_reason(cover: Cover) -> str | None:
+    """Why the whole picture must be hidden: the cover says so, or makes no sense."""
+    if cover.whole is not None:
+        return cover.whole
+    return None if all(map(_makes_sense, cover.patches)) else "invalid patch"
+
+
+def _makes_sense(patch: Patch) -> bool:
+    return (
+        isinstance(patch.x, Integral)
+        and isinstance(patch.y, Integral)
+        and isinstance(patch.pixels, np.ndarray)
+        and patch.pixels.ndim == 2
+        and patch.pixels.dtype == np.uint8
+    )
+
+
+def hide_patches(
+    layers: Sequence[Layer], patches: Iterable[Patch], effect: Effect, shape: Shape
+) -> None:
+    """Hide these patches in the layers, of which the first has the picture's resolution.
+
+    The largest goes first and later ones read what it left, so where objects overlap the
+    coarser grid holds: a bag in front of a person never shows the person in the bag's cells.
+    """
+    height, width = layers[0].pixels.shape[:2]
+    found = (_stencil(patch, (width, height), shape) for patch in patches)
+    for stencil in sorted(filter(None, found), key=lambda each: each.longer_px, reverse=True):
+        _hide(layers, stencil, effect)
+
+
+def hide_whole(layers: Sequence[Layer], sources: Iterable[Plane], effect: Effect) -> None:
+    """Fill the layers with what the effect leaves of `sources`, which have their shapes."""
+    height, width = layers[0].pixels.shape[:2]
+    cells = cells_of(width, height)
+    for layer, source in zip(layers, sources, strict=True):
+        np.copyto(layer.pixels, effect.replacement(source, cells, layer.flat, layer.quantum))
+
+
+def _stencil(patch: Patch, size: tuple[int, int], shape: Shape) -> _Stencil | None:
+    """What of a patch lies in the picture, or None where nothing does."""
+    at_x, at_y = int(patch.x), int(patch.y)
+    left, top = max(at_x, 0), max(at_y, 0)
+    columns = slice(left - at_x, max(0, size[0] - at_x))
+    rows = slice(top - at_y, max(0, size[1] - at_y))
+    pixels = np.ascontiguousarray(patch.pixels[rows, columns])
+    if not pixels.size:
+        return None
+    x, y, width, height = cv2.boundingRect(pixels)
+    if not width:
+        return None
+    left, top = left + x, top + y
+    inset_x, inset_y = left % 2, top % 2
+    even = np.zeros(
+        (inset_y + height + (top + height) % 2, inset_x + width + (left + width) % 2), np.uint8
+    )
+    inside = even[inset_y : inset_y + height, inset_x : inset_x + width]
+    if shape == "box":
+        inside[:] = 255
+    else:
+        cv2.threshold(pixels[y : y + height, x : x + width], 0, 255, cv2.THRESH_BINARY, dst=inside)
+    return _Stencil(left - inset_x, top - inset_y, even)
+
+
+def _hide(layers: Sequence[Layer], stencil: _Stencil, effect: Effect) -> None:
+    height, width = stencil.pixels.shape
+    cells = cells_of(width, height)
+    # One covered pixel in four averages to 64 of 255, and any value above 0 hides: a maximum.
+    halved = cv2.resize(stencil.pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    for layer in layers:
+        mask = stencil.pixels if layer.step == 1 else halved
+        top, left = stencil.top // layer.step, stencil.left // layer.step
+        region = layer.pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
+        mask = mask[: region.shape[0], : region.shape[1]]
+        cv2.copyTo(effect.replacement(region, cells, layer.flat, layer.quantum), mask, region)

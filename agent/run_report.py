@@ -1,0 +1,176 @@
+"""Report: what a run did, in numbers that a program can read."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from agent.settings import BlurSettings  # noqa: TC001 - pydantic reads it at run time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.frames.stream_info import StreamInfo
+    from agent.pipeline.channel import Clock
+    from agent.pipeline.pipeline import Pipeline
+    from models.bundle import Bundle
+
+_PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelPart(_Part):
+    """Which model ran; `sha256` names the network's file, `digest` the whole bundle."""
+
+    name: str
+    version: int
+    family: str
+    digest: str
+    sha256: str
+    signed_by: str | None
+
+
+class VideoPart(_Part):
+    """The input as its container describes it."""
+
+    path: str
+    width: int
+    height: int
+    codec: str
+    pixel_format: str
+    frame_rate: float | None
+    notes: tuple[str, ...]
+
+
+class FramesPart(_Part):
+    """What became of the frames; `damaged` could not be decoded and left nothing to show."""
+
+    read: int
+    written: int
+    damaged: int
+
+
+class StagePart(_Part):
+    """Where a stage's time went; `load` is the share of its threads' time that it worked."""
+
+    name: str
+    threads: int
+    frames: int
+    busy_s: float
+    wait_in_s: float
+    wait_out_s: float
+    load: float
+
+
+class TrackPart(_Part):
+    """One object, and the frames from first to last in which it was hidden."""
+
+    number: int
+    label: str
+    first: int
+    last: int
+
+
+class Report(_Part):
+    """One video's run."""
+
+    versions: dict[str, str]
+    settings: BlurSettings
+    model: ModelPart
+    input: VideoPart
+    output: str
+    complete: bool
+    frames: FramesPart
+    keyframes: int
+    whole_frame_covers: dict[str, int]
+    tracks: tuple[TrackPart, ...]
+    stages: tuple[StagePart, ...]
+    bottleneck: str
+    wall_s: float
+    fps: float
+    real_time_factor: float | None
+
+
+def report_of(
+    pipeline: Pipeline,
+    bundle: Bundle,
+    settings: BlurSettings,
+    info: StreamInfo,
+    paths: tuple[Path, Path],
+    damaged: int,
+) -> Report:
+    """Sum up a run that has ended.
+
+    Args:
+        paths: input and output.
+        damaged: packets and pictures that the source could not decode.
+    """
+    journal = pipeline.journal
+    stages = tuple(_stage(clock, pipeline) for clock in pipeline.clocks)
+    written = pipeline.clocks[-1].frames
+    fps = written / pipeline.wall_s
+    manifest = bundle.manifest
+    return Report(
+        versions=_versions(),
+        settings=settings,
+        model=ModelPart(
+            name=manifest.name,
+            version=manifest.version,
+            family=manifest.family,
+            digest=bundle.digest,
+            sha256=next(iter(manifest.files.values())).sha256,
+            signed_by=bundle.signed_by,
+        ),
+        input=VideoPart(
+            path=str(paths[0]),
+            width=info.width,
+            height=info.height,
+            codec=info.codec,
+            pixel_format=info.pixel_format,
+            frame_rate=None if info.frame_rate is None else float(info.frame_rate),
+            notes=info.notes,
+        ),
+        output=str(paths[1]),
+        complete=not pipeline.cancelled,
+        frames=FramesPart(read=pipeline.frames_in, written=written, damaged=damaged),
+        keyframes=len(journal.keyframes),
+        whole_frame_covers=journal.whole_reasons(),
+        tracks=tuple(
+            TrackPart(number=t.number, label=t.label, first=t.first, last=t.last)
+            for t in journal.tracks.values()
+        ),
+        stages=stages,
+        bottleneck=max(stages, key=lambda stage: stage.load).name,
+        wall_s=round(pipeline.wall_s, 3),
+        fps=round(fps, 2),
+        real_time_factor=round(fps / float(info.frame_rate), 3) if info.frame_rate else None,
+    )
+
+
+def _stage(clock: Clock, pipeline: Pipeline) -> StagePart:
+    threads = pipeline.workers if clock is pipeline.detect_clock else 1
+    return StagePart(
+        name=clock.name,
+        threads=threads,
+        frames=clock.frames,
+        busy_s=round(clock.busy_s, 3),
+        wait_in_s=round(clock.wait_in_s, 3),
+        wait_out_s=round(clock.wait_out_s, 3),
+        load=round(clock.busy_s / threads / pipeline.wall_s, 3),
+    )
+
+
+def _versions() -> dict[str, Any]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,185 @@
+"""Journal: everything that a run writes while it goes, by its first process alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from distill.errors import OutputError
+from distill.finetune.metrics_log import MetricsLog, read_metrics
+from distill.finetune.results import figures, table
+from distill.finetune.samples_page import drawn, sheet, write_png
+from distill.finetune.snapshot import write_snapshot
+from distill.finetune.validation import measured, pictured, teacher_of
+from models.nets.checkpoint import save_safetensors
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
+
+    from distill.data.coco import CocoDataset
+    from distill.finetune.batch import Batch
+    from distill.finetune.config import FinetuneConfig
+    from distill.finetune.initial_weights import Start
+    from distill.finetune.samples import Samples
+    from distill.finetune.snapshot import Snapshot
+    from distill.run_folder import RunFolder
+    from models.nets.rtmdet_ins import RTMDetIns
+
+_SHEET_SAMPLES = 16
+_LINES = 5
+WORST = -1.0
+"""Below every mean average precision."""
+
+
+class Journal:
+    """Metrics, curves, pictures, weights and progress of a run.
+
+    Args:
+        folder: where it goes.
+        config: what the run is.
+        start: where its weights came from.
+        done: steps that it goes on from; what is written of later ones is cut.
+        best: the best mask mAP so far.
+    """
+
+    def __init__(
+        self, folder: RunFolder, config: FinetuneConfig, start: Start, done: int, best: float
+    ) -> None:
+        folder.begin(config)
+        self.best = best
+        self._folder, self._config, self._start = folder, config, start
+        self._metrics = MetricsLog(folder.metrics, done)
+        if not done:
+            shutil.rmtree(folder.tensorboard, ignore_errors=True)
+        self._board = SummaryWriter(str(folder.tensorboard), purge_step=done + 1)
+        self._progress = tqdm(
+            total=config.steps, initial=done, unit="step", disable=not sys.stderr.isatty()
+        )
+
+    def step(self, done: int, stage: str, losses: dict[str, float], **more: float | None) -> None:
+        """A step is done."""
+        line = {"loss": sum(losses.values()), **losses, **more}
+        self._metrics.add(step=done, stage=stage, **line)
+        for name, value in line.items():
+            if value is not None:
+                self._board.add_scalar(f"train/{name}", value, done)
+        self._progress.set_postfix(
+            stage=stage,
+            loss=f"{line['loss']:.3f}",
+            lr=f"{more['lr']:.1e}",
+            images_per_s=more["images_per_s"],
+            refresh=False,
+        )
+        self._progress.update()
+
+    def say(self, lines: list[str]) -> None:
+        """Lines for the person who watches."""
+        for line in lines:
+            tqdm.write(line)
+
+    def evaluate(
+        self, net: RTMDetIns, val: CocoDataset, device: torch.device, done: int, ends: str
+    ) -> None:
+        """Measure the averaged network, and keep it if it is the best so far.
+
+        Args:
+            net: the average; it is left alone.
+            val: what to measure on.
+            device: where.
+            done: steps so far.
+            ends: the stage that is over, `start` before the first, or empty in between.
+        """
+        teacher = teacher_of(net, self._config.model.image_size, device)
+        evaluation = measured(teacher, val)
+        self.say(first_lines(evaluation.problems))
+        result = figures(evaluation)
+        self._metrics.add(step=done, ends=ends, evaluation=result)
+        for name, value in result.items():
+            self._board.add_scalar(f"val/{name}", value, done)
+        self._board.add_image("val", pictured(teacher, val), done, dataformats="HWC")
+        if result["mask_ap"] >= self.best:
+            self.best = result["mask_ap"]
+            self._keep(net, self._folder.best)
+        where = {"": "", "start": ", before"}.get(ends, f", end of {ends}")
+        said = (
+            f"step {done}{where}: mask mAP {result['mask_ap']:.3f}, "
+            f"mAP50 {result['mask_ap50']:.3f}, best mAP {self.best:.3f}"
+        )
+        self.say([said])
+
+    def snapshot(self, net: RTMDetIns, snapshot: Snapshot) -> None:
+        """Make the run go on from here, should it be killed; the last one ends it.
+
+        Args:
+            net: the average.
+            snapshot: the whole state.
+
+        Raises:
+            OutputError: the disk is full, or the folder can't be written to.
+        """
+        self._metrics.sync()
+        self._keep(net, self._folder.last)
+        if snapshot.step == self._config.steps:
+            content = table(read_metrics(self._folder.metrics))
+            with whole_file(self._folder.table) as file:
+                file.write(content.encode())
+        write_snapshot(self._folder.snapshot, snapshot)
+
+    def close(self) -> None:
+        """End all files."""
+        self._progress.close()
+        self._board.close()
+        self._metrics.close()
+
+    def _keep(self, net: RTMDetIns, path: Path) -> None:
+        try:
+            save_safetensors(
+                net,
+                path,
+                self._config.model.classes,
+                source=self._start.source,
+                source_sha256=self._start.source_sha256,
+                image_size=self._config.model.image_size,
+            )
+        except OSError as error:
+            raise OutputError(f"{path} can't be written: {error.strerror}") from error
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """A few of many lines, and how many more there are."""
+    more = len(lines) - _LINES
+    return [*lines[:_LINES], *([f"... and {more} more"] if more > 0 else [])]
+
+
+def draw_samples(folder: RunFolder, config: FinetuneConfig, samples: Samples) -> None:
+    """Draw the first samples of each stage, for a person to look at.
+
+    Raises:
+        OutputError: the folder can't be written to.
+    """
+    first = 0
+    for stage in config.stages:
+        images = stage.steps * config.batch_size
+        pictures = [samples[first + i].picture for i in range(min(_SHEET_SAMPLES, images))]
+        write_png(folder.samples(stage.name), sheet([drawn(picture) for picture in pictures]))
+        first += images
+
+
+def write_failed_batch(path: Path, step: int, what: str, batch: Batch) -> None:
+    """Keep the names of the images that a step failed on."""
+    content: dict[str, Any] = {
+        "step": step,
+        "not_finite": what,
+        "images": [[str(path) for path in paths] for paths in batch.paths],
+    }
+    with whole_file(path) as file:
+        file.write(json.dumps(content, indent=1).encode())

@@ -1,0 +1,154 @@
+"""Samples: image i of a run is a pure function of the run's settings and i.
+
+Nothing depends on what was drawn before, on the number of loader processes or of GPUs. That is
+what makes a resumed run see exactly the images that it would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from distill.errors import InputError
+from distill.finetune import augment
+from distill.finetune.mixup import mixup
+from distill.finetune.mosaic import IMAGES, mosaic
+from distill.finetune.picture import read_picture
+from distill.finetune.placement import compose, random_placement
+from distill.finetune.schedule import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from distill.data.coco import ImageRecord
+    from distill.finetune.config import FinetuneConfig
+    from distill.finetune.picture import Picture
+    from distill.finetune.schedule import Place
+
+_MOST_KEPT_BYTES = 1 << 30
+"""A pool that is smaller when decoded is kept in memory, by each loader process."""
+
+_MOST_FAILURES = 10
+"""Images in a row that can't be read before it is the disk, not the images."""
+
+
+class Sample(NamedTuple):
+    """An image of the run, and what had to be left out for it (one line each)."""
+
+    picture: Picture
+    problems: tuple[str, ...]
+
+
+class Samples(Dataset[Sample]):
+    """All images of a run, in order: batch `step` is `[step * batch_size, (step + 1) * ...)`."""
+
+    def __init__(
+        self,
+        config: FinetuneConfig,
+        own: Sequence[ImageRecord],
+        public: Sequence[ImageRecord],
+    ) -> None:
+        self._config = config
+        self._pools = {"own": own, "public": public}
+        self._kept: dict[tuple[str, int], Picture] = {}
+        self._keeps = {
+            name: sum(map(_decoded_bytes, pool)) <= _MOST_KEPT_BYTES
+            for name, pool in self._pools.items()
+        }
+
+    def __len__(self) -> int:
+        return self._config.steps * self._config.batch_size
+
+    def __getitem__(self, index: int) -> Sample:
+        config = self._config
+        recipe, size = config.augmentation, config.model.image_size
+        place = place_of(config, index // config.batch_size)
+        random = np.random.default_rng([config.seed, index])
+        problems: list[str] = []
+        first = self._read(*self._turn(place, index), problems)
+
+        def partner() -> Picture:
+            name = "own" if random.random() < place.stage.own_share else "public"
+            return self._read(name, int(random.integers(len(self._pools[name]))), problems)
+
+        def varied(picture: Picture, *, strong: bool) -> Picture:
+            light = augment.random_light(recipe, random)
+            if strong and random.random() < recipe.mosaic:
+                four = [picture, *(partner() for _ in range(IMAGES - 1))]
+                order = random.permutation(IMAGES)
+                picture = mosaic([four[i] for i in order], size, recipe, light, random)
+            else:
+                where = random_placement(picture.size, size, recipe, random)
+                picture = compose(size, [(picture, where)], light)
+            return augment.flipped(picture, recipe, random)
+
+        picture = varied(first, strong=place.strong)
+        if place.strong and random.random() < recipe.mixup:
+            picture = mixup(picture, varied(partner(), strong=False))
+        return Sample(augment.without_remains(picture), tuple(problems))
+
+    def _turn(self, place: Place, index: int) -> tuple[str, int]:
+        """Whose turn it is: pool and image.
+
+        Own images come in even steps, so that every batch has its share, and each pool is gone
+        through in a new order every time.
+        """
+        config = self._config
+        count = place.step * config.batch_size + index % config.batch_size
+        before = math.floor(count * place.stage.own_share)
+        mine = math.floor((count + 1) * place.stage.own_share) > before
+        name, turn = ("own", before) if mine else ("public", count - before)
+        length = len(self._pools[name])
+        key = (config.seed, place.number, int(mine), turn // length)
+        return name, int(_order(key, length)[turn % length])
+
+    def _read(self, pool: str, number: int, problems: list[str]) -> Picture:
+        """An image, or the next that can be read."""
+        records = self._pools[pool]
+        for attempt in range(_MOST_FAILURES):
+            key = (pool, (number + attempt) % len(records))
+            if key in self._kept:
+                return self._kept[key]
+            try:
+                picture = read_picture(records[key[1]])
+            except InputError as error:
+                problems.append(str(error))
+                continue
+            if self._keeps[pool]:
+                self._kept[key] = picture
+            return picture
+        raise InputError(
+            f"{_MOST_FAILURES} images in a row can't be read; the last: {problems[-1]}"
+        )
+
+
+class Steps:
+    """Batches of sample indices from a step on, the share of one process of several."""
+
+    def __init__(self, config: FinetuneConfig, first: int, rank: int, processes: int) -> None:
+        self.first, self._config = first, config
+        self._rank, self._processes = rank, processes
+
+    def __len__(self) -> int:
+        return self._config.steps - self.first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        part = self._config.batch_size // self._processes
+        for step in range(self.first, self._config.steps):
+            # A run of neighbours has its share of own images; every second one would not.
+            first = step * self._config.batch_size + self._rank * part
+            yield list(range(first, first + part))
+
+
+def _decoded_bytes(record: ImageRecord) -> int:
+    """Three colours, a mask for each object, and one of what does not count."""
+    return record.width * record.height * (4 + len(record.annotations))
+
+
+@lru_cache(maxsize=8)
+def _order(key: tuple[int, ...], length: int) -> np.ndarray:
+    return np.random.default_rng(key).permutation(length)

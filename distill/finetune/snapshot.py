@@ -1,0 +1,94 @@
+"""Snapshot: everything that a run needs in order to go on, in one file.
+
+No state of any random generator is in it, because none is used after the start: the images of a
+step are drawn from the seed and the step (`distill.finetune.samples`), and the network has no
+dropout.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from distill.errors import OutputError, TrainingError
+from models.nets.state import plain, with_aliases, without_aliases
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from models.nets.rtmdet_ins import RTMDetIns
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run after `step` steps.
+
+    Attributes:
+        step: steps done.
+        net: the network's tensors by canonical name.
+        ema: the averaged network's.
+        optimizer: its state dict.
+        scaler: state dict of the gradient scaler, empty without fp16.
+        best: the best mask mAP so far, 0 to 1; below 0 before the first evaluation.
+        data_sha256: of the annotation files that the run learns from and is measured on.
+        source: name of the file that the run began with, empty for random weights.
+        source_sha256: of that file.
+        companion: tensors of what learned beside the network, by name.
+    """
+
+    step: int
+    net: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    scaler: dict[str, Any]
+    best: float
+    data_sha256: str
+    source: str
+    source_sha256: str
+    companion: dict[str, Tensor] = field(default_factory=dict)
+
+
+def tensors_of(net: RTMDetIns) -> dict[str, Tensor]:
+    """Each tensor of a network once, on the CPU."""
+    return plain(without_aliases(net.state_dict()))
+
+
+def load_tensors(net: RTMDetIns, state: dict[str, Tensor]) -> None:
+    """What `tensors_of` gave, back into a network."""
+    net.load_state_dict(with_aliases(state, net))
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Replace the snapshot; a kill while writing leaves the one before.
+
+    Raises:
+        OutputError: the disk is full, or the place can't be written to.
+    """
+    try:
+        with whole_file(path) as file:
+            torch.save(vars(snapshot), file)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+
+
+def read_snapshot(path: Path) -> Snapshot | None:
+    """The snapshot of a run, or None where there is none yet.
+
+    Raises:
+        TrainingError: it is damaged, or not one of ours.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return Snapshot(**content)
+    except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            f"{path} is damaged or cut short; delete it to begin the run anew, or give another --out"
+        ) from error

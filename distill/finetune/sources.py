@@ -1,0 +1,120 @@
+"""Sources: the images that a run learns from and is measured on, read and counted."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from distill.data.coco import CocoDataset
+from distill.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from distill.data.coco import ImageRecord
+    from distill.finetune.config import FinetuneConfig, Source
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything of `config.data`, with class ids as in `config.model.classes`.
+
+    Attributes:
+        own: the user's images.
+        public: images of public datasets, those that show none of the classes only on request.
+        val: what is measured on.
+        problems: one line for each record that was left out.
+        sha256: of all annotation files.
+    """
+
+    own: tuple[ImageRecord, ...]
+    public: tuple[ImageRecord, ...]
+    val: CocoDataset
+    problems: tuple[str, ...]
+    sha256: str
+
+    def lines(self) -> list[str]:
+        """How much there is, a line for each part."""
+        parts = (("own", self.own), ("public", self.public), ("val", self.val.images))
+        return [
+            f"{name}: {len(records)} images, {_count(records, ignored=False)} objects, "
+            f"{_count(records, ignored=True)} regions that don't count"
+            for name, records in parts
+        ]
+
+
+def read_sources(config: FinetuneConfig) -> Sources:
+    """Read all annotation files.
+
+    Raises:
+        InputError: one can't be used, or images for a stage are missing, or an image is both
+            learned from and measured on.
+    """
+    data, classes = config.data, config.model.classes
+    own = [_read(source, classes) for source in data.own]
+    public = [_read(source, classes) for source in data.public]
+    val = replace(_read(data.val, classes), classes=classes)
+    shown = tuple(
+        record
+        for dataset in public
+        for record in dataset.images
+        if data.public_empty or any(not annotation.ignore for annotation in record.annotations)
+    )
+    if public and not shown:
+        raise InputError(
+            f"{data.public[0].annotations}: none of its images shows {' or '.join(classes)}"
+        )
+    mine = tuple(record for dataset in own for record in dataset.images)
+    check_apart((*mine, *shown), val.images)
+    check_shows(data.val.annotations, val)
+    problems = (line for dataset in (*own, *public, val) for line in dataset.problems)
+    return Sources(mine, shown, val, tuple(problems), _sha256((*data.own, *data.public, data.val)))
+
+
+def check_apart(learned: Iterable[ImageRecord], measured: Iterable[ImageRecord]) -> None:
+    """See that no image is both learned from and measured on.
+
+    Raises:
+        InputError: one is.
+    """
+    files = {record.path.resolve() for record in measured}
+    both = [record.path for record in learned if record.path.resolve() in files]
+    if both:
+        raise InputError(
+            f"{both[0]} and {len(both) - 1} more images are learned from and measured on; "
+            "split by clip, and measure on images that the network never saw"
+        )
+
+
+def check_shows(path: Path, measured: CocoDataset) -> None:
+    """See that there is something to measure on.
+
+    Raises:
+        InputError: the file has no object of these classes.
+    """
+    if not _count(measured.images, ignored=False):
+        raise InputError(
+            f"{path}: shows no {' or '.join(measured.classes)} to measure on; label some"
+        )
+
+
+def _read(source: Source, classes: Sequence[str]) -> CocoDataset:
+    names = [source.names.get(name, name) for name in classes]
+    return CocoDataset.read(source.annotations, source.images, names)
+
+
+def _sha256(sources: Sequence[Source]) -> str:
+    digest = hashlib.sha256()
+    for source in sources:
+        with source.annotations.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _count(records: Sequence[ImageRecord], *, ignored: bool) -> int:
+    return sum(
+        annotation.ignore == ignored for record in records for annotation in record.annotations
+    )

@@ -1,0 +1,187 @@
+"""Pack: a student, its figures and its proof in one signed file."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from distill.errors import InputError, OutputError
+from distill.pack.compare import check_parity
+from distill.pack.half import halved
+from models.bundle import Bundle, write_bundle
+from models.classes import ClassSpec
+from models.errors import ModelError
+from models.golden import GoldenFrame, encode_expected, encode_image
+from models.manifest import GOLDEN, FileSpec, GoldenSpec, Manifest, TeacherSpec, first_problem
+from models.runtime.onnxruntime import network_of
+from models.self_test import Tolerances, look, self_test
+from models.whole_file import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from distill.data.images import Image
+    from distill.pack.compare import Parity
+    from distill.pack.student import Student
+    from models.instances import Instances
+    from models.manifest import Role
+    from models.signing import PrivateKey
+
+SELF_TEST = Tolerances(box_px=4.0, score=0.1, mask_iou=0.85)
+"""What a device may be off by: it may compute in FP16, as TensorRT does."""
+
+_PATHS: dict[Role, str] = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a bundle says beside its network.
+
+    Attributes:
+        name: of the bundle.
+        version: grows with every release of this name.
+        thresholds: least score by class name.
+        metrics: figures by name.
+        teacher: whose student it is.
+    """
+
+    name: str
+    version: int
+    thresholds: Mapping[str, float]
+    metrics: Mapping[str, float]
+    teacher: TeacherSpec | None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What became of it."""
+
+    manifest: Manifest
+    parity: Parity
+
+
+def pack(
+    student: Student,
+    out: Path,
+    label: Label,
+    images: Sequence[Image],
+    *,
+    role: Role = "fp32",
+    dynamic: bool = False,
+    key: PrivateKey | None,
+) -> Packed:
+    """Export, compare with PyTorch, seal, open again as the device does, and put in place.
+
+    Args:
+        student: the network.
+        out: the bundle; what is there is replaced, but only by one that is good.
+        label: what it says.
+        images: the golden frames, RGB.
+        role: fp16 stores weights in 16 bits.
+        dynamic: for any batch.
+        key: signs it; None leaves it unsigned.
+
+    Raises:
+        ModelError: the file differs from PyTorch, or nothing is seen in any golden frame.
+        InputError: something that the label says is off.
+        OutputError: the bundle can't be written.
+    """
+    unsealed = _manifest(student, label, role)
+    frames = [GoldenFrame(image, look(image, unsealed, student)) for image in images]
+    if not any(_proves(frame.expected, unsealed) for frame in frames):
+        raise ModelError(
+            f"the student sees nothing clearly above its thresholds in {len(frames)} golden "
+            "frames, so they can't prove it; choose others, or train it longer"
+        )
+    model = student.to_onnx(dynamic=dynamic)
+    if role == "fp16":
+        model = halved(model)
+    parity = check_parity(student, model, role, frames, unsealed)
+    names = dict(enumerate(student.classes))
+    golden, specs = {}, []
+    for number, frame in enumerate(frames, start=1):
+        files = {
+            f"{GOLDEN}{number:02}.png": encode_image(frame.image),
+            f"{GOLDEN}{number:02}.json": encode_expected(frame.expected, names),
+        }
+        image, expected = (FileSpec.of(path, data) for path, data in files.items())
+        specs.append({"image": image, "expected": expected})
+        golden |= files
+    manifest = _sealed(unsealed, role, model, specs)
+    _put(out, manifest, {role: model}, golden, key)
+    return Packed(manifest, parity)
+
+
+def _proves(expected: Instances, manifest: Manifest) -> bool:
+    """Whether a self-test would miss something if a network saw nothing here."""
+    names = {spec.id: spec.name for spec in manifest.classes}
+    return any(
+        score > manifest.threshold(names[int(label)]) + SELF_TEST.score
+        for score, label in zip(expected.scores, expected.classes, strict=True)
+    )
+
+
+def _manifest(student: Student, label: Label, role: Role) -> Manifest:
+    """Everything but what the files are."""
+    try:
+        return Manifest(
+            schema=1,
+            name=label.name,
+            version=label.version,
+            created=datetime.now(timezone.utc).replace(microsecond=0),
+            family=student.family,
+            outputs=student.outputs,
+            class_count=len(student.classes),
+            classes=tuple(ClassSpec(id=i, name=name) for i, name in enumerate(student.classes)),
+            input=student.spec,
+            thresholds=dict(label.thresholds),
+            files={role: FileSpec.of(_PATHS[role], b"to come")},
+            teacher=label.teacher,
+            metrics=dict(label.metrics),
+            golden=SELF_TEST.to_manifest(),
+        )
+    except ValidationError as error:
+        raise InputError(f"the manifest can't say that: {first_problem(error)}") from error
+
+
+def _sealed(
+    manifest: Manifest, role: Role, model: bytes, golden: Sequence[Mapping[str, FileSpec]]
+) -> Manifest:
+    try:
+        return manifest.model_copy(
+            update={
+                "files": {role: FileSpec.of(_PATHS[role], model)},
+                "golden_files": tuple(GoldenSpec(**pair) for pair in golden),
+            }
+        )
+    except ValidationError as error:
+        raise InputError(f"the golden frames: {first_problem(error)}") from error
+
+
+def _put(
+    out: Path,
+    manifest: Manifest,
+    files: Mapping[Role, bytes],
+    golden: Mapping[str, bytes],
+    key: PrivateKey | None,
+) -> None:
+    """Write under another name, open and ask as the device does, then rename."""
+    written = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        write_bundle(written, manifest, files, key, golden)
+        trusted = [key.public] if key else []
+        bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
+        verdict = self_test(bundle, network_of(bundle))
+        if not verdict.ok:
+            raise ModelError(f"the bundle fails its own test: {verdict.line}; nothing was written")
+        written.replace(out)
+        sync(out.parent)
+    except OSError as error:
+        raise OutputError(f"{out}: can't write the bundle ({error.strerror})") from error
+    finally:
+        written.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""How RTMDet-Ins is trained: assignment, losses, criterion."""

@@ -1,0 +1,1 @@
+"""Settings as people write them: YAML files read into pydantic trees."""

@@ -1,0 +1,1 @@
+"""RTMDet-Ins as a student, trained by our own fine-tuning."""

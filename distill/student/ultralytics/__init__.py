@@ -1,0 +1,1 @@
+"""An Ultralytics network as a student, trained by their trainer with our data and losses."""

@@ -1,1 +1,0 @@
-"""Teachers: what they give, RTMDet-Ins' losses, fine-tuning in stages."""

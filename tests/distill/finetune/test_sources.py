@@ -1,0 +1,71 @@
+"""What a run learns from: classes by name, public images by class, nothing measured twice."""
+
+import json
+
+import pytest
+from toys import settings, toy_dataset, write_settings
+
+from distill.errors import InputError, UsageError
+from distill.finetune.config import read_config
+from distill.finetune.initial_weights import starting_network
+from distill.finetune.sources import read_sources
+from models.nets.checkpoint import save_safetensors
+from models.nets.rtmdet_ins import RTMDetIns
+
+
+def config_of(tmp_path, content):
+    return read_config(write_settings(tmp_path / "config.yaml", content))
+
+
+def test_a_public_class_may_have_another_name(own, public, val, tmp_path):
+    content = settings(own, val)
+    content["data"]["public"] = [{"annotations": str(public), "names": {"bottle": "flask"}}]
+    sources = read_sources(config_of(tmp_path, content))
+    assert (len(sources.own), len(sources.public), len(sources.val.images)) == (6, 5, 3)
+    assert sources.lines()[1].startswith("public: 5 images, 5 objects")
+
+
+def test_public_images_without_the_class_are_left_out(own, val, tmp_path):
+    """Own images without it stay: they show what it is not."""
+    path = toy_dataset(tmp_path / "some", 4, seed=9)
+    content = json.loads(path.read_text())
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] in (1, 3)]
+    path.write_text(json.dumps(content))
+    wanted = settings(own, val)
+    wanted["data"] = {"own": [str(path)], "public": [str(path)], "val": str(val)}
+    sources = read_sources(config_of(tmp_path, wanted))
+    assert (len(sources.own), len(sources.public)) == (4, 2)
+
+
+def test_a_class_that_a_file_lacks_is_said(own, public, val, tmp_path):
+    content = settings(own, val)
+    content["data"]["public"] = [str(public)]
+    with pytest.raises(InputError, match="no class 'bottle'"):
+        read_sources(config_of(tmp_path, content))
+
+
+def test_images_may_not_be_learned_from_and_measured_on(own, tmp_path):
+    with pytest.raises(InputError, match="learned from and measured on"):
+        read_sources(config_of(tmp_path, settings(own, own)))
+
+
+def test_weights_for_other_classes_need_a_choice(own, val, tmp_path):
+    save_safetensors(RTMDetIns("tiny", 2), tmp_path / "two.safetensors", ("can", "bottle"))
+    content = settings(own, val)
+    content["model"]["weights"] = "two.safetensors"
+    with pytest.raises(UsageError, match="knows 2 classes"):
+        starting_network(config_of(tmp_path, content).model, 0)
+    content["model"]["head"] = "from:bottle"
+    net = starting_network(config_of(tmp_path, content).model, 0).net
+    assert net.classes == 1
+    content["model"]["head"] = "fresh"
+    assert starting_network(config_of(tmp_path, content).model, 0).net.classes == 1
+
+
+def test_random_weights_are_the_seeds(own, val, tmp_path):
+    model = config_of(tmp_path, settings(own, val)).model
+    first, again, other = (
+        starting_network(model, seed).net.bbox_head.rtm_cls[0].weight for seed in (0, 0, 1)
+    )
+    assert first.equal(again)
+    assert not first.equal(other)
