@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from agent.frames.cpu_frame import planes_of
 from agent.pipeline.channel import Clock
 from agent.track.track import Sighting, sightings_of
 from models.errors import FamilyError, InferenceError, ModelError
@@ -62,7 +63,7 @@ class NetworkDetector:
         """Scale, convert, run, decode."""
         fit = Letterbox.fit(frame.size, self._spec)
         colour = frame.colour
-        rgb = rgb_from_yuv(frame.planes, fit.inner, colour.matrix, full_range=colour.full_range)
+        rgb = rgb_from_yuv(planes_of(frame), fit.inner, colour.matrix, full_range=colour.full_range)
         outputs = self._network.run(network_input(rgb, fit, self._spec))
         return self._decoder.decode(outputs, fit, min_score=self._min_score)
 

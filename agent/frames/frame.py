@@ -1,9 +1,9 @@
-"""Frame: one decoded picture, as planes, with its own time."""
+"""Frame: one decoded picture with its own time, wherever its pixels live."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,26 +32,34 @@ class Colour:
     transfer: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A decoded picture, upright. Its planes belong to the decoder: read, never write.
+class Frame(Protocol):
+    """A decoded picture, upright. Who needs its pixels asks for the kind that it can read.
 
     Attributes:
-        planes: I420 or NV12, uint8.
         index: 0 for the first frame that the source gave, then counting.
         pts: presentation time in units of `time_base` seconds.
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
+        size: width, height in pixels.
     """
 
-    planes: Planes
-    index: int
-    pts: int
-    time_base: Fraction
-    colour: Colour
-    suspect: bool = False
+    @property
+    def index(self) -> int: ...  # noqa: D102
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width, height in pixels."""
-        height, width = self.planes[0].shape
-        return width, height
+    def pts(self) -> int: ...  # noqa: D102
+
+    @property
+    def time_base(self) -> Fraction: ...  # noqa: D102
+
+    @property
+    def colour(self) -> Colour: ...  # noqa: D102
+
+    @property
+    def suspect(self) -> bool: ...  # noqa: D102
+
+    @property
+    def size(self) -> tuple[int, int]: ...  # noqa: D102
+
+    def thumbnail(self) -> Plane:
+        """The luma, `agent.frames.thumbnail.LONGER_PX` along its longer side; made once."""
+        ...

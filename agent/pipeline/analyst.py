@@ -160,11 +160,11 @@ class Analyst:
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
         unfit = self._unfit(frame)
-        if unfit or self._cuts.is_cut(frame.planes[0]):
+        if unfit or self._cuts.is_cut(frame):
             self._ask_last()
             self._scene += 1
             self._due = frame.index
-        waiting = _Waiting(frame, self._scene, self._camera.follow(frame.planes[0]))
+        waiting = _Waiting(frame, self._scene, self._camera.follow(frame))
         self._waiting.append(waiting)
         if frame.index >= self._due and not unfit:
             self._ask(waiting)

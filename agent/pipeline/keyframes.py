@@ -11,12 +11,12 @@ from agent.track.tracker import MISSES
 from models.outline import longer_side
 
 if TYPE_CHECKING:
-    from agent.frames.frame import Plane
+    from agent.frames.frame import Frame
     from agent.track.track import Sighting, Track
     from agent.track.tracker import Tracker
 
-_THUMBNAIL = (32, 18)
-_CUT = 24.0  # mean absolute difference of two luma thumbnails, of 255
+_GRID = (32, 18)
+_CUT = 24.0  # mean absolute difference of two frames' luma on that grid, of 255
 _CUT_RATIO = 4.0  # and this many times the usual difference, so that shaking is no cut
 
 
@@ -27,14 +27,13 @@ class CutFinder:
         self._last: np.ndarray[tuple[int, ...], np.dtype[np.int16]] | None = None
         self._usual = 0.0
 
-    def is_cut(self, luma: Plane) -> bool:
+    def is_cut(self, frame: Frame) -> bool:
         """Whether this frame starts a new scene; frames come in order."""
-        sparse = np.ascontiguousarray(luma[::4, ::4])
-        thumbnail = cv2.resize(sparse, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.int16)
-        last, self._last = self._last, thumbnail
+        small = cv2.resize(frame.thumbnail(), _GRID, interpolation=cv2.INTER_AREA).astype(np.int16)
+        last, self._last = self._last, small
         if last is None:
             return False
-        difference = float(np.abs(thumbnail - last).mean())
+        difference = float(np.abs(small - last).mean())
         cut = difference > _CUT and difference > _CUT_RATIO * self._usual
         self._usual = 0.9 * self._usual + 0.1 * min(difference, _CUT)
         return cut

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.frames.frame import Frame
+    from agent.frames.ports import Redactor
     from agent.frames.redacted import RedactedFrame
     from agent.pipeline.analyst import Analyst
 
@@ -30,14 +31,6 @@ _CHANNEL_SIZE = 4
 _LOAD_EVERY_S = 0.5
 _FAREWELL_S = 1.0
 """How long a stage may take to finish what it does when the run is torn down."""
-
-
-class Redacts(Protocol):
-    """Makes a frame fit to be shown."""
-
-    def redact(self, frame: Frame, cover: Cover) -> RedactedFrame:
-        """The frame with its cover applied."""
-        ...
 
 
 class Sink(Protocol):
@@ -68,7 +61,7 @@ class Pipeline:
         self,
         source: Iterable[Frame],
         analyst: Analyst,
-        redactor: Redacts,
+        redactor: Redactor,
         sink: Sink,
         watch: Callable[[RedactedFrame, Cover], None],
     ) -> None:

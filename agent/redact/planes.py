@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.errors import PipelineError
+from agent.frames.cpu_frame import planes_of
 
 if TYPE_CHECKING:
     from agent.frames.frame import Frame, Planes
@@ -18,21 +19,22 @@ def fresh_planes(frame: Frame, size: tuple[int, int]) -> Planes:
     Raises:
         PipelineError: when that is neither I420 nor NV12.
     """
+    theirs = planes_of(frame)
     width, height = size
     half = ((height + 1) // 2, (width + 1) // 2)
     shapes: list[tuple[int, ...]]
-    if len(frame.planes) == 3:
+    if len(theirs) == 3:
         shapes = [(height, width), half, half]
-    elif len(frame.planes) == 2:
+    elif len(theirs) == 2:
         shapes = [(height, width), (*half, 2)]
     else:
         raise PipelineError(
-            f"a frame of {len(frame.planes)} planes is neither I420 nor NV12; convert it first"
+            f"a frame of {len(theirs)} planes is neither I420 nor NV12; convert it first"
         )
-    given = [plane.shape for plane in frame.planes]
+    given = [plane.shape for plane in theirs]
     if frame.size == size and given != shapes:
         raise PipelineError(f"planes of {given} are no {width}x{height} I420 or NV12")
-    if any(plane.dtype != np.uint8 for plane in frame.planes):
+    if any(plane.dtype != np.uint8 for plane in theirs):
         raise PipelineError("planes of more than 8 bits; convert the frame first")
     lengths = [int(np.prod(shape)) for shape in shapes]
     starts = np.cumsum([0, *lengths])
@@ -50,6 +52,6 @@ def copied_planes(frame: Frame) -> Planes:
         PipelineError: when the layout is neither I420 nor NV12.
     """
     planes = fresh_planes(frame, frame.size)
-    for own, theirs in zip(planes, frame.planes, strict=True):
-        np.copyto(own, theirs)
+    for own, plane in zip(planes, planes_of(frame), strict=True):
+        np.copyto(own, plane)
     return planes

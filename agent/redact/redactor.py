@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.frames.cpu_frame import planes_of
 from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.redact.effect import flat_planes
 from agent.redact.hide import Layer, Shape, hide_patches, hide_whole, whole_reason
@@ -45,7 +46,7 @@ class Redactor:
         whole = whole_reason(cover)
         if whole is not None:
             planes = fresh_planes(frame, self.size)
-            hide_whole(self._layers(frame, planes), frame.planes, self.effect)
+            hide_whole(self._layers(frame, planes), planes_of(frame), self.effect)
             return RedactedFrame(_SEAL, frame, planes, whole)
         planes = copied_planes(frame)
         hide_patches(self._layers(frame, planes), cover.patches, self.effect, self.shape)

@@ -16,9 +16,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.frames.frame import Plane
+    from agent.frames.frame import Frame
 
-_LONGER_PX = 106  # of a thumbnail
 _RESPONSE = 0.4
 """Least peak of the correlation: pans of DAVIS-2016 reach 0.46 and more, noise up to 0.31."""
 
@@ -39,26 +38,24 @@ class Camera:
         self._window: _Thumbnail | None = None
         self._at: npt.NDArray[np.float64] = np.zeros(2)
 
-    def follow(self, luma: Plane) -> npt.NDArray[np.float64]:
+    def follow(self, frame: Frame) -> npt.NDArray[np.float64]:
         """Take in the next frame; where the scene lies in it, float64 [2] x y, pixels.
 
         The first frame's scene lies at 0, 0, and what was seen at p there is seen at p + q in a
         frame whose scene lies at q. A frame of another size starts anew.
         """
-        height, width = luma.shape
-        scale = _LONGER_PX / max(height, width)
-        size = max(8, round(width * scale)), max(8, round(height * scale))
-        step = max(1, int(1 / scale / 2))
-        sparse = np.ascontiguousarray(luma[::step, ::step])
-        thumbnail = cv2.resize(sparse, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        thumbnail = frame.thumbnail().astype(np.float32)
         last, self._last = self._last, thumbnail
         if last is None or last.shape != thumbnail.shape:
+            size = thumbnail.shape[1], thumbnail.shape[0]
             self._window = np.asarray(cv2.createHanningWindow(size, cv2.CV_32F), np.float32)
             self._at = np.zeros(2)
             return self._at
         shift, response = cv2.phaseCorrelate(last, thumbnail, self._window)
         if response > _RESPONSE and _explains(shift, last, thumbnail):
-            self._at = self._at + np.asarray(shift) * (width / size[0], height / size[1])
+            width, height = frame.size
+            scale = width / thumbnail.shape[1], height / thumbnail.shape[0]
+            self._at = self._at + np.asarray(shift) * scale
         return self._at
 
 

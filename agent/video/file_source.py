@@ -14,7 +14,7 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 from agent.errors import InputError
-from agent.frames.frame import Frame
+from agent.frames.cpu_frame import CpuFrame
 from agent.frames.stream_info import StreamInfo
 from agent.video.container import Packets, open_container
 from agent.video.decoded import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+    from agent.frames.frame import Frame
 
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _USUAL_RATE = Fraction(25)
@@ -112,7 +114,7 @@ class VideoSource:
         if picture.interlaced_frame:
             raise self._interlaced()
         colour = colour_of(picture)
-        frame = Frame(
+        frame = CpuFrame(
             planes=upright(planes_of(picture, colour, self._reformatter), self._turn_of(picture)),
             index=self._index,
             pts=self._clock.tell(

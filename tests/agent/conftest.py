@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from agent.frames.frame import Colour, Frame
+from agent.frames.cpu_frame import CpuFrame
+from agent.frames.frame import Colour
 
 
 def padded_and_read_only(pixels):
@@ -19,7 +20,7 @@ def padded_and_read_only(pixels):
 def frame_of(planes, colour=None):
     colour = colour or Colour("bt709", full_range=False)
     planes = tuple(map(padded_and_read_only, planes))
-    return Frame(planes, 7, 7000, Fraction(1, 1000), colour)
+    return CpuFrame(planes, 7, 7000, Fraction(1, 1000), colour)
 
 
 def noise_frame(size, layout="I420", seed=0, colour=None):

@@ -10,7 +10,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 from agent.blur import detector_of, hidden_classes
 from agent.detect.pool import DetectorPool
 from agent.errors import InputError, OutputError, UsageError
-from agent.frames.frame import Colour, Frame
+from agent.frames.cpu_frame import CpuFrame
+from agent.frames.frame import Colour
 from agent.pipeline.analyst import Analyst, Rhythm
 from agent.redact.effect import Effect
 from agent.redact.rgb_image import redact_still
@@ -94,7 +95,7 @@ def test_a_still_is_covered_as_a_keyframe_of_the_same_picture(data, bundle, hidd
     height, width, _ = rgb.shape
     i420 = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
     chroma = i420[height:].reshape(2, height // 2, width // 2)
-    frame = Frame((i420[:height], *chroma), 0, 0, 1, Colour("bt601", full_range=False))
+    frame = CpuFrame((i420[:height], *chroma), 0, 0, 1, Colour("bt601", full_range=False))
     same = rgb_from_yuv(frame.planes, frame.size, "bt601", full_range=False)
 
     pool = DetectorPool(detector_of(bundle, hidden), 1, 60)

@@ -19,6 +19,7 @@ import av
 import cv2
 import numpy as np
 
+from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour, Frame
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
@@ -81,6 +82,14 @@ def linear(x: int, y: int, dx: int = 0, dy: int = 0, *, born: int = 0, dies: int
     return lambda i: (x + dx * i, y + dy * i) if born <= i < dies else None
 
 
+def grey_frame(luma: np.ndarray, i: int = 0) -> CpuFrame:
+    """A frame without colour, as a decoder would give it."""
+    half = tuple((side + 1) // 2 for side in luma.shape)
+    grey = np.full(half, 128, np.uint8)
+    colour = Colour("bt601", full_range=False)
+    return CpuFrame((luma, grey, grey.copy()), i, i, Fraction(1, 25), colour)
+
+
 class World:
     """A clip of things on a dark, patterned ground.
 
@@ -115,11 +124,7 @@ class World:
 
     def frame(self, i: int) -> Frame:
         """As a decoder would give it."""
-        luma = self.luma(i)
-        half = tuple((side + 1) // 2 for side in luma.shape)
-        grey = np.full(half, 128, np.uint8)
-        colour = Colour("bt601", full_range=False)
-        return Frame((luma, grey, grey.copy()), i, i, Fraction(1, 25), colour)
+        return grey_frame(self.luma(i), i)
 
     def source(self) -> Iterator[Frame]:
         """All frames."""

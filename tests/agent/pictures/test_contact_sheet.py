@@ -7,7 +7,8 @@ import pytest
 from worlds import LEAK
 
 from agent.frames.cover import Cover, Patch
-from agent.frames.frame import Colour, Frame
+from agent.frames.cpu_frame import CpuFrame
+from agent.frames.frame import Colour
 from agent.pictures.contact_sheet import MOST_KEPT, ContactSheet
 from agent.pictures.palette import ALARM, class_colours
 from agent.redact.effect import Effect, flat_planes
@@ -20,7 +21,7 @@ def grey_frame(size, index, luma=90):
     width, height = size
     half = (height + 1) // 2, (width + 1) // 2
     planes = np.full((height, width), luma, np.uint8), *np.full((2, *half), 128, np.uint8)
-    return Frame(planes, index, 9000 + index, Fraction(1, 25), GREY)
+    return CpuFrame(planes, index, 9000 + index, Fraction(1, 25), GREY)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_colours_are_those_of_the_video(report, picture, layout, full_range, mat
         np.broadcast_to(np.array(flat, np.uint8).reshape([-1] if len(shape) == 3 else []), shape)
         for flat, shape in zip(flats, shapes, strict=True)
     )
-    frame = Frame(planes, 0, 0, Fraction(1, 25), colour)
+    frame = CpuFrame(planes, 0, 0, Fraction(1, 25), colour)
     sheet = ContactSheet(Fraction(1))
     sheet.add(Redactor(size, Effect("blur")).redact(frame, Cover(())), Cover(()))
     tile = picture(sheet.draw(report))[100:370, 40:500]

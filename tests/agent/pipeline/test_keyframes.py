@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from worlds import Thing, World, linear
+from worlds import Thing, World, grey_frame, linear
 
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
 from agent.track.track import Sighting
@@ -12,7 +12,7 @@ from models.outline import Shape
 
 def cuts_of(pictures):
     finder = CutFinder()
-    return [i for i, picture in enumerate(pictures) if finder.is_cut(picture)]
+    return [i for i, picture in enumerate(pictures) if finder.is_cut(grey_frame(picture))]
 
 
 def noise(seed, low, high, size=(96, 160)):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from agent.errors import PipelineError
 from agent.frames.cover import Cover, Patch
-from agent.frames.frame import Colour, Frame
+from agent.frames.cpu_frame import CpuFrame
+from agent.frames.frame import Colour
 from agent.redact.effect import Effect, flat_planes
 from agent.redact.redactor import Redactor
 
@@ -280,7 +281,7 @@ def test_a_mask_may_be_any_view(make_noise):
 def test_other_layouts_are_refused(make_noise, shapes):
     frame = make_noise((40, 30))
     planes = tuple(np.zeros(shape, np.uint8) for shape in shapes)
-    odd = Frame(planes, 0, 0, frame.time_base, frame.colour)
+    odd = CpuFrame(planes, 0, 0, frame.time_base, frame.colour)
     with pytest.raises(PipelineError, match="I420"):
         Redactor((40, 30), Effect("blur")).redact(odd, Cover.all_of_it("test"))
 
@@ -288,7 +289,7 @@ def test_other_layouts_are_refused(make_noise, shapes):
 def test_more_than_eight_bits_are_refused(make_noise):
     frame = make_noise((40, 30))
     deep = tuple(plane.astype(np.uint16) for plane in frame.planes)
-    odd = Frame(deep, 0, 0, frame.time_base, frame.colour)
+    odd = CpuFrame(deep, 0, 0, frame.time_base, frame.colour)
     with pytest.raises(PipelineError, match="8 bits"):
         Redactor((40, 30), Effect("blur")).redact(odd, Cover(()))
 

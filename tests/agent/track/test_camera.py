@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from worlds import grey_frame
 
 from agent.track.camera import Camera
 
@@ -22,7 +23,7 @@ def looking_at(view, x, y, size=(180, 320)):
 
 def followed(frames):
     camera = Camera()
-    return np.array([camera.follow(frame) for frame in frames])
+    return np.array([camera.follow(grey_frame(frame)) for frame in frames])
 
 
 @pytest.mark.parametrize("step", [(6, 0), (-6, 0), (0, 4), (9, -5)])

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from agent.errors import OutputError
-from agent.frames.frame import Colour, Frame
+from agent.frames.cpu_frame import CpuFrame
+from agent.frames.frame import Colour
 from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.frames.stream_info import StreamInfo
 from agent.video.encoder import VideoSink
@@ -41,7 +42,7 @@ NTSC = tuple(1001 * n for n in range(12))
 
 
 def whole(planes, pts=0, info=INFO):
-    return RedactedFrame(_SEAL, Frame(planes, 0, pts, info.time_base, info.colour), planes)
+    return RedactedFrame(_SEAL, CpuFrame(planes, 0, pts, info.time_base, info.colour), planes)
 
 
 def grey(pts=0, size=(96, 64), value=100, info=INFO):

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from agent.frames.frame import Colour, Frame
+from agent.frames.cpu_frame import CpuFrame
+from agent.frames.frame import Colour
 from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.video.encoder_picture import Canvas
 
@@ -14,7 +15,7 @@ AREA = 8 * 4
 
 def redacted(*planes):
     colour = Colour("bt601", full_range=False)
-    return RedactedFrame(_SEAL, Frame(planes, 0, 0, Fraction(1, 25), colour), planes)
+    return RedactedFrame(_SEAL, CpuFrame(planes, 0, 0, Fraction(1, 25), colour), planes)
 
 
 def packed_i420(buffer):

@@ -31,7 +31,7 @@ from models.nets.head import RawOutputs
 from models.nets.rtmdet_ins import RTMDetIns
 from tests.distill.yolos import build
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 KD_TERMS = {"feature", "class_maps", "boxes", "masks"}
 LABEL_TERMS = {"loss_cls", "loss_box", "loss_mask"}
 STUDENT = {"model": "rtmdet-ins-tiny", "classes": ["bottle"], "image_size": 64}

@@ -30,7 +30,7 @@ from models.errors import ModelError
 from models.nets.checkpoint import save_safetensors
 from tests.distill.yolos import build
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 SCHEDULE = {
     "epochs": 3,
     "images_per_epoch": 8,
