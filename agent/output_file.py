@@ -1,11 +1,11 @@
-"""An output's way to the disk: refused early if it can't go well, written whole if it can."""
+"""Output files: refused early if they can't be written, and written whole."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from agent.errors import OutputError
+from agent.errors import InputError, OutputError
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -27,6 +27,23 @@ def check_output_file(path: Path) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path.parent}: can't be written to")
+
+
+def check_paths(source: Path, target: Path) -> None:
+    """Refuse what can't go well, before anything is opened.
+
+    Raises:
+        InputError: there is no such file.
+        OutputError: the target is the source, or its folder is missing.
+    """
+    try:
+        if not source.exists():
+            raise InputError(f"{source}: no such file")
+    except OSError as error:  # a name too long, a folder that must not be looked into
+        raise InputError(f"{source}: {error.strerror}") from error
+    check_output_file(target)
+    if target.exists() and source.samefile(target):
+        raise OutputError(f"{target} is the input; give the output another name")
 
 
 def write_output_file(path: Path, data: bytes) -> None:

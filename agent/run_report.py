@@ -1,4 +1,4 @@
-"""Report: what a run did, in numbers that a program can read."""
+"""RunReport: what a run did, in numbers that a program can read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from agent.settings import BlurSettings  # noqa: TC001 - pydantic reads it at ru
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.frames.stream_info import StreamInfo
+    from agent.frames.ports import Source
     from agent.pipeline.channel import Clock
-    from agent.pipeline.pipeline import Pipeline
+    from agent.pipeline.pipeline import Pipeline, ShownT
+    from agent.pipeline.run_journal import RunJournal
     from models.bundle import Bundle
 
 _PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
@@ -77,10 +78,11 @@ class TrackPart(_Part):
     last: int
 
 
-class Report(_Part):
-    """One video's run."""
+class RunReport(_Part):
+    """One video's run; `redacted` is false where boxes were drawn instead, for tuning."""
 
     versions: dict[str, str]
+    redacted: bool
     settings: BlurSettings
     model: ModelPart
     input: VideoPart
@@ -98,26 +100,28 @@ class Report(_Part):
 
 
 def report_of(
-    pipeline: Pipeline,
+    pipeline: Pipeline[ShownT],
+    journal: RunJournal,
     bundle: Bundle,
     settings: BlurSettings,
-    info: StreamInfo,
+    source: Source,
     paths: tuple[Path, Path],
-    damaged: int,
-) -> Report:
+    redacted: bool,
+) -> RunReport:
     """Sum up a run that has ended.
 
     Args:
         paths: input and output.
-        damaged: packets and pictures that the source could not decode.
+        redacted: whether covers were hidden, and not drawn.
     """
-    journal = pipeline.journal
+    info = source.info
     stages = tuple(_stage(clock, pipeline) for clock in pipeline.clocks)
     written = pipeline.clocks[-1].frames
     fps = written / pipeline.wall_s
     manifest = bundle.manifest
-    return Report(
+    return RunReport(
         versions=_versions(),
+        redacted=redacted,
         settings=settings,
         model=ModelPart(
             name=manifest.name,
@@ -138,7 +142,7 @@ def report_of(
         ),
         output=str(paths[1]),
         complete=not pipeline.cancelled,
-        frames=FramesPart(read=pipeline.frames_in, written=written, damaged=damaged),
+        frames=FramesPart(read=pipeline.frames_in, written=written, damaged=source.damaged),
         keyframes=len(journal.keyframes),
         whole_frame_covers=journal.whole_reasons(),
         tracks=tuple(
@@ -153,7 +157,7 @@ def report_of(
     )
 
 
-def _stage(clock: Clock, pipeline: Pipeline) -> StagePart:
+def _stage(clock: Clock, pipeline: Pipeline[ShownT]) -> StagePart:
     threads = pipeline.workers if clock is pipeline.detect_clock else 1
     return StagePart(
         name=clock.name,

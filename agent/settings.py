@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
+from agent.redact.effect import Effect
 
-MOST = 30
+MAX_EVERY = 30
 """Frames between keyframes; several times as many wait in memory for later ones."""
 
 
@@ -35,7 +36,7 @@ class BlurSettings(BaseModel):
     )
     every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
     max_every: int = Field(
-        6, ge=1, le=MOST, description="the furthest apart that `auto` puts keyframes"
+        6, ge=1, le=MAX_EVERY, description="the furthest apart that `auto` puts keyframes"
     )
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"
@@ -47,7 +48,7 @@ class BlurSettings(BaseModel):
         ge=0,
         le=0.5,
         description="extra growth of covers, share of the object's longer side; "
-        "5 % would hide three times as much street, and the outline itself lies outwards",
+        "5 % would hide three times as much background, and the outline itself lies outwards",
     )
     codec: Literal["h264", "hevc"] = "h264"
     crf: int = Field(23, ge=0, le=51, description="constant rate factor, lower is better")
@@ -62,22 +63,17 @@ class BlurSettings(BaseModel):
     detect_timeout_s: float = Field(
         20.0, gt=0, le=600, description="a detection that takes longer is a fault"
     )
-    annotate: bool = Field(
-        default=False, description="draw boxes INSTEAD of hiding; the output is not redacted"
-    )
 
     @field_validator("every")
     @classmethod
     def _at_least_one(cls, every: int | Literal["auto"]) -> int | Literal["auto"]:
-        if every != "auto" and not 1 <= every <= MOST:
+        if every != "auto" and not 1 <= every <= MAX_EVERY:
             raise ValueError("must be a number from 1 (every frame) to 30, or auto")
         return every
 
     @field_validator("effect")
     @classmethod
     def _is_known(cls, effect: str) -> str:
-        from agent.redact.effect import Effect  # noqa: PLC0415 - OpenCV takes 0.2 s, --help none
-
         try:
             return str(Effect.parse(effect))
         except UsageError as error:

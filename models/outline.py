@@ -1,4 +1,4 @@
-"""Shape: an object's outline as a signed distance field in the coordinates of its own box.
+"""Outline: an object's outline as a signed distance field in the coordinates of its own box.
 
 Two outlines of one object, a few frames apart, blend into those between by blending the two
 fields (Raya and Udupa, "Shape-based interpolation of multidimensional objects", IEEE TMI 1990).
@@ -34,7 +34,7 @@ Bounds = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Outline:
     """An outline.
 
     Attributes:
@@ -47,14 +47,14 @@ class Shape:
     field: Field
 
     @classmethod
-    def of(cls, found: Instances, index: int) -> Shape | None:
+    def of(cls, found: Instances, index: int) -> Outline | None:
         """The outline of one instance; its box where the network gives no masks."""
         if found.masks is None:
             return cls.from_box(found.boxes[index])
         return cls.from_mask(found.masks[index])
 
     @classmethod
-    def from_mask(cls, mask: Mask) -> Shape | None:
+    def from_mask(cls, mask: Mask) -> Outline | None:
         """The outline of a mask, or nothing where the mask is empty."""
         left, top, width, height = cv2.boundingRect(
             cv2.threshold(mask.pixels, OUTLINE - 1, 255, cv2.THRESH_BINARY)[1]
@@ -75,7 +75,7 @@ class Shape:
         return cls(bounds, _in_box_coordinates(small))
 
     @classmethod
-    def from_box(cls, box: npt.NDArray[np.floating]) -> Shape | None:
+    def from_box(cls, box: npt.NDArray[np.floating]) -> Outline | None:
         """A filled box, where the family gives no masks; grown until its corners are inside."""
         width, height = float(box[2] - box[0]), float(box[3] - box[1])
         if width <= 0 or height <= 0:
@@ -117,6 +117,18 @@ def _in_box_coordinates(inside: npt.NDArray[np.bool_]) -> Field:
     return np.asarray(field, np.float32)
 
 
+def rectangle_of(
+    bounds: Bounds, grow_px: float, frame_size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """The pixels that a grown outline may touch: x0, y0, x1, y1, right and bottom not included.
+
+    Clipped to the frame (width, height); nothing where it lies outside.
+    """
+    x0, y0 = np.floor(np.maximum(bounds[:2] - grow_px - 1, 0)).astype(int).tolist()
+    x1, y1 = np.ceil(np.minimum(bounds[2:] + grow_px + 1, frame_size)).astype(int).tolist()
+    return None if x1 <= x0 or y1 <= y0 else (x0, y0, x1, y1)
+
+
 def render(
     bounds: Bounds, field: Field, grow_px: float, frame_size: tuple[int, int]
 ) -> tuple[int, int, npt.NDArray[np.uint8]] | None:
@@ -126,10 +138,10 @@ def render(
         x, y and uint8 [h, w] of 0 and 255, clipped to the frame; nothing where it lies outside.
     """
     width, height = bounds[2] - bounds[0], bounds[3] - bounds[1]
-    x0, y0 = np.floor(np.maximum(bounds[:2] - grow_px - 1, 0)).astype(int)
-    x1, y1 = np.ceil(np.minimum(bounds[2:] + grow_px + 1, frame_size)).astype(int)
-    if x1 <= x0 or y1 <= y0:
+    rectangle = rectangle_of(bounds, grow_px, frame_size)
+    if rectangle is None:
         return None
+    x0, y0, x1, y1 = rectangle
     cell_x, cell_y = (max(side, 1.0) * (1 + 2 * PAD) / GRID for side in (width, height))
     # Eight bits around the outline are enough, and resampling them is several times quicker.
     levels_per_px = 42.0 / max(cell_x, cell_y)
@@ -144,9 +156,9 @@ def render(
     painted = cv2.warpAffine(
         near.astype(np.uint8),
         to_grid,
-        (int(x1 - x0), int(y1 - y0)),
+        (x1 - x0, y1 - y0),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     pixels = cv2.threshold(painted, 127, 255, cv2.THRESH_BINARY)[1]
-    return int(x0), int(y0), np.asarray(pixels, np.uint8)
+    return x0, y0, np.asarray(pixels, np.uint8)

@@ -7,13 +7,14 @@ import json
 import signal
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_hiding_arguments, settings_of
 from agent.cli.files import add_model_arguments, open_bundle, pairs_of
 from agent.errors import AgentError, UsageError
-from agent.output_file import check_output_file, write_output_file
+from agent.output_file import check_output_file, check_paths, write_output_file
 from agent.settings import BlurSettings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from agent.cli.watch import TerminalWatcher
     from agent.detect.pool import Detector
-    from agent.run_report import Report
+    from agent.run_report import RunReport
     from models.bundle import Bundle
 
 VIDEO_SUFFIXES = frozenset(
@@ -135,24 +136,26 @@ def _run(args: argparse.Namespace) -> int:
     pairs = pairs_of(args.paths, args.out_dir, VIDEO_SUFFIXES)
     _check_side_outputs(args, pairs)
     bundle = open_bundle(args)
-    from agent.blur import check_paths, detector_of, hidden_classes
+    from agent.blur import detector_of
     from agent.cli.watch import TerminalWatcher
+    from agent.hidden import hidden_classes
 
     hidden = hidden_classes(bundle, settings)
     if len(pairs) == 1:
         check_paths(*pairs[0])
     detector = detector_of(bundle, hidden)
-    reports: list[Report] = []
+    reports: list[RunReport] = []
     failed: AgentError | None = None
     for source, target in pairs:
         watcher = TerminalWatcher(
             settings,
             timeline=args.timeline,
             contact_sheet=args.contact_sheet,
+            annotated=args.boxes,
             first=source == pairs[0][0],
         )
         try:
-            reports.append(_one(source, target, bundle, settings, watcher, detector))
+            reports.append(_one(args, source, target, bundle, settings, watcher, detector))
             watcher.sum_up(reports[-1])
         except AgentError as error:
             failed = failed or error
@@ -192,22 +195,26 @@ def _settings(args: argparse.Namespace) -> BlurSettings:
             every = int(every)
         except ValueError:
             raise UsageError(f"--every {every}: give a number of frames, or auto") from None
-    return settings_of(args, annotate=args.boxes, every=every)
+    return settings_of(args, every=every)
 
 
 def _one(
+    args: argparse.Namespace,
     source: Path,
     target: Path,
     bundle: Bundle,
     settings: BlurSettings,
     watcher: TerminalWatcher,
     detector: Detector,
-) -> Report:
-    from agent.blur import blur
+) -> RunReport:
+    from agent.blur import annotate, blur
 
+    run = blur
+    if args.boxes:
+        run = partial(annotate, i_know_this_is_not_redacted=args.i_know_this_is_not_redacted)
     try:
         with _stoppable(watcher):
-            return blur(source, target, bundle, settings, watcher=watcher, detector=detector)
+            return run(source, target, bundle, settings, watcher=watcher, detector=detector)
     finally:
         watcher.close()
 

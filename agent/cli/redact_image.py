@@ -1,4 +1,4 @@
-"""`sfumato redact-image`: redact stills."""
+"""`sfumato redact-image`: redact images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register `redact-image`."""
     parser = subparsers.add_parser(
         "redact-image",
-        help="redact still images",
+        help="redact images",
         description="Hide the objects that a model finds in images.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -45,14 +45,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
-    from agent.blur import hidden_classes
-    from agent.redact_image import FORMATS, StillDetector, redact_image_file
+    from agent.hidden import hidden_classes
+    from agent.image_file import FORMATS
+    from agent.redact_image import ImageDetector, redact_image_file
 
     suffixes = frozenset(FORMATS)
     pairs = pairs_of(args.paths, args.out_dir, suffixes, written=suffixes, other=".png")
     bundle = open_bundle(args)
     hidden = hidden_classes(bundle, settings)
-    detector = StillDetector.of(bundle, hidden)
+    detector = ImageDetector.of(bundle, hidden)
     failed: AgentError | None = None
     for source, target in pairs:
         try:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from agent.frames.annotated import AnnotatedFrame
     from agent.frames.cover import Cover
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
-    from agent.pipeline.pipeline import Pipeline
-    from agent.run_report import Report
+    from agent.pipeline.pipeline import Pipeline, ShownT
+    from agent.pipeline.run_journal import RunJournal
+    from agent.run_report import RunReport
     from agent.settings import BlurSettings
 
 
@@ -31,6 +33,7 @@ class TerminalWatcher(Watcher):
     Args:
         timeline: where a picture of the run along time goes.
         contact_sheet: where a page of redacted frames goes.
+        annotated: boxes are drawn instead of hiding.
         first: whether to say what holds for every video of a command.
 
     Raises:
@@ -44,9 +47,10 @@ class TerminalWatcher(Watcher):
         *,
         timeline: Path | None,
         contact_sheet: Path | None,
+        annotated: bool = False,
         first: bool = True,
     ) -> None:
-        self._settings, self._first = settings, first
+        self._settings, self._annotated, self._first = settings, annotated, first
         for path in filter(None, (timeline, contact_sheet)):
             check_picture(path)
         if timeline is not None and timeline == contact_sheet:
@@ -54,32 +58,33 @@ class TerminalWatcher(Watcher):
         self._timeline, self._contact_sheet = timeline, contact_sheet
         self._sheet: ContactSheet | None = None
         self._broken: Exception | None = None
-        self._pipeline: Pipeline | None = None
+        self._cancel: Callable[[], None] | None = None
+        self._journal: RunJournal | None = None
         self._bar: tqdm[NoReturn] | None = None
         self.cancelled = False
 
     def cancel(self) -> None:
         """End the run in order."""
         self.cancelled = True
-        if self._pipeline is not None:
-            self._pipeline.cancel()
+        if self._cancel is not None:
+            self._cancel()
 
-    def started(self, info: StreamInfo, pipeline: Pipeline) -> None:
+    def started(self, info: StreamInfo, pipeline: Pipeline[ShownT], journal: RunJournal) -> None:
         """Open the bar."""
         for note in info.notes:
             _say(f"note: {note}")
         if self._first and info.has_audio and self._settings.audio == "drop":
             _say("note: sound is dropped, since voices identify people too (--audio copy keeps it)")
-        if self._settings.annotate:
+        if self._annotated:
             _say("warning: --boxes: the output is NOT redacted")
-        self._pipeline = pipeline
+        self._cancel, self._journal = pipeline.cancel, journal
         if self.cancelled:
             pipeline.cancel()
         if self._contact_sheet is not None:
-            self._sheet = ContactSheet(info.sample_aspect_ratio)
+            self._sheet = ContactSheet(info.sample_aspect_ratio, annotated=self._annotated)
         self._bar = tqdm(total=info.frames, unit=" frames", disable=None, leave=False)
 
-    def wrote(self, frame: RedactedFrame, cover: Cover) -> None:
+    def wrote(self, frame: RedactedFrame | AnnotatedFrame, cover: Cover) -> None:
         """Move the bar, and let the contact sheet look."""
         if self._bar is not None:
             self._bar.update()
@@ -95,7 +100,7 @@ class TerminalWatcher(Watcher):
         if self._bar is not None:
             self._bar.close()
 
-    def sum_up(self, report: Report) -> None:
+    def sum_up(self, report: RunReport) -> None:
         """Say what was done and what could not be, then draw.
 
         Raises:
@@ -121,7 +126,7 @@ class TerminalWatcher(Watcher):
             _say("stopped early: the output ends where the run was stopped")
         self._draw(report)
 
-    def _draw(self, report: Report) -> None:
+    def _draw(self, report: RunReport) -> None:
         failed = []
         for path, picture in self._pictures(report):
             try:
@@ -135,10 +140,10 @@ class TerminalWatcher(Watcher):
         if failed:
             raise failed[0]
 
-    def _pictures(self, report: Report) -> Iterator[tuple[Path, Callable[[], bytes]]]:
+    def _pictures(self, report: RunReport) -> Iterator[tuple[Path, Callable[[], bytes]]]:
         """Where each picture goes, and what draws it."""
-        if self._timeline is not None and self._pipeline is not None:
-            journal = self._pipeline.journal
+        if self._timeline is not None and self._journal is not None:
+            journal = self._journal
 
             def drawn() -> bytes:
                 from agent.pictures.timeline import timeline  # matplotlib takes half a second

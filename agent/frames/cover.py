@@ -6,37 +6,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from models.outline import Bounds, Field
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """One object to hide.
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedOutline:
+    """One object to hide: its outline, where it lies in the frame.
 
     Attributes:
-        x: left edge of the patch, frame pixels; the patch lies inside the frame.
-        y: top edge, frame pixels.
-        pixels: uint8 [h, w], 255 where the object must be hidden, else 0.
+        bounds: float64 [4], x0 y0 x1 y1 of the outline's tight box, frame pixels; it may reach
+            out of the frame.
+        field: float32 [GRID, GRID], signed distance to the outline (`models.outline`).
+        grow_px: by how much the outline must grow, pixels.
         track: the track it belongs to, for reports.
         label: its class name, for reports.
     """
 
-    x: int
-    y: int
-    pixels: npt.NDArray[np.uint8]
+    bounds: Bounds
+    field: Field
+    grow_px: float = 0.0
     track: int = 0
     label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Patches from a valid result, or the whole frame and the reason why.
+    """Outlines from a valid result, or the whole frame and the reason why.
 
     An empty cover is a claim, not a default: a healthy detector saw nothing here.
     """
 
-    patches: tuple[Patch, ...]
+    outlines: tuple[PlacedOutline, ...]
     whole: str | None = None
 
     @classmethod

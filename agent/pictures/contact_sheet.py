@@ -1,6 +1,7 @@
 """ContactSheet: a dozen redacted frames on one page, with outlines and track numbers.
 
-It sees `RedactedFrame` and nothing else, so a page can't show what the video does not. Which
+It takes `RedactedFrame` and nothing else unless it was told so when made, so a page can't show
+what the video does not. Which
 frames are shown is decided while they pass and their number is unknown: every frame is kept
 until there are too many, then every second of them is dropped, and only every second kept.
 """
@@ -16,25 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.errors import OutputError
+from agent.frames.annotated import AnnotatedFrame
+from agent.frames.redacted import RedactedFrame
 from agent.pictures.palette import ALARM, RGB, class_colours
+from agent.redact.patch import patch_of
 from models.preprocess import rgb_from_yuv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
-    from agent.frames.cover import Cover, Patch
-    from agent.frames.redacted import RedactedFrame
-    from agent.run_report import Report
+    from agent.frames.cover import Cover, PlacedOutline
+    from agent.run_report import RunReport
 
     Image = npt.NDArray[np.uint8]
 
 COLUMNS, ROWS = 4, 3
-MOST_KEPT = 24
+MAX_KEPT = 24
 
-_WIDTH_PX, _MOST_HEIGHT_PX, _LEAST_PX = 480, 640, 32
+_WIDTH_PX, _MAX_HEIGHT_PX, _MIN_PX = 480, 640, 32
 _GAP_PX, _MARGIN_PX, _CAPTION_PX, _HEADER_PX = 16, 28, 30, 92
-_LEAST_COLUMN_PX = 250
+_MIN_COLUMN_PX = 250
 """What a caption needs."""
 
 _CROWD = 8
@@ -52,7 +55,7 @@ _SHIFT = 4
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """A patch's border in a thumbnail.
+    """An outline in a thumbnail.
 
     Attributes:
         rings: int32 [N, 1, 2] each, sixteenths of a thumbnail's pixel.
@@ -85,29 +88,37 @@ class ContactSheet:
 
     Args:
         pixel_aspect: width of a pixel over its height.
+        annotated: show the annotated frames of a video that is not redacted, and no others.
     """
 
-    def __init__(self, pixel_aspect: Fraction) -> None:
+    def __init__(self, pixel_aspect: Fraction, *, annotated: bool = False) -> None:
+        self._takes = AnnotatedFrame if annotated else RedactedFrame
         self._pixel_aspect = float(pixel_aspect)
         self._stride = 1
         self._passed = 0
         self._began_s: float | None = None
         self._kept: list[_Thumbnail] = []
 
-    def add(self, frame: RedactedFrame, cover: Cover) -> None:
-        """Look at the next frame; most are let go for nothing."""
+    def add(self, frame: RedactedFrame | AnnotatedFrame, cover: Cover) -> None:
+        """Look at the next frame; most are let go for nothing.
+
+        Raises:
+            TypeError: it is not of the type that the page was made for.
+        """
+        if not isinstance(frame, self._takes):
+            raise TypeError(f"this page takes {self._takes.__name__}, not {type(frame).__name__}")
         number = self._passed
         self._passed += 1
         if number % self._stride:
             return
-        if len(self._kept) == MOST_KEPT:
+        if len(self._kept) == MAX_KEPT:
             del self._kept[1::2]
             self._stride *= 2
             if number % self._stride:
                 return
         self._kept.append(self._thumbnail(number, frame, cover))
 
-    def draw(self, report: Report) -> bytes:
+    def draw(self, report: RunReport) -> bytes:
         """A PNG of the page.
 
         Raises:
@@ -121,7 +132,9 @@ class ContactSheet:
             raise OutputError("the contact sheet can't be encoded")
         return data.tobytes()
 
-    def _thumbnail(self, number: int, frame: RedactedFrame, cover: Cover) -> _Thumbnail:
+    def _thumbnail(
+        self, number: int, frame: RedactedFrame | AnnotatedFrame, cover: Cover
+    ) -> _Thumbnail:
         time_s = float(frame.pts * frame.time_base)
         if self._began_s is None:
             self._began_s = time_s
@@ -133,30 +146,35 @@ class ContactSheet:
         )
         rgb = cv2.resize(double, (width, height), interpolation=cv2.INTER_AREA)
         scale = width / frame.size[0], height / frame.size[1]
-        outlines = tuple(_outline(patch, scale) for patch in cover.patches if not frame.whole)
+        outlines = tuple(
+            _outline(outline, frame.size, scale) for outline in cover.outlines if not frame.whole
+        )
         return _Thumbnail(
             number, time_s - self._began_s, np.asarray(rgb, np.uint8), outlines, frame.whole
         )
 
     def _size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         width, height = frame_size[0] * self._pixel_aspect, frame_size[1]
-        scale = min(_WIDTH_PX / width, _MOST_HEIGHT_PX / height)
-        return max(_LEAST_PX, round(width * scale)), max(_LEAST_PX, round(height * scale))
+        scale = min(_WIDTH_PX / width, _MAX_HEIGHT_PX / height)
+        return max(_MIN_PX, round(width * scale)), max(_MIN_PX, round(height * scale))
 
 
-def _outline(patch: Patch, scale: tuple[float, float]) -> _Outline:
+def _outline(placed: PlacedOutline, size: tuple[int, int], scale: tuple[float, float]) -> _Outline:
     """Holes are outlined too: they show what is not hidden."""
+    patch = patch_of(placed, size)
+    if patch is None:
+        return _Outline((), placed.track, placed.label)
     found, _ = cv2.findContours(patch.pixels, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     corner = np.array([patch.x + 0.5, patch.y + 0.5])
     rings = tuple(
         (((ring + corner) * scale - 0.5) * (1 << _SHIFT)).round().astype(np.int32) for ring in found
     )
-    return _Outline(rings, patch.track, patch.label)
+    return _Outline(rings, placed.track, placed.label)
 
 
-def _page(thumbnails: list[_Thumbnail], report: Report) -> Image:
+def _page(thumbnails: list[_Thumbnail], report: RunReport) -> Image:
     tall, wide = thumbnails[0].rgb.shape[:2] if thumbnails else (270, _WIDTH_PX)
-    column_px, row_px = max(wide, _LEAST_COLUMN_PX), tall + _CAPTION_PX
+    column_px, row_px = max(wide, _MIN_COLUMN_PX), tall + _CAPTION_PX
     rows = max(1, -(-len(thumbnails) // COLUMNS))
     columns = min(COLUMNS, max(len(thumbnails), 3))
     width = 2 * _MARGIN_PX + columns * column_px + (columns - 1) * _GAP_PX
@@ -169,20 +187,20 @@ def _page(thumbnails: list[_Thumbnail], report: Report) -> Image:
         left = _MARGIN_PX + column * (column_px + _GAP_PX) + (column_px - wide) // 2
         top = _HEADER_PX + row * (row_px + _GAP_PX)
         page[top : top + tall, left : left + wide] = _annotated(thumbnail, colours)
-        verb = "seen" if report.settings.annotate else "hidden"
+        verb = "hidden" if report.redacted else "seen"
         _draw_caption(page, (left, top + tall), wide, thumbnail, verb)
     return page
 
 
-def _draw_header(page: Image, shown: int, report: Report, colours: Mapping[str, RGB]) -> None:
+def _draw_header(page: Image, shown: int, report: RunReport, colours: Mapping[str, RGB]) -> None:
     name_px = _write(page, Path(report.input.path).name, (_MARGIN_PX, 40), _INK, 0.85, 2)
-    if report.settings.annotate:
+    if not report.redacted:
         _write(page, "NOT REDACTED: boxes only", (_MARGIN_PX + name_px + 28, 40), ALARM, 0.85, 2)
     frames = report.frames.written
     parts = [
         f"{shown} of {frames} frames" if frames else "no frame was written",
         "effect none"
-        if report.settings.annotate
+        if not report.redacted
         else f"effect {report.settings.effect}, {report.settings.shape} shaped",
         f"{report.keyframes} detections",
     ]

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from agent.pipeline.run_journal import Journal, TrackSpan
-    from agent.run_report import Report
+    from agent.pipeline.run_journal import RunJournal, TrackSpan
+    from agent.run_report import RunReport
 
 
-def longest(journal: Journal, most: int) -> list[TrackSpan]:
+def longest(journal: RunJournal, most: int) -> list[TrackSpan]:
     """The longest tracks, by the frame that they begin with."""
     by_length = sorted(journal.tracks.values(), key=lambda span: span.first - span.last)
     return sorted(by_length[:most], key=lambda span: (span.first, span.number))
@@ -41,13 +41,13 @@ def binned(counts: npt.NDArray[np.int64], bins: int) -> tuple[list[int], npt.NDA
     return [*starts.tolist(), len(counts)], np.maximum.reduceat(counts, starts)
 
 
-def loads(journal: Journal, report: Report) -> tuple[list[int], npt.NDArray[np.float64]]:
+def loads(journal: RunJournal, report: RunReport) -> tuple[list[int], npt.NDArray[np.float64]]:
     """How busy each stage was between samples, by the frames that left at that time.
 
     Returns:
         Frame edges [T + 1] from 0 to behind the last, and shares 0 to 1, [T, stages].
     """
-    frames = max(len(journal.patches), 1)
+    frames = max(len(journal.hidden), 1)
     totals_s = {stage.name: stage.busy_s / stage.threads for stage in report.stages}
     edges, samples = [0], [LoadSample(-1, 0.0, dict.fromkeys(totals_s, 0.0))]
     for sample in journal.loads:

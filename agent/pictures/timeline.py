@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-    from agent.pipeline.run_journal import Journal
-    from agent.run_report import Report
+    from agent.pipeline.run_journal import RunJournal
+    from agent.run_report import RunReport
 
-MOST_TRACKS = 30
+MAX_TRACKS = 30
 """Rows that a person can still read; the longest tracks get them."""
 
 _DPI = 100
@@ -46,7 +46,7 @@ _INK, _FAINT, _GRID = "#24292f", "#6e7781", "#d8dee4"
 _KEYFRAME = "#57606a"
 
 
-def timeline(journal: Journal, report: Report) -> bytes:
+def timeline(journal: RunJournal, report: RunReport) -> bytes:
     """A PNG 1600 pixels wide.
 
     Args:
@@ -57,12 +57,12 @@ def timeline(journal: Journal, report: Report) -> bytes:
 
 
 class _Drawing:
-    def __init__(self, journal: Journal, report: Report) -> None:
+    def __init__(self, journal: RunJournal, report: RunReport) -> None:
         self._journal, self._report = journal, report
-        self._frames = max(len(journal.patches), 1)
+        self._frames = max(len(journal.hidden), 1)
         self._rate = report.input.frame_rate
         self._end = self._x(self._frames)
-        self._spans = longest(journal, MOST_TRACKS)
+        self._spans = longest(journal, MAX_TRACKS)
 
         heights_in = [0.56, max(len(self._spans), 1) * _ROW_IN, 0.9, len(report.stages) * _ROW_IN]
         top_in, bottom_in = 1.2, 0.62
@@ -120,10 +120,10 @@ class _Drawing:
 
     def _heading(self) -> None:
         report, journal = self._report, self._journal
-        length = _count(len(journal.patches), "frame")
+        length = _count(len(journal.hidden), "frame")
         if self._rate:
-            length += f", {_clock(len(journal.patches) / self._rate)} at {self._rate:g} fps"
-        verb = "seen" if report.settings.annotate else "hidden"
+            length += f", {_clock(len(journal.hidden) / self._rate)} at {self._rate:g} fps"
+        verb = "hidden" if report.redacted else "seen"
         counts = f"{_count(len(journal.keyframes), 'detection')}, "
         counts += f"{_count(len(journal.tracks), 'object')} {verb}"
         pace = f"redacted at {report.fps:.1f} fps"
@@ -132,7 +132,7 @@ class _Drawing:
         parts = [length, counts, pace, f"bottleneck: {report.bottleneck}"]
         if not report.complete:
             parts.append("stopped early")
-        if report.settings.annotate:
+        if not report.redacted:
             parts.insert(0, "NOT REDACTED: boxes only")
         left = 0.3 / _WIDTH_IN
         self._heading_line(left, 0.42, Path(report.input.path).name, size=16, weight="bold")
@@ -234,7 +234,7 @@ class _Drawing:
             )  # fmt: skip
 
     def _draw_hidden(self, axes: Axes) -> None:
-        edges, counts = binned(np.asarray(self._journal.patches, np.int64), int(_PLOT_PX))
+        edges, counts = binned(np.asarray(self._journal.hidden, np.int64), int(_PLOT_PX))
         at = np.array([self._x(edge) for edge in edges])
         axes.fill_between(
             at, np.append(counts, counts[-1]), step="post", color="#8c959f", alpha=0.5, linewidth=0

@@ -5,14 +5,12 @@ A frame leaves only once every keyframe that could still change its cover has be
 1. The first frame, every Nth after it, both sides of a scene cut, and the last are keyframes;
    without look-ahead, a cut's first frame and no last one.
 2. Results are taken in by rising index, however the workers finish.
-3. A frame between two keyframes needs both to be good; a keyframe needs itself. Else it is
-   covered whole.
+3. What a frame needs to be vouched for, and to leave, is `agent.pipeline.certainty`'s rule.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,38 +18,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agent.frames.cover import Cover, Patch
+from agent.frames.cover import Cover, PlacedOutline
+from agent.pipeline.certainty import Certainty, Settled
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
 from agent.track.camera import Camera
-from agent.track.interpolate import placements
-from agent.track.tracker import LOOK_BACK, Keyframe
-from models.outline import longer_side, render
+from agent.track.interpolate import interpolated
+from agent.track.tracker import Keyframe
+from models.outline import longer_side, rectangle_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from agent.detect.pool import DetectorPool, Ticket
     from agent.frames.frame import Frame
     from agent.pipeline.channel import Clock
+    from agent.pipeline.rhythm import Rhythm
     from agent.track.tracker import Tracker
-
-LOOK_AHEAD = LOOK_BACK + 1
-"""Keyframes after a frame that can still change its cover."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rhythm:
-    """When the detector looks.
-
-    Attributes:
-        every: frames from one keyframe to the next; the most of them where `adaptive`.
-        adaptive: look again between two keyframes where objects moved much.
-        look_ahead: let frames wait for later keyframes; without it they are extrapolated.
-    """
-
-    every: int
-    adaptive: bool = False
-    look_ahead: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +51,8 @@ class _Waiting:
 
 @dataclass(order=True, slots=True)
 class _Ask:
+    """A keyframe whose result is not taken in yet."""
+
     index: int
     waiting: _Waiting = field(compare=False)
     ticket: Ticket = field(compare=False)
@@ -78,13 +62,6 @@ class _Ask:
         return self.waiting.scene
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    index: int
-    scene: int
-    fault: str | None
-
-
 class Analyst:
     """Turns a stream of frames into covers, one for each, in order.
 
@@ -92,9 +69,7 @@ class Analyst:
         size: width, height that every frame should have; others are covered whole.
         labels: class names by class id.
         margin: growth of every outline, share of its longer side.
-
-    Attributes:
-        keyframes: indices of the frames that the detector was asked about.
+        on_keyframe: called with the index of every frame that the detector is asked about.
     """
 
     def __init__(
@@ -105,17 +80,19 @@ class Analyst:
         size: tuple[int, int],
         labels: Mapping[int, str],
         margin: float,
+        on_keyframe: Callable[[int], None],
     ) -> None:
         self._pool, self._tracker, self._rhythm = pool, tracker, rhythm
         self._size, self._labels, self._margin = size, labels, margin
+        self._on_keyframe = on_keyframe
         self._cuts, self._camera = CutFinder(), Camera()
         self._waiting: deque[_Waiting] = deque()
         self._asks: list[_Ask] = []
-        self._settled: list[_Settled] = []
+        self._certainty = Certainty(look_ahead=rhythm.look_ahead)
         self._scene = 0
-        self._due = 0
-        self._newest = -1
-        self.keyframes: array[int] = array("Q")
+        self._last_keyframe = -1
+        self._due_at_once = True
+        self._guessed_interval: int | None = None
 
     @property
     def clock(self) -> Clock:
@@ -163,25 +140,30 @@ class Analyst:
         if unfit or self._cuts.is_cut(frame):
             self._ask_last()
             self._scene += 1
-            self._due = frame.index
+            self._due_at_once = True
         waiting = _Waiting(frame, self._scene, self._camera.follow(frame))
         self._waiting.append(waiting)
-        if frame.index >= self._due and not unfit:
+        if not unfit and self._is_due(frame.index):
             self._ask(waiting)
-            self._due = frame.index + self._rhythm.every
+            self._due_at_once, self._guessed_interval = False, None
+
+    def _is_due(self, index: int) -> bool:
+        """Whether the rhythm, which may change at any time, makes a keyframe of a new frame."""
+        interval = self._guessed_interval or self._rhythm.interval
+        return self._due_at_once or index >= self._last_keyframe + interval
 
     def _ask(self, waiting: _Waiting) -> None:
         index = waiting.frame.index
         insort(self._asks, _Ask(index, waiting, self._pool.submit(waiting.frame)))
-        self._newest = max(self._newest, index)
-        self.keyframes.append(index)
+        self._last_keyframe = max(self._last_keyframe, index)
+        self._on_keyframe(index)
 
     def _ask_last(self) -> None:
         """Make the newest frame a keyframe: nothing after it can say what is in it."""
         if not self._waiting or not self._rhythm.look_ahead:
             return
         last = self._waiting[-1]
-        if last.frame.index > self._newest and not self._unfit(last.frame):
+        if last.frame.index > self._last_keyframe and not self._unfit(last.frame):
             self._ask(last)
 
     def _settle(self) -> None:
@@ -194,17 +176,18 @@ class Analyst:
             if middle is not None and needs_another(self._tracker, ask.index, found):
                 self._ask(middle)
                 return
-            opens = not self._settled or self._settled[-1].scene != ask.scene
+            last = self._certainty.last
+            opens = last is None or last.scene != ask.scene
             self._tracker.update(Keyframe(ask.index, ask.scene, found, opens))
         if self._rhythm.adaptive and not self._rhythm.look_ahead:
-            most = self._rhythm.every if ticket.fault is None else 1
-            self._due = ask.index + next_interval(self._tracker, most)
-        self._settled.append(_Settled(ask.index, ask.scene, ticket.fault))
+            most = self._rhythm.interval if ticket.fault is None else 1
+            self._guessed_interval = next_interval(self._tracker, most)
+        self._certainty.settle(Settled(ask.index, ask.scene, ticket.fault))
         del self._asks[0]
 
     def _middle(self, ask: _Ask) -> _Waiting | None:
         """The frame half-way to the keyframe before, where there is one to look at."""
-        last = self._settled[-1] if self._settled else None
+        last = self._certainty.last
         if not self._rhythm.adaptive or not self._rhythm.look_ahead or last is None:
             return None
         if last.fault is not None or last.scene != ask.scene or ask.index - last.index < 2:
@@ -222,49 +205,29 @@ class Analyst:
             del waiting, cover
 
     def _is_certain(self, waiting: _Waiting) -> bool:
-        frame, scene = waiting.frame, waiting.scene
-        if not self._rhythm.look_ahead or self._unfit(frame):
-            return True
-        if scene < self._scene and (not self._asks or self._asks[0].scene > scene):
-            return True
-        later = bisect_right(self._settled, frame.index, key=lambda s: s.index)
-        return len(self._settled) - later >= LOOK_AHEAD
+        open_scene = self._asks[0].scene if self._asks else None
+        return bool(self._unfit(waiting.frame)) or self._certainty.may_leave(
+            waiting.frame.index, waiting.scene, self._scene, open_scene
+        )
 
     def _cover(self, waiting: _Waiting) -> Cover:
         frame = waiting.frame
-        fault = self._unfit(frame) or self._fault(frame.index, waiting.scene)
+        fault = self._unfit(frame) or self._certainty.fault(frame.index, waiting.scene)
         if fault is not None:
             return Cover.all_of_it(fault)
-        return Cover(tuple(self._patches(waiting)))
+        return Cover(tuple(self._outlines(waiting)))
 
-    def _fault(self, index: int, scene: int) -> str | None:
-        """Why the keyframes around a frame can't vouch for it."""
-        after = bisect_left(self._settled, index, key=lambda s: s.index)
-        if after < len(self._settled) and self._settled[after].index == index:
-            return self._settled[after].fault
-        if after == 0:
-            return "no keyframe"
-        before = self._settled[after - 1]
-        if before.fault or before.scene != scene:
-            return before.fault or "no keyframe"
-        if not self._rhythm.look_ahead:
-            return None
-        if after == len(self._settled) or self._settled[after].scene != scene:
-            return "no keyframe"
-        return self._settled[after].fault
-
-    def _patches(self, waiting: _Waiting) -> Iterator[Patch]:
+    def _outlines(self, waiting: _Waiting) -> Iterator[PlacedOutline]:
         at = np.tile(waiting.at, 2)
-        for placed in placements(self._tracker, waiting.frame.index):
-            grow_px = placed.grow_px + self._margin * longer_side(placed.bounds)
-            painted = render(placed.bounds + at, placed.field, grow_px, self._size)
-            if painted is not None:
-                track = placed.track
-                yield Patch(*painted, track.number, self._labels.get(track.class_id, ""))
+        margin = self._margin + self._rhythm.margin
+        for found in interpolated(self._tracker, waiting.frame.index):
+            bounds = found.bounds + at
+            grow_px = found.grow_px + margin * longer_side(bounds)
+            if rectangle_of(bounds, grow_px, self._size) is not None:
+                label = self._labels.get(found.track.class_id, "")
+                yield PlacedOutline(bounds, found.field, grow_px, found.track.number, label)
 
     def _forget(self, index: int) -> None:
         """Drop what lies behind the frames that wait, so that a stream can run for months."""
-        behind = bisect_right(self._settled, index, key=lambda s: s.index) - LOOK_AHEAD
-        if behind > 0:
-            del self._settled[:behind]
-            self._tracker.forget(self._settled[0].index)
+        if self._certainty.forget(index):
+            self._tracker.forget(self._certainty.first_index)

@@ -10,33 +10,38 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from agent.errors import PipelineError
 from agent.frames.cover import Cover
 from agent.pipeline.channel import Channel, Clock, Stopped
-from agent.pipeline.run_journal import Journal, LoadSample
+from agent.pipeline.run_journal import LoadSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from agent.frames.annotated import AnnotatedFrame
     from agent.frames.frame import Frame
-    from agent.frames.ports import Redactor
     from agent.frames.redacted import RedactedFrame
     from agent.pipeline.analyst import Analyst
+    from agent.pipeline.run_journal import Journal
 
 _log = logging.getLogger(__name__)
 
 _CHANNEL_SIZE = 4
 _LOAD_EVERY_S = 0.5
-_FAREWELL_S = 1.0
+_STOP_TIMEOUT_S = 1.0
 """How long a stage may take to finish what it does when the run is torn down."""
 
 
-class Sink(Protocol):
-    """Takes frames that may be shown, and nothing else."""
+ShownT = TypeVar("ShownT", bound="RedactedFrame | AnnotatedFrame")
+ShownT_contra = TypeVar("ShownT_contra", bound="RedactedFrame | AnnotatedFrame", contravariant=True)
 
-    def write(self, frame: RedactedFrame) -> None:
+
+class Sink(Protocol[ShownT_contra]):
+    """Takes frames of one type, and nothing else: those that were redacted, unless for tuning."""
+
+    def write(self, frame: ShownT_contra) -> None:
         """Take the next frame."""
         ...
 
@@ -45,14 +50,15 @@ class Sink(Protocol):
         ...
 
 
-class Pipeline:
+class Pipeline(Generic[ShownT]):
     """One run from a source to a sink.
 
     Args:
+        show: makes of a frame and its cover what the sink takes: `Redactor.redact`.
+        journal: is told what happens.
         watch: called after each frame was written, on the encoder's thread.
 
     Attributes:
-        journal: what happened so far.
         clocks: one for each stage, in order; `detect_clock` sums up `workers` threads.
         frames_in: frames that the source gave.
     """
@@ -61,13 +67,13 @@ class Pipeline:
         self,
         source: Iterable[Frame],
         analyst: Analyst,
-        redactor: Redactor,
-        sink: Sink,
-        watch: Callable[[RedactedFrame, Cover], None],
+        show: Callable[[Frame, Cover], ShownT],
+        sink: Sink[ShownT],
+        journal: Journal,
+        watch: Callable[[ShownT, Cover], None],
     ) -> None:
-        self._source, self._analyst, self._redactor = source, analyst, redactor
-        self._sink, self._watch = sink, watch
-        self.journal = Journal(keyframes=analyst.keyframes)
+        self._source, self._analyst, self._show = source, analyst, show
+        self._sink, self._journal, self._watch = sink, journal, watch
         self._go = threading.Event()
         self._go.set()
         self._cancelled = False
@@ -88,9 +94,7 @@ class Pipeline:
         }
         self._decoded: Channel[Frame] = Channel(_CHANNEL_SIZE, decode, analyse)
         self._covered: Channel[tuple[Frame, Cover]] = Channel(_CHANNEL_SIZE, analyse, redact)
-        self._redacted: Channel[tuple[RedactedFrame, Cover]] = Channel(
-            _CHANNEL_SIZE, redact, encode
-        )
+        self._redacted: Channel[tuple[ShownT, Cover]] = Channel(_CHANNEL_SIZE, redact, encode)
 
     def run(self) -> None:
         """Run to the end of the source, or to `cancel`.
@@ -112,7 +116,7 @@ class Pipeline:
         except BaseException:  # Ctrl-C: whoever opened the source and the sink closes them now
             self._stop()
             for thread in threads:
-                thread.join(_FAREWELL_S)
+                thread.join(_STOP_TIMEOUT_S)
             raise
         self.wall_s = time.monotonic() - self._began
         if self._error is not None:
@@ -121,9 +125,9 @@ class Pipeline:
     def _join(self, thread: threading.Thread) -> None:
         """Wait for a stage; once another has failed, only so long: a source may have stalled."""
         while thread.is_alive():
-            thread.join(_FAREWELL_S)
+            thread.join(_STOP_TIMEOUT_S)
             if self._error is not None:
-                thread.join(_FAREWELL_S)
+                thread.join(_STOP_TIMEOUT_S)
                 return
 
     def cancel(self) -> None:
@@ -158,7 +162,7 @@ class Pipeline:
         clock.busy_s = time.monotonic() - began - clock.wait_in_s - clock.wait_out_s
 
     def _stop(self) -> None:
-        """Send every stage home, whatever it waits for."""
+        """Stop every stage, whatever it waits for."""
         for channel in (self._decoded, self._covered, self._redacted):
             channel.stop()
         self._go.set()
@@ -187,21 +191,21 @@ class Pipeline:
 
     def _redact(self, clock: Clock) -> None:
         for frame, cover in self._covered:
-            redacted = self._hidden(frame, cover)
+            shown = self._shown(frame, cover)
             del frame
-            self.journal.note(redacted, cover)
+            self._journal.note(shown, cover)
             clock.frames += 1
-            self._redacted.put((redacted, cover))
-            del redacted, cover
+            self._redacted.put((shown, cover))
+            del shown, cover
         self._redacted.close()
 
-    def _hidden(self, frame: Frame, cover: Cover) -> RedactedFrame:
+    def _shown(self, frame: Frame, cover: Cover) -> ShownT:
         try:
-            return self._redactor.redact(frame, cover)
+            return self._show(frame, cover)
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered
             _log.exception("redaction failed at frame %d", frame.index)
         try:
-            return self._redactor.redact(frame, Cover.all_of_it("redaction failed"))
+            return self._show(frame, Cover.all_of_it("redaction failed"))
         except Exception as error:
             raise PipelineError(
                 f"frame {frame.index} can't be covered, so the run ends here ({error})"
@@ -224,4 +228,4 @@ class Pipeline:
         wall_s = now - self._began
         busy_s = {c.name: wall_s - c.wait_in_s - c.wait_out_s for c in self._stages}
         busy_s[self.detect_clock.name] = self.detect_clock.busy_s / self.workers
-        self.journal.loads.append(LoadSample(index, wall_s, busy_s))
+        self._journal.note_load(LoadSample(index, wall_s, busy_s))

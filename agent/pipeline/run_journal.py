@@ -1,15 +1,42 @@
-"""Journal: what happened to every frame of a run, small enough to keep for hours of video."""
+"""RunJournal: what happened to every frame of a run, small enough to keep for hours of video."""
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.frames.cover import Cover
-    from agent.frames.redacted import RedactedFrame
+
+
+class Noted(Protocol):
+    """What a journal wants to know of a frame that was redacted."""
+
+    @property
+    def index(self) -> int: ...  # noqa: D102
+
+    @property
+    def whole(self) -> str | None: ...  # noqa: D102
+
+
+class Journal(Protocol):
+    """Written by the pipeline, each method by one thread."""
+
+    def note_keyframe(self, index: int) -> None:
+        """The detector was asked about a frame; look-ahead may come back to an earlier one."""
+        ...
+
+    def note(self, frame: Noted, cover: Cover) -> None:
+        """A frame was redacted; they come in order."""
+        ...
+
+    def note_load(self, sample: LoadSample) -> None:
+        """How busy the stages were, now and then."""
+        ...
 
 
 @dataclass(slots=True)
@@ -17,7 +44,7 @@ class TrackSpan:
     """When an object was hidden.
 
     Attributes:
-        first: index of the first frame that a patch of the track covered.
+        first: index of the first frame that an outline of the track covered.
         last: likewise the last.
     """
 
@@ -33,37 +60,45 @@ class LoadSample:
 
     index: int
     wall_s: float
-    busy_s: dict[str, float]
+    busy_s: Mapping[str, float]
 
 
 @dataclass(slots=True)
-class Journal:
-    """Filled by the pipeline, read by reports.
+class RunJournal:
+    """Keeps the history of a run that ends; for one without end there is `WindowJournal`.
 
     Attributes:
-        patches: how many objects were hidden, frame by frame.
+        hidden: how many objects were hidden, frame by frame.
         whole: why the whole frame was covered, by frame index.
-        keyframes: indices, rising only roughly: look-ahead may come back to one.
+        keyframes: indices, rising only roughly.
         tracks: by track number.
     """
 
-    patches: array[int] = field(default_factory=lambda: array("H"))
+    hidden: array[int] = field(default_factory=lambda: array("H"))
     whole: dict[int, str] = field(default_factory=dict)
     keyframes: array[int] = field(default_factory=lambda: array("Q"))
     tracks: dict[int, TrackSpan] = field(default_factory=dict)
     loads: list[LoadSample] = field(default_factory=list)
 
-    def note(self, frame: RedactedFrame, cover: Cover) -> None:
+    def note_keyframe(self, index: int) -> None:
+        """Write down that the detector was asked about a frame."""
+        self.keyframes.append(index)
+
+    def note(self, frame: Noted, cover: Cover) -> None:
         """Write down one frame, in order."""
-        self.patches.append(min(len(cover.patches), 0xFFFF))
+        self.hidden.append(min(len(cover.outlines), 0xFFFF))
         if frame.whole is not None:
             self.whole[frame.index] = frame.whole
-        for patch in cover.patches:
-            span = self.tracks.get(patch.track)
+        for outline in cover.outlines:
+            span = self.tracks.get(outline.track)
             if span is None:
-                span = TrackSpan(patch.track, patch.label, frame.index, frame.index)
-                self.tracks[patch.track] = span
+                span = TrackSpan(outline.track, outline.label, frame.index, frame.index)
+                self.tracks[outline.track] = span
             span.last = frame.index
+
+    def note_load(self, sample: LoadSample) -> None:
+        """Write down how busy the stages were."""
+        self.loads.append(sample)
 
     def whole_reasons(self) -> dict[str, int]:
         """How many frames were covered whole, by reason, most first."""

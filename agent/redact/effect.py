@@ -1,43 +1,12 @@
-"""Effect: what stands in the place of what is hidden.
-
-Blur and pixelate keep at most 12 cells along an object's longer side, each an average over its
-area, rounded to 4 bits a channel (5 in chroma). The number holds for any size, unlike a fixed
-kernel, which a large face survives (arXiv 2506.12344: 95.9 % re-identified through a Gaussian).
-"""
+"""Effect: what stands in the place of what is hidden, as people name it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
-
-import cv2
-import numpy as np
+from typing import Literal
 
 from agent.errors import UsageError
-from models.preprocess import yuv_to_rgb
-
-if TYPE_CHECKING:
-    from agent.frames.frame import Colour, Plane
-    from models.preprocess import Matrix
-
-MAX_CELLS = 12
-MIN_CELL_PX = 4
-"""A small object gets fewer cells, for a cell of one pixel would hide nothing."""
-
-Quantum = Literal[8, 16]
-"""How far apart the values lie that a cell may take: 16 in luma or RGB, and 8 in chroma, which
-tells little and uses less than half of its range."""
-
-
-def _levels(quantum: Quantum) -> Plane:
-    """A look-up table to the nearest multiple, which leaves neutral chroma (128) neutral."""
-    nearest = (np.arange(256) + quantum // 2) // quantum * quantum
-    return np.asarray(np.minimum(nearest, 256 - quantum), np.uint8)
-
-
-_LEVELS: dict[Quantum, Plane] = {8: _levels(8), 16: _levels(16)}
 
 _SOLID = re.compile(r"solid(?::([0-9a-fA-F]{6}))?")
 
@@ -77,57 +46,3 @@ class Effect:
     def __str__(self) -> str:
         """The words that `parse` reads."""
         return f"solid:{bytes(self.rgb).hex()}" if self.kind == "solid" else self.kind
-
-    def replacement(
-        self, region: Plane, cells: tuple[int, int], flat: tuple[int, ...], quantum: Quantum
-    ) -> Plane:
-        """A picture of the same shape that may stand where `region` stands.
-
-        Args:
-            region: uint8 [h, w] or [h, w, channels]; only read.
-            cells: how many cells it may keep along x and y.
-            flat: the colour of `solid`, one value a channel.
-            quantum: how far apart the values of a cell lie.
-        """
-        height, width = region.shape[:2]
-        if self.kind == "solid":
-            one = np.array(flat, np.uint8).reshape(1, 1, *region.shape[2:])
-            grown = cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST)
-        elif self.kind == "pixelate":
-            coarse = cv2.LUT(_averages(region, cells), _LEVELS[quantum])
-            grown = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
-        else:
-            smooth = cv2.blur(_averages(region, cells), (3, 3), borderType=cv2.BORDER_REPLICATE)
-            coarse = cv2.LUT(smooth, _LEVELS[quantum])
-            grown = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(grown, np.uint8)
-
-
-def cells_of(width: int, height: int) -> tuple[int, int]:
-    """How many cells, roughly square, a rectangle of this many pixels may keep along x and y."""
-    longer = max(width, height)
-    along = min(MAX_CELLS, max(1, longer // MIN_CELL_PX))
-    cell_px = longer / along
-    return max(1, round(width / cell_px)), max(1, round(height / cell_px))
-
-
-def _averages(region: Plane, cells: tuple[int, int]) -> Plane:
-    """The mean of each cell. Halved first: exact for even sides, and a quarter of the time."""
-    height, width = region.shape[:2]
-    half = (width + 1) // 2, (height + 1) // 2
-    halved = cv2.resize(region, half, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(halved, cells, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def flat_planes(rgb: tuple[int, int, int], colour: Colour, planes: int) -> list[tuple[int, ...]]:
-    """The values of an RGB colour in I420's three planes, or in NV12's two."""
-    y, u, v = _yuv(rgb, colour.matrix, full_range=colour.full_range)
-    return [(y,), (u,), (v,)] if planes == 3 else [(y,), (u, v)]
-
-
-@lru_cache(maxsize=256)
-def _yuv(rgb: tuple[int, int, int], matrix: Matrix, *, full_range: bool) -> tuple[int, int, int]:
-    affine = yuv_to_rgb(matrix, full_range=full_range)
-    exact = np.linalg.solve(affine[:, :3], np.asarray(rgb) - affine[:, 3])
-    y, u, v = np.clip(np.rint(exact), 0, 255).astype(int).tolist()
-    return y, u, v

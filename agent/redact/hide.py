@@ -1,28 +1,31 @@
-"""Canvas: one picture in pixels that we own, and the hiding of patches in it.
+"""Hides patches in a picture whose pixels are ours.
 
-The same code hides in the planes of a frame and in the RGB pixels of a still: a picture is a
+The same code hides in the planes of a frame and in the RGB pixels of an image: a picture is a
 list of layers, each at the picture's own resolution or at half of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 
-from agent.redact.effect import cells_of
+from agent.redact.replacement import cells_of, replacement
+from models.outline import GRID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agent.frames.cover import Cover, Patch
+    from agent.frames.cover import Cover, PlacedOutline
     from agent.frames.frame import Plane
-    from agent.redact.effect import Effect, Quantum
+    from agent.redact.effect import Effect
+    from agent.redact.patch import Patch
+    from agent.redact.replacement import Quantum
 
-Shape = Literal["mask", "box"]
+CoverShape = Literal["mask", "box"]
 """Hide an object's own pixels, or the rectangle around them."""
 
 
@@ -66,21 +69,29 @@ def whole_reason(cover: Cover) -> str | None:
     """Why the whole picture must be hidden: the cover says so, or makes no sense."""
     if cover.whole is not None:
         return cover.whole
-    return None if all(map(_makes_sense, cover.patches)) else "invalid patch"
+    return None if all(map(_makes_sense, cover.outlines)) else "invalid outline"
 
 
-def _makes_sense(patch: Patch) -> bool:
+def _makes_sense(outline: PlacedOutline) -> bool:
     return (
-        isinstance(patch.x, Integral)
-        and isinstance(patch.y, Integral)
-        and isinstance(patch.pixels, np.ndarray)
-        and patch.pixels.ndim == 2
-        and patch.pixels.dtype == np.uint8
+        _is_finite(outline.bounds, (4,))
+        and _is_finite(outline.field, (GRID, GRID))
+        and isinstance(outline.grow_px, Real)
+        and bool(np.isfinite(float(outline.grow_px)))
+    )
+
+
+def _is_finite(values: object, shape: tuple[int, ...]) -> bool:
+    return (
+        isinstance(values, np.ndarray)
+        and values.shape == shape
+        and bool(np.issubdtype(values.dtype, np.floating))
+        and bool(np.isfinite(values).all())
     )
 
 
 def hide_patches(
-    layers: Sequence[Layer], patches: Iterable[Patch], effect: Effect, shape: Shape
+    layers: Sequence[Layer], patches: Iterable[Patch], effect: Effect, shape: CoverShape
 ) -> None:
     """Hide these patches in the layers, of which the first has the picture's resolution.
 
@@ -98,10 +109,10 @@ def hide_whole(layers: Sequence[Layer], sources: Iterable[Plane], effect: Effect
     height, width = layers[0].pixels.shape[:2]
     cells = cells_of(width, height)
     for layer, source in zip(layers, sources, strict=True):
-        np.copyto(layer.pixels, effect.replacement(source, cells, layer.flat, layer.quantum))
+        np.copyto(layer.pixels, replacement(effect, source, cells, layer.flat, layer.quantum))
 
 
-def _stencil(patch: Patch, size: tuple[int, int], shape: Shape) -> _Stencil | None:
+def _stencil(patch: Patch, size: tuple[int, int], shape: CoverShape) -> _Stencil | None:
     """What of a patch lies in the picture, or None where nothing does."""
     at_x, at_y = int(patch.x), int(patch.y)
     left, top = max(at_x, 0), max(at_y, 0)
@@ -136,4 +147,4 @@ def _hide(layers: Sequence[Layer], stencil: _Stencil, effect: Effect) -> None:
         top, left = stencil.top // layer.step, stencil.left // layer.step
         region = layer.pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
         mask = mask[: region.shape[0], : region.shape[1]]
-        cv2.copyTo(effect.replacement(region, cells, layer.flat, layer.quantum), mask, region)
+        cv2.copyTo(replacement(effect, region, cells, layer.flat, layer.quantum), mask, region)

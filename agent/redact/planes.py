@@ -1,16 +1,20 @@
-"""Planes that we own: I420 or NV12, packed one after another in one fresh buffer."""
+"""Planes that we own: I420 or NV12, packed one after another in one fresh buffer; their colours."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agent.errors import PipelineError
 from agent.frames.cpu_frame import planes_of
+from agent.redact.hide import Layer
+from models.preprocess import yuv_to_rgb
 
 if TYPE_CHECKING:
-    from agent.frames.frame import Frame, Planes
+    from agent.frames.frame import Colour, Frame, Planes
+    from models.preprocess import Matrix
 
 
 def fresh_planes(frame: Frame, size: tuple[int, int]) -> Planes:
@@ -55,3 +59,29 @@ def copied_planes(frame: Frame) -> Planes:
     for own, plane in zip(planes, planes_of(frame), strict=True):
         np.copyto(own, plane)
     return planes
+
+
+def layers_of(planes: Planes, colour: Colour, rgb: tuple[int, int, int]) -> list[Layer]:
+    """The planes as layers to hide in, luma first.
+
+    Args:
+        colour: what the planes' numbers mean.
+        rgb: the colour of `solid`, 0 to 255.
+    """
+    flats = flat_planes(rgb, colour, len(planes))
+    luma, *chroma = zip(planes, flats, strict=True)
+    return [Layer(*luma), *(Layer(*each, step=2, quantum=8) for each in chroma)]
+
+
+def flat_planes(rgb: tuple[int, int, int], colour: Colour, planes: int) -> list[tuple[int, ...]]:
+    """The values of an RGB colour in I420's three planes, or in NV12's two."""
+    y, u, v = _yuv(rgb, colour.matrix, full_range=colour.full_range)
+    return [(y,), (u,), (v,)] if planes == 3 else [(y,), (u, v)]
+
+
+@lru_cache(maxsize=256)
+def _yuv(rgb: tuple[int, int, int], matrix: Matrix, *, full_range: bool) -> tuple[int, int, int]:
+    affine = yuv_to_rgb(matrix, full_range=full_range)
+    exact = np.linalg.solve(affine[:, :3], np.asarray(rgb) - affine[:, 3])
+    y, u, v = np.clip(np.rint(exact), 0, 255).astype(int).tolist()
+    return y, u, v

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.outline import Bounds, Field, Shape, longer_side
+from models.outline import Bounds, Field, Outline, longer_side
 
 if TYPE_CHECKING:
     from agent.track.track import Sighting, Track
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 DISAGREEMENT = 0.1
 """Share of the difference of two outlines that is added to their blend (0.5 is their union)."""
 
-MOST_GROWTH = 0.25
-"""Of the longer side: beyond that the motion is a guess, and the cover would hide the street."""
+MAX_GROWTH = 0.25
+"""Of the longer side: beyond that the motion is a guess, and the cover would hide the background
+(this and the following three were tuned on the six DAVIS-2016 sequences that README reports)."""
 
-BEYOND = 0.1
+MAX_GROWTH_BEYOND = 0.1
 """Likewise beyond the first and last sighting, where often nothing is there any more."""
 
 JITTER = 0.01
@@ -34,8 +35,8 @@ JITTER = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """An outline at its place in one frame.
+class InterpolatedOutline:
+    """A track's outline in one frame, where it lies in the scene.
 
     Attributes:
         grow_px: by how much the outline must grow for the motion that is not known.
@@ -47,24 +48,24 @@ class Placement:
     grow_px: float
 
 
-def placements(tracker: Tracker, index: int) -> list[Placement]:
-    """All that the tracker's tracks hide in one frame, where it lies in the scene."""
-    found = (_place(track, index, tracker) for track in tracker.tracks)
-    return [placement for placement in found if placement is not None]
+def interpolated(tracker: Tracker, index: int) -> list[InterpolatedOutline]:
+    """The outline of every track that must be hidden in the frame at `index`."""
+    found = (_interpolate(track, index, tracker) for track in tracker.tracks)
+    return [outline for outline in found if outline is not None]
 
 
-def _place(track: Track, index: int, tracker: Tracker) -> Placement | None:
+def _interpolate(track: Track, index: int, tracker: Tracker) -> InterpolatedOutline | None:
     first, last = track.sightings[0], track.sightings[-1]
     if index < first.index:
         if index <= tracker.before(first.index, _reach(first)):
             return None
-        return _beyond(track, first, index, track.velocity(0), BEYOND)
+        return _beyond(track, first, index, track.velocity(0), MAX_GROWTH_BEYOND)
     if index >= last.index:
         until = tracker.after(last.index, _reach(last))
         if index > max(until, last.index):
             return None
         # Without look-ahead nothing says yet that the object is gone: it may have gone on.
-        most = BEYOND if np.isfinite(until) else MOST_GROWTH
+        most = MAX_GROWTH_BEYOND if np.isfinite(until) else MAX_GROWTH
         return _beyond(track, last, index, track.velocity(-1), most)
     for at in range(len(track.sightings) - 1):
         if index < track.sightings[at + 1].index:
@@ -81,26 +82,28 @@ def _reach(seen: Sighting) -> int:
     return 2 if seen.cut_off else 1
 
 
-def _beyond(track: Track, seen: Sighting, index: int, velocity: Bounds, most: float) -> Placement:
+def _beyond(
+    track: Track, seen: Sighting, index: int, velocity: Bounds, most: float
+) -> InterpolatedOutline:
     moved = velocity * (index - seen.index) / 2
-    bounds = seen.shape.bounds + moved
+    bounds = seen.outline.bounds + moved
     grow_px = min(float(np.hypot(*moved[:2])), most * longer_side(bounds))
-    return Placement(track, bounds, seen.shape.field, grow_px)
+    return InterpolatedOutline(track, bounds, seen.outline.field, grow_px)
 
 
-def _between(track: Track, at: int, index: int) -> Placement:
+def _between(track: Track, at: int, index: int) -> InterpolatedOutline:
     a, b = track.sightings[at], track.sightings[at + 1]
     share = (index - a.index) / (b.index - a.index)
     middle = 4 * share * (1 - share)  # 0 at the sightings, 1 half-way
-    bounds = a.shape.bounds * (1 - share) + b.shape.bounds * share
+    bounds = a.outline.bounds * (1 - share) + b.outline.bounds * share
     longer = longer_side(bounds)
-    bend_px = min(_bend(track, at) - JITTER * longer, MOST_GROWTH * longer)
-    return Placement(
-        track, bounds, _blend(a.shape, b.shape, share, middle), middle * max(bend_px, 0.0)
+    bend_px = min(_bend(track, at) - JITTER * longer, MAX_GROWTH * longer)
+    return InterpolatedOutline(
+        track, bounds, _blend(a.outline, b.outline, share, middle), middle * max(bend_px, 0.0)
     )
 
 
-def _blend(a: Shape, b: Shape, share: float, middle: float) -> Field:
+def _blend(a: Outline, b: Outline, share: float, middle: float) -> Field:
     if share == 0:
         return a.field
     blended = a.field * np.float32(1 - share) + b.field * np.float32(share)
@@ -112,7 +115,7 @@ def _bend(track: Track, at: int) -> float:
     sightings = track.sightings
 
     def pace(i: int) -> Bounds:
-        step = sightings[i + 1].shape.bounds - sightings[i].shape.bounds
+        step = sightings[i + 1].outline.bounds - sightings[i].outline.bounds
         return step / (sightings[i + 1].index - sightings[i].index)
 
     here = pace(at)

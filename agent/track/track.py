@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from models.outline import Bounds, Shape, centre
+from models.outline import Bounds, Outline, centre
 
 if TYPE_CHECKING:
     from models.instances import Instances
@@ -28,17 +28,17 @@ class Sighting:
     """
 
     index: int
-    shape: Shape
+    outline: Outline
     score: float
     class_id: int
     cut_off: bool = False
 
     def in_scene(self, at: npt.NDArray[np.float64], size: tuple[int, int]) -> Sighting:
         """The same where it lies in the scene, which lies `at` (x, y) in a frame of `size`."""
-        x0, y0, x1, y1 = self.shape.bounds
+        x0, y0, x1, y1 = self.outline.bounds
         cut_off = min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX
-        shape = Shape(self.shape.bounds - np.tile(at, 2), self.shape.field)
-        return Sighting(self.index, shape, self.score, self.class_id, bool(cut_off))
+        outline = Outline(self.outline.bounds - np.tile(at, 2), self.outline.field)
+        return Sighting(self.index, outline, self.score, self.class_id, bool(cut_off))
 
 
 @dataclass(slots=True)
@@ -60,14 +60,14 @@ class Track:
     def predicted(self, index: int) -> Bounds:
         """Where the object would be at a later frame if it went on as it went: bounds, pixels."""
         last = self.sightings[-1]
-        return last.shape.bounds + self.velocity(-1) * (index - last.index)
+        return last.outline.bounds + self.velocity(-1) * (index - last.index)
 
     def velocity(self, at: int) -> Bounds:
         """Motion of the centre, pixels a frame, float64 [4], at the first (0) or last (-1) end."""
         if len(self.sightings) == 1:
             return np.zeros(4)
         first, second = self.sightings[:2] if at == 0 else self.sightings[-2:]
-        moved = centre(second.shape.bounds) - centre(first.shape.bounds)
+        moved = centre(second.outline.bounds) - centre(first.outline.bounds)
         return moved / (second.index - first.index)
 
 
@@ -75,9 +75,9 @@ def sightings_of(instances: Instances, index: int) -> list[Sighting]:
     """What a keyframe's instances show; those without a pixel of outline are left out."""
     found = []
     for i in range(len(instances)):
-        shape = Shape.of(instances, i)
-        if shape is not None:
+        outline = Outline.of(instances, i)
+        if outline is not None:
             found.append(
-                Sighting(index, shape, float(instances.scores[i]), int(instances.classes[i]))
+                Sighting(index, outline, float(instances.scores[i]), int(instances.classes[i]))
             )
     return found

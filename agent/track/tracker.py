@@ -1,4 +1,4 @@
-"""A centroid tracker that would rather hide too long than too little.
+"""Centroid tracker: follows objects from keyframe to keyframe; in doubt it keeps them hidden.
 
 Tracks and sightings are matched by the Hungarian method on the distance of their centres, gated
 by distance and size. A detection that is too weak to start a track, or of another class, can
@@ -22,18 +22,19 @@ from models.boxes import iou
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LOOK_BACK = 3
+MAX_LOOK_BACK = 3
 """Keyframes that a new track may reach back, and that must not have left before."""
 
-MISSES = 3
+MAX_MISSES = 3
 """Keyframes without a sighting after which a track can't be found again."""
 
-_GATE = 1.0  # centre distance, in square roots of the track's area
-_SIZE_RATIO = 2.2
+# Gates and costs, tuned on the six DAVIS-2016 sequences that README reports.
+_MAX_DISTANCE = 1.0  # of centres, in square roots of the track's area
+_MAX_SIZE_RATIO = 2.2
 _OTHER_CLASS = 0.5  # cost of a change of class, in the same unit as the distance
-_OTHER_IOU = 0.5  # and it must lie where the object was: a bench is no person who sat down
-_BACK_COST, _BACK_IOU = 0.8, 0.2  # a look back is a guess: stricter than following
-_SAME_OBJECT_IOU = 0.8
+_MIN_OTHER_IOU = 0.5  # of a detection of another class, or a bench takes over a person's track
+_MAX_BACK_COST, _MIN_BACK_IOU = 0.8, 0.2  # a look back is a guess: stricter than following
+_MIN_SAME_OBJECT_IOU = 0.8
 _IMPOSSIBLE = 1e3
 
 
@@ -72,9 +73,9 @@ class Tracker:
         """Take in the next keyframe."""
         if self.keyframes and keyframe.scene != self.keyframes[-1].scene:
             for track in self.tracks:
-                track.misses = MISSES + 1
+                track.misses = MAX_MISSES + 1
         self.keyframes.append(keyframe)
-        lost = [track for track in self.tracks if track.misses <= MISSES]
+        lost = [track for track in self.tracks if track.misses <= MAX_MISSES]
         births = [c for c in keyframe.candidates if self._starts_track(c)]
         self._follow(lost, births)
         lost = [track for track in lost if track.sightings[-1].index != keyframe.index]
@@ -84,7 +85,7 @@ class Tracker:
                 track.misses += 1
         for sighting in births:
             if sighting not in self._taken:
-                self._bear(sighting)
+                self._start_track(sighting)
 
     def preview(
         self, found: tuple[Sighting, ...]
@@ -143,7 +144,7 @@ class Tracker:
             return
         oldest = self.keyframes[0].index
         self.tracks = [
-            t for t in self.tracks if t.misses <= MISSES or t.sightings[-1].index >= oldest
+            t for t in self.tracks if t.misses <= MAX_MISSES or t.sightings[-1].index >= oldest
         ]
         for track in self.tracks:
             while len(track.sightings) > 3 and track.sightings[2].index < oldest:
@@ -156,11 +157,11 @@ class Tracker:
         )
 
     def _unclaimed(self, keyframe: Keyframe) -> list[Sighting]:
-        """Candidates that no track has, and that are not a second name of one that a track has."""
+        """Candidates that no track has, duplicates of those that a track has left out."""
         free = [c for c in keyframe.candidates if c not in self._taken]
         taken = [c for c in keyframe.candidates if c in self._taken]
-        doubled = iou(_bounds(free), _bounds(taken)).max(axis=1, initial=0) > _SAME_OBJECT_IOU
-        return [c for c, double in zip(free, doubled, strict=True) if not double]
+        duplicate = iou(_bounds(free), _bounds(taken)).max(axis=1, initial=0) > _MIN_SAME_OBJECT_IOU
+        return [c for c, twice in zip(free, duplicate, strict=True) if not twice]
 
     @staticmethod
     def _match(tracks: list[Track], candidates: list[Sighting]) -> list[tuple[Track, Sighting]]:
@@ -177,27 +178,27 @@ class Tracker:
             track.misses = 0
             self._taken.add(sighting)
 
-    def _bear(self, sighting: Sighting) -> None:
+    def _start_track(self, sighting: Sighting) -> None:
         self.born += 1
         track = Track(self.born, sighting.class_id, [sighting])
         self.tracks.append(track)
         self._taken.add(sighting)
-        for keyframe in self.keyframes[-2 : -2 - LOOK_BACK : -1]:
+        for keyframe in self.keyframes[-2 : -2 - MAX_LOOK_BACK : -1]:
             free = [c for c in keyframe.candidates if c not in self._taken]
             if not free or keyframe.scene != self.keyframes[-1].scene:
                 return
-            earliest = track.sightings[0].shape.bounds[None]
+            earliest = track.sightings[0].outline.bounds[None]
             costs = _costs(earliest, np.array([track.class_id]), free)[0]
             best = int(costs.argmin())
             overlap = iou(earliest.astype(np.float32), _bounds([free[best]]))[0, 0]
-            if costs[best] > _BACK_COST or overlap < _BACK_IOU:
+            if costs[best] > _MAX_BACK_COST or overlap < _MIN_BACK_IOU:
                 return
             track.sightings.insert(0, free[best])
             self._taken.add(free[best])
 
 
 def _bounds(sightings: list[Sighting]) -> npt.NDArray[np.float32]:
-    return np.array([s.shape.bounds for s in sightings], np.float32).reshape(-1, 4)
+    return np.array([s.outline.bounds for s in sightings], np.float32).reshape(-1, 4)
 
 
 def _costs(
@@ -205,8 +206,8 @@ def _costs(
     class_ids: npt.NDArray[np.int64],
     candidates: list[Sighting],
 ) -> npt.NDArray[np.float64]:
-    """How ill each candidate fits each expected box [T, 4]: [T, C], `_IMPOSSIBLE` out of gate."""
-    seen = np.stack([c.shape.bounds for c in candidates])
+    """Cost of each candidate for each expected box [T, 4]: [T, C], `_IMPOSSIBLE` out of gate."""
+    seen = np.stack([c.outline.bounds for c in candidates])
     sizes = np.sqrt(np.maximum((expected[:, 2:] - expected[:, :2]).prod(axis=1), 1.0))
     seen_sizes = np.sqrt(np.maximum((seen[:, 2:] - seen[:, :2]).prod(axis=1), 1.0))
     centres = (expected[:, :2] + expected[:, 2:]) / 2
@@ -214,8 +215,10 @@ def _costs(
     distance = np.linalg.norm(centres[:, None] - seen_centres[None], axis=2) / sizes[:, None]
     ratio = np.abs(np.log(seen_sizes[None] / sizes[:, None]))
     other = class_ids[:, None] != np.array([c.class_id for c in candidates])[None]
-    elsewhere = iou(expected.astype(np.float32), _bounds(candidates)) < _OTHER_IOU
-    impossible = (distance > _GATE) | (ratio > np.log(_SIZE_RATIO)) | (other & elsewhere)
+    elsewhere = iou(expected.astype(np.float32), _bounds(candidates)) < _MIN_OTHER_IOU
+    impossible = (
+        (distance > _MAX_DISTANCE) | (ratio > np.log(_MAX_SIZE_RATIO)) | (other & elsewhere)
+    )
     return np.where(impossible, _IMPOSSIBLE, distance + 0.5 * ratio + _OTHER_CLASS * other)
 
 

@@ -24,7 +24,7 @@ from worlds import (
 
 from agent.blur import Watcher, blur
 from agent.errors import InputError, OutputError, UsageError
-from agent.run_report import Report
+from agent.run_report import RunReport
 from agent.settings import BlurSettings
 from agent.video.file_source import VideoSource
 from models.bundle import Bundle, write_bundle
@@ -312,7 +312,7 @@ def test_the_report_tells_what_was_done(run, tmp_path):
         Thing(linear(10, 8, 2)), Thing(linear(60, 60, dies=20), luma=180, class_id=1), cuts=[20]
     )
     report, _ = run(world, worlds.FailingAt(world, {30}))
-    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert RunReport.model_validate_json(report.model_dump_json()) == report
     told = json.loads(report.model_dump_json())
     assert told["frames"] == {"read": 40, "written": 40, "damaged": 0}
     assert told["complete"] is True

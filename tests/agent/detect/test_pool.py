@@ -52,7 +52,7 @@ def test_a_ticket_holds_what_was_seen_in_its_own_frame(world, pool_of):
     for i, ticket in enumerate(tickets):
         (sighting,) = pool.wait(ticket).sightings
         assert sighting.index == i
-        assert sighting.shape.bounds.tolist() == [10 + 2 * i, 8, 42 + 2 * i, 40]
+        assert sighting.outline.bounds.tolist() == [10 + 2 * i, 8, 42 + 2 * i, 40]
 
 
 def test_a_ticket_lets_its_frame_go(world, pool_of):
@@ -99,7 +99,7 @@ def test_an_instance_without_pixels_is_left_out(world, pool_of):
     pool = pool_of(WithoutPixels())
     ticket = pool.wait(pool.submit(world.frame(0)))
     assert ticket.fault is None
-    assert [s.shape.bounds.tolist() for s in ticket.sightings] == [[10, 10, 20, 20]]
+    assert [s.outline.bounds.tolist() for s in ticket.sightings] == [[10, 10, 20, 20]]
 
 
 def test_the_earliest_frame_is_seen_first(world, pool_of):

@@ -11,7 +11,7 @@ from worlds import SOLID, Eyes, Thing, World, linear
 
 from agent.blur import Watcher, blur
 from agent.pictures.contact_sheet import ContactSheet
-from agent.pipeline.run_journal import Journal, TrackSpan
+from agent.pipeline.run_journal import RunJournal, TrackSpan
 
 
 class Collector(Watcher):
@@ -29,7 +29,7 @@ class Collector(Watcher):
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory):
-    """Journal, report and sheet of a clip in which a person walks and a car passes."""
+    """RunJournal, report and sheet of a clip in which a person walks and a car passes."""
     folder = tmp_path_factory.mktemp("run")
     walks = Thing(linear(10, 8, 2), luma=200)
     passes = Thing(linear(0, 60, 3, born=10, dies=30), luma=170, class_id=1)
@@ -64,12 +64,12 @@ def picture():
 @pytest.fixture(scope="session")
 def journal_of():
     def made(frames, tracks=(), whole=None, every=5):
-        journal = Journal()
+        journal = RunJournal()
         counts = np.zeros(frames, np.int64)
         for number, (label, first, last) in enumerate(tracks, 1):
             journal.tracks[number] = TrackSpan(number, label, first, last)
             counts[first : last + 1] += 1
-        journal.patches = array("H", counts.tolist())
+        journal.hidden = array("H", counts.tolist())
         journal.keyframes = array("Q", range(0, frames, every))
         journal.whole = whole or {}
         return journal

@@ -9,7 +9,7 @@ from worlds import LEAK
 from agent.frames.cover import Cover, Patch
 from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour
-from agent.pictures.contact_sheet import MOST_KEPT, ContactSheet
+from agent.pictures.contact_sheet import MAX_KEPT, ContactSheet
 from agent.pictures.palette import ALARM, class_colours
 from agent.redact.effect import Effect, flat_planes
 from agent.redact.redactor import Redactor
@@ -46,7 +46,7 @@ def kept():
 @pytest.mark.parametrize("count", [1, 5, 12, 24, 25, 48, 49, 1000])
 def test_frames_are_kept_evenly_over_a_run_of_unknown_length(sheet_of, kept, count):
     numbers = kept(sheet_of(count, (32, 32)))
-    assert min(count, 12) <= len(numbers) <= MOST_KEPT
+    assert min(count, 12) <= len(numbers) <= MAX_KEPT
     assert numbers[0] == 0
     assert len(set(np.diff(numbers))) <= 1
     step = numbers[1] if count > 1 else 1

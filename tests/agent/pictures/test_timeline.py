@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.pictures.palette import ALARM, class_colours
-from agent.pictures.timeline import MOST_TRACKS, timeline
+from agent.pictures.timeline import MAX_TRACKS, timeline
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_real_run_shows_a_bar_for_each_track_as_long_as_it_lived(ran, picture,
     assert columns_of(drawn, ALARM) is None
     colours = class_colours(span.label for span in journal.tracks.values())
     assert set(colours) == {"person", "car"}
-    frames = len(journal.patches)
+    frames = len(journal.hidden)
     for span in journal.tracks.values():
         first, last = columns_of(drawn, colours[span.label])
         assert first == pytest.approx(plot_x(span.first / frames), abs=2)
@@ -52,7 +52,7 @@ def test_more_tracks_than_rows_make_no_taller_picture(journal_of, report, pictur
         picture(
             timeline(journal_of(1000, [("car", i, i + 50) for i in range(count)]), report)
         ).shape[0]
-        for count in (5, MOST_TRACKS, 300)
+        for count in (5, MAX_TRACKS, 300)
     ]
     assert heights[0] < heights[1] <= heights[2] < heights[1] + 20
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from worlds import Eyes, Thing, World, linear
 
-from agent.track.interpolate import placements
+from agent.track.interpolate import interpolated
 from agent.track.track import sightings_of
 from agent.track.tracker import Keyframe, Tracker
 from models.outline import render
@@ -25,7 +25,7 @@ def tracked(world, keyframes, scene_of=lambda _i: 0):
 def hidden(tracker, index, grow_px=0.0):
     """bool [h, w]: what the tracker hides in a frame, and how much of it is growth."""
     whole, growth = np.zeros(SIZE[::-1], bool), 0.0
-    for placed in placements(tracker, index):
+    for placed in interpolated(tracker, index):
         growth = max(growth, placed.grow_px)
         painted = render(placed.bounds, placed.field, placed.grow_px + grow_px, SIZE)
         if painted is not None:
@@ -110,4 +110,4 @@ def test_nothing_is_hidden_across_a_cut(cut):
 
 
 def test_an_empty_tracker_places_nothing():
-    assert placements(Tracker((0,), {0: 0.5}), 7) == []
+    assert interpolated(Tracker((0,), {0: 0.5}), 7) == []

@@ -4,11 +4,11 @@ import numpy as np
 
 from agent.track.track import Sighting, Track, sightings_of
 from models.instances import Instances, Mask
-from models.outline import Shape
+from models.outline import Outline
 
 
 def sighting(index, x, y=20):
-    return Sighting(index, Shape.from_box(np.float32([x, y, x + 30, y + 30])), 0.9, 0)
+    return Sighting(index, Outline.from_box(np.float32([x, y, x + 30, y + 30])), 0.9, 0)
 
 
 def test_a_new_track_stands_still():
@@ -25,7 +25,7 @@ def test_velocity_is_of_the_end_that_is_asked_for():
 
 
 def test_what_only_grows_does_not_move():
-    near = Sighting(5, Shape.from_box(np.float32([0, 10, 50, 60])), 0.9, 0)
+    near = Sighting(5, Outline.from_box(np.float32([0, 10, 50, 60])), 0.9, 0)
     assert Track(1, 0, [sighting(0, 10), near]).velocity(-1).tolist() == [0, 0, 0, 0]
 
 
@@ -37,9 +37,9 @@ def test_instances_become_sightings_and_those_without_pixels_do_not():
     scores, classes = np.float32([0.9, 0.8, 0.7]), np.array([2, 1, 0])
     masks = mask(5, 255), mask(30, 0), mask(60, 255)
     found = sightings_of(Instances(boxes, scores, classes, masks), 7)
-    assert [(s.index, s.class_id, s.shape.bounds[0]) for s in found] == [(7, 2, 5), (7, 0, 60)]
+    assert [(s.index, s.class_id, s.outline.bounds[0]) for s in found] == [(7, 2, 5), (7, 0, 60)]
     boxed = sightings_of(Instances(boxes, scores, classes), 7)
-    assert [s.shape.bounds[0] for s in boxed] == [5, 30, 60]
+    assert [s.outline.bounds[0] for s in boxed] == [5, 30, 60]
     assert sightings_of(Instances.none(), 7) == []
 
 

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 
 from agent.track.track import Sighting
-from agent.track.tracker import LOOK_BACK, MISSES, Keyframe, Tracker
-from models.outline import Shape
+from agent.track.tracker import MAX_LOOK_BACK, MAX_MISSES, Keyframe, Tracker
+from models.outline import Outline
 
 EVERY = 5
 
 
 def seen(index, x, y=20, side=30, *, score=0.9, class_id=0):
-    return Sighting(index, Shape.from_box(np.float32([x, y, x + side, y + side])), score, class_id)
+    return Sighting(
+        index, Outline.from_box(np.float32([x, y, x + side, y + side])), score, class_id
+    )
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def feed(tracker, *keyframes, scene=0, start=0):
 
 def paths(tracker):
     """By track: the left edges of its sightings."""
-    return [[s.shape.bounds[0] for s in track.sightings] for track in tracker.tracks]
+    return [[s.outline.bounds[0] for s in track.sightings] for track in tracker.tracks]
 
 
 def test_each_object_is_one_track(tracker):
@@ -77,10 +79,10 @@ def test_fast_objects_are_found_where_they_go(tracker):
     assert len(tracker.tracks) == 1
 
 
-@pytest.mark.parametrize("misses", range(MISSES + 2))
+@pytest.mark.parametrize("misses", range(MAX_MISSES + 2))
 def test_a_track_is_found_again_after_a_few_misses(tracker, misses):
     feed(tracker, [(10, 20)], *([[]] * misses), [(12, 20)])
-    assert len(tracker.tracks) == (1 if misses <= MISSES else 2)
+    assert len(tracker.tracks) == (1 if misses <= MAX_MISSES else 2)
 
 
 def test_a_weak_detection_starts_nothing_but_carries_on(tracker):
@@ -109,7 +111,7 @@ def test_a_second_name_of_one_object_does_not_carry_on_another(tracker):
 def test_a_new_track_reaches_back_to_weak_detections(tracker):
     weak = [[seen(5 * i, 10 + 2 * i, score=0.3)] for i in range(5)]
     feed(tracker, *weak, [(20, 20)])
-    assert paths(tracker) == [[20 - 2 * i for i in range(LOOK_BACK, -1, -1)]]
+    assert paths(tracker) == [[20 - 2 * i for i in range(MAX_LOOK_BACK, -1, -1)]]
 
 
 def test_looking_back_stops_at_a_gap_and_at_a_cut(tracker):
@@ -135,8 +137,8 @@ def test_nothing_is_followed_across_a_cut(tracker):
 def test_a_preview_changes_nothing(tracker):
     feed(tracker, [(10, 20)], [(14, 20)])
     pairs, alone = tracker.preview((seen(10, 18), seen(10, 200)))
-    assert [s.shape.bounds[0] for s in alone] == [200]
-    assert [(track.number, s.shape.bounds[0]) for track, s in pairs] == [(1, 18)]
+    assert [s.outline.bounds[0] for s in alone] == [200]
+    assert [(track.number, s.outline.bounds[0]) for track, s in pairs] == [(1, 18)]
     assert paths(tracker) == [[10, 14]]
     assert len(tracker.keyframes) == 2
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from agent.redact.annotate import Annotator
 
 from agent.errors import UsageError
 from agent.frames.cover import Cover, Patch
 from agent.frames.redacted import RedactedFrame
-from agent.redact.annotate import Annotator
 
 PERSON = Patch(60, 51, np.full((101, 70), 255, np.uint8), track=3, label="person")
 

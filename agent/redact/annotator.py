@@ -1,6 +1,7 @@
-"""Annotator: labelled boxes instead of hiding, to see what the tracker thinks.
+"""Annotator: draws labelled boxes instead of hiding, to see what the tracker follows.
 
-What it returns shows people. It is for tuning on footage that may be seen; the service refuses it.
+What it returns shows people, so it is a type of its own that no ordinary sink takes. It is for
+tuning on footage that may be seen.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING
 import cv2
 
 from agent.errors import UsageError
-from agent.frames.redacted import _SEAL, RedactedFrame
-from agent.redact.effect import Effect, flat_planes
+from agent.frames.annotated import _SEAL, AnnotatedFrame
+from agent.redact.effect import Effect
 from agent.redact.hide import whole_reason
-from agent.redact.planes import copied_planes
+from agent.redact.patch import patch_of
+from agent.redact.planes import copied_planes, flat_planes
 from agent.redact.redactor import Redactor
 
 if TYPE_CHECKING:
-    from agent.frames.cover import Cover, Patch
+    from agent.frames.cover import Cover, PlacedOutline
     from agent.frames.frame import Frame, Planes
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -41,33 +43,37 @@ class Annotator:
         self.size = size
         self._redactor = Redactor(size, Effect("solid"))
 
-    def redact(self, frame: Frame, cover: Cover) -> RedactedFrame:
-        """Draw each patch's rectangle, class and track in a copy; stands in for a `Redactor`.
+    def annotate(self, frame: Frame, cover: Cover) -> AnnotatedFrame:
+        """Draw each outline's rectangle, class and track in a copy.
 
         Raises:
             PipelineError: when the planes are neither I420 nor NV12.
         """
         if frame.size != self.size or whole_reason(cover) is not None:
-            return self._redactor.redact(frame, cover)
+            hidden = self._redactor.redact(frame, cover)
+            return AnnotatedFrame(_SEAL, frame, hidden.planes, hidden.whole)
         planes = copied_planes(frame)
-        for patch in cover.patches:
-            self._draw(frame, planes, patch)
-        return RedactedFrame(_SEAL, frame, planes)
+        for outline in cover.outlines:
+            self._draw(frame, planes, outline)
+        return AnnotatedFrame(_SEAL, frame, planes)
 
-    def _draw(self, frame: Frame, planes: Planes, patch: Patch) -> None:
+    def _draw(self, frame: Frame, planes: Planes, outline: PlacedOutline) -> None:
+        patch = patch_of(outline, self.size)
+        if patch is None:
+            return
         # In units of two pixels, so that luma and chroma agree.
         left, top = int(patch.x) // 2, int(patch.y) // 2
         height, width = patch.pixels.shape
         right, bottom = left + max(1, width // 2), top + max(1, height // 2)
         scale = max(0.4, self.size[1] / 1440)
-        text = f"{patch.label} {patch.track}".strip()
+        text = f"{outline.label} {outline.track}".strip()
         (text_px, ascent_px), descent_px = cv2.getTextSize(text, _FONT, scale, 1)
         band_px = ascent_px + descent_px + 4
         # Above the box, or inside it at the frame's upper edge.
         band_top = top - band_px // 2 if top * 2 >= band_px else top
         band = (left, band_top), (left + text_px // 2 + 2, band_top + band_px // 2)
 
-        flats = flat_planes(_hue_of(patch.track), frame.colour, len(planes))
+        flats = flat_planes(_hue_of(outline.track), frame.colour, len(planes))
         for place, (plane, flat) in enumerate(zip(planes, flats, strict=True)):
             unit, line = (1, 1) if place else (2, 2)
             for (start, end), thickness in ((((left, top), (right, bottom)), line), (band, -1)):

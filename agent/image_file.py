@@ -1,0 +1,114 @@
+"""Image files: read upright in sRGB with 8 bits a channel, written as pixels and nothing else."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from agent.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Pixels = npt.NDArray[np.uint8]
+"""RGB, uint8 [h, w, 3]."""
+
+FORMATS = {
+    ".bmp": "BMP",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+"""What an output can be, by its suffix; inputs are told by their contents."""
+
+MAX_PIXELS = 200_000_000
+"""A larger image takes more memory than a device has."""
+
+_QUALITY = 95
+_MPO = "MPO"
+"""A JPEG with further pictures behind the first, as phones write it; the first is the photo."""
+
+
+def read_image(path: Path) -> Pixels:
+    """An image's pixels, upright, in sRGB, of 8 bits a channel.
+
+    Of 16 bits the upper eight are kept, what is transparent is laid on white, and colours with
+    a profile are converted, because the profile itself is not passed on.
+
+    Raises:
+        InputError: it is missing, damaged, holds several pictures, or is nothing that we read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from error
+    if not data:
+        raise InputError(f"{path}: the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes that we judge ourselves, of odd metadata
+            return _decoded(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(sorted(set(FORMATS.values())))
+        raise InputError(f"{path}: not an image that can be read ({kinds})") from error
+    except Exception as error:  # decoders raise whatever they like on damaged files
+        raise InputError(f"{path}: the image is damaged ({error})") from error
+
+
+def _decoded(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=sorted(set(FORMATS.values()))) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise InputError(f"{image.width}x{image.height} pixels are too many; scale it down")
+        if getattr(image, "n_frames", 1) > 1 and image.format != _MPO:
+            raise InputError("it holds several pictures; split it, or redact it as a video")
+        upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        grey = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if upright.mode in {"I", "F"}:
+        raise InputError("its pixels have 32 bits; convert it to 8 bits a channel first")
+    return np.array(_in_srgb(_opaque(upright)), np.uint8)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Without transparency: pixels that nobody sees could show what nobody should see."""
+    if not image.has_transparency_data:
+        return image
+    layer = image.convert("RGBA")
+    ground = Image.new("RGBA", image.size, "white")
+    flat = Image.alpha_composite(ground, layer).convert("RGB")
+    flat.info = {"icc_profile": image.info.get("icc_profile")}
+    return flat
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in {"RGB", "CMYK", "L"}:
+        return image.convert("RGB")
+    try:
+        theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        ours = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError):  # a damaged profile changes no colour elsewhere either
+        converted = None
+    return image.convert("RGB") if converted is None else converted
+
+
+def encode_image(rgb: Pixels, file_format: str) -> bytes:
+    """A file of `FORMATS`' format that holds RGB pixels, uint8 [h, w, 3], and no metadata."""
+    data = io.BytesIO()
+    options = {"compression": "tiff_lzw"} if file_format == "TIFF" else {"quality": _QUALITY}
+    if file_format in {"PNG", "BMP"}:
+        options = {}
+    Image.fromarray(rgb).save(data, file_format, **options)
+    return data.getvalue()
