@@ -103,10 +103,8 @@ class ContactSheet:
         """Look at the next frame; most are let go for nothing.
 
         Raises:
-            TypeError: it is not of the type that the page was made for.
+            TypeError: a frame to keep is not of the type that the page was made for.
         """
-        if not isinstance(frame, self._takes):
-            raise TypeError(f"this page takes {self._takes.__name__}, not {type(frame).__name__}")
         number = self._passed
         self._passed += 1
         if number % self._stride:
@@ -116,6 +114,8 @@ class ContactSheet:
             self._stride *= 2
             if number % self._stride:
                 return
+        if not isinstance(frame, self._takes):
+            raise TypeError(f"this page takes {self._takes.__name__}, not {type(frame).__name__}")
         self._kept.append(self._thumbnail(number, frame, cover))
 
     def draw(self, report: RunReport) -> bytes:

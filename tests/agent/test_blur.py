@@ -357,7 +357,7 @@ class Noting(Watcher):
     def __init__(self, cancel_at=None):
         self.told, self._cancel_at = [], cancel_at
 
-    def started(self, info, pipeline):
+    def started(self, info, pipeline, _journal):
         self.pipeline = pipeline
         self.told.append(("started", info.width))
 
@@ -465,7 +465,8 @@ def persons(found, score):
 @pytest.mark.slow
 def test_a_person_on_a_real_video_is_hidden_in_every_frame(real_bundle, data, tmp_path):
     """What detection finds in each frame is hidden in an output that looked at each fifth."""
-    from agent.blur import detector_of, hidden_classes
+    from agent.blur import detector_of
+    from agent.hidden import hidden_classes
 
     street = data / "videos" / "one-by-one-person-detection.mp4"
     clip = excerpt(street, tmp_path / "in.mp4", 56, 116)  # somebody comes in

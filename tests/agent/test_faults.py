@@ -36,8 +36,10 @@ from worlds import (
 from agent.blur import Watcher, blur
 from agent.detect.pool import MOST_HUNG, DetectorPool
 from agent.errors import OutputError, PipelineError
-from agent.pipeline.analyst import Analyst, Rhythm
+from agent.pipeline.analyst import Analyst
 from agent.pipeline.pipeline import Pipeline
+from agent.pipeline.rhythm import Rhythm
+from agent.pipeline.run_journal import RunJournal
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.track.tracker import Tracker
@@ -262,11 +264,15 @@ def child_env():
 # Redactor and sink, on a pipeline without files.
 
 
-def pipeline_of(world, redactor, sink, watch=worlds.noop, source=None):
+def pipeline_of(world, redactor, sink, watch=worlds.noop, source=None, journal=None):
     pool = DetectorPool(Eyes(world), workers=2, timeout_s=10)
     tracker = Tracker((0,), {0: 0.25})
-    analyst = Analyst(pool, tracker, Rhythm(EVERY), world.size, {0: "person"}, 0.005)
-    return Pipeline(source or world.source(), analyst, redactor, sink, watch), pool
+    journal = RunJournal() if journal is None else journal
+    analyst = Analyst(
+        pool, tracker, Rhythm(EVERY), world.size, {0: "person"}, 0.005, journal.note_keyframe
+    )
+    frames = source or world.source()
+    return Pipeline(frames, analyst, redactor.redact, sink, journal, watch), pool
 
 
 def threads_of(pipeline_run):
@@ -280,15 +286,15 @@ def threads_of(pipeline_run):
 
 
 def test_a_redactor_that_stumbles_covers_the_frame_whole(world):
-    sink = worlds.Gallery()
-    pipeline, pool = pipeline_of(world, Clumsy(world.size, {7, 20}), sink)
+    sink, journal = worlds.Gallery(), RunJournal()
+    pipeline, pool = pipeline_of(world, Clumsy(world.size, {7, 20}), sink, journal=journal)
     pipeline.run()
     pool.close()
     shown = [frame.planes[0] for frame in sink.shown]
     assert len(shown) == 40
     assert leaks(shown) == {}
     assert covered_whole(shown) == [7, 20]
-    assert pipeline.journal.whole_reasons() == {"redaction failed": 2}
+    assert journal.whole_reasons() == {"redaction failed": 2}
 
 
 def test_a_redactor_that_can_not_even_cover_ends_the_run(world):

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from agent.blur import detector_of, hidden_classes
+from agent.blur import detector_of
 from agent.detect.pool import DetectorPool
 from agent.errors import InputError, OutputError, UsageError
 from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour
-from agent.pipeline.analyst import Analyst, Rhythm
+from agent.hidden import hidden_classes
+from agent.pipeline.analyst import Analyst
+from agent.pipeline.rhythm import Rhythm
 from agent.redact.effect import Effect
-from agent.redact.rgb_image import redact_still
-from agent.redact_image import FORMATS, StillDetector, read_image, redact_image, redact_image_file
+from agent.redact.rgb_image import redact_rgb
+from agent.redact_image import FORMATS, ImageDetector, read_image, redact_image, redact_image_file
 from agent.settings import BlurSettings
 from agent.track.tracker import Tracker
 from models.bundle import Bundle, write_bundle
@@ -43,7 +45,7 @@ def hidden(bundle):
 
 @pytest.fixture(scope="session")
 def detector(bundle, hidden):
-    return StillDetector.of(bundle, hidden)
+    return ImageDetector.of(bundle, hidden)
 
 
 class Sees:
@@ -100,14 +102,16 @@ def test_a_still_is_covered_as_a_keyframe_of_the_same_picture(data, bundle, hidd
 
     pool = DetectorPool(detector_of(bundle, hidden), 1, 60)
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
-    analyst = Analyst(pool, tracker, Rhythm(1), frame.size, hidden.labels, settings.margin)
+    analyst = Analyst(
+        pool, tracker, Rhythm(1), frame.size, hidden.labels, settings.margin, [].append
+    )
     [(_, cover)] = analyst.run([frame])
     pool.close()
 
     redacted, count = redact_image(same, detector, hidden, settings)
-    assert count == len(cover.patches) > 1
+    assert count == len(cover.outlines) > 1
     ours = (redacted == MAGENTA).all(axis=2)
-    theirs = (redact_still(same, cover, Effect.parse(settings.effect)) == MAGENTA).all(axis=2)
+    theirs = (redact_rgb(same, cover, Effect.parse(settings.effect)) == MAGENTA).all(axis=2)
     assert (ours & theirs).sum() / (ours | theirs).sum() > 0.985
 
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from agent.blur import blur, hidden_classes
+from agent.blur import blur
 from agent.detect.pool import DetectorPool
-from agent.pipeline.analyst import Analyst, Rhythm
+from agent.hidden import hidden_classes
+from agent.pipeline.analyst import Analyst
+from agent.pipeline.rhythm import Rhythm
+from agent.redact.patch import patches_of
 from agent.settings import BlurSettings
 from agent.track.tracker import Tracker
 from agent.video.file_source import VideoSource
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence as Listed
     from pathlib import Path
 
-    from agent.frames.cover import Patch
+    from agent.redact.patch import Patch
     from models.bundle import Bundle
     from models.instances import Instances
     from tests.bench.davis import Pixels, Sequence
@@ -162,9 +165,9 @@ def _placed(
     frames = []
     with VideoSource(clip) as video:
         size = video.info.width, video.info.height
-        analyst = Analyst(pool, tracker, Rhythm(every), size, hidden.labels, 0.0)
+        analyst = Analyst(pool, tracker, Rhythm(every), size, hidden.labels, 0.0, [].append)
         for _, cover in analyst.run(video):
-            boxes = [_bounds(patch) for patch in cover.patches]
+            boxes = [_bounds(patch) for patch in patches_of(cover, size)]
             frames.append(np.array(boxes, np.float32).reshape(-1, 4))
     pool.close()
     return frames

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import models
-from agent.blur import WEAK_SHARE, detector_of, hidden_classes
+from agent.blur import detector_of
+from agent.hidden import WEAK_SHARE, hidden_classes
 from agent.video.file_source import VideoSource
 from models.instances import Instances, Mask
 

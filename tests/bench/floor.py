@@ -17,9 +17,11 @@ import av
 import cv2
 import numpy as np
 
-from agent.blur import detector_of, hidden_classes
+from agent.blur import detector_of
 from agent.detect.pool import DetectorPool
-from agent.pipeline.analyst import Analyst, Rhythm
+from agent.hidden import hidden_classes
+from agent.pipeline.analyst import Analyst
+from agent.pipeline.rhythm import Rhythm
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.settings import BlurSettings
@@ -131,7 +133,9 @@ def costs_ms(clip: Path, bundle: Bundle, every: int) -> dict[str, float]:
     with VideoSource(clip) as video:
         size = video.info.width, video.info.height
         tracker = Tracker(tuple(hidden.labels), hidden.scores)
-        analyst = Analyst(pool, tracker, Rhythm(every), size, hidden.labels, settings.margin)
+        analyst = Analyst(
+            pool, tracker, Rhythm(every), size, hidden.labels, settings.margin, [].append
+        )
         redactor = Redactor(size, Effect.parse(settings.effect))
         encoder = Encoder(size, video.info.frame_rate or Fraction(25), encode)
         for frame, cover in analyst.run(video):

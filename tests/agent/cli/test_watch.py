@@ -117,8 +117,8 @@ def test_a_picture_that_cannot_be_written_leaves_the_video_and_the_other(
 class Flat(TerminalWatcher):
     """Is told that pixels have no width, so that no thumbnail can be made."""
 
-    def started(self, info, pipeline):
-        super().started(replace(info, sample_aspect_ratio=Fraction(0)), pipeline)
+    def started(self, info, pipeline, journal):
+        super().started(replace(info, sample_aspect_ratio=Fraction(0)), pipeline, journal)
 
 
 def test_a_sheet_that_fails_while_frames_pass_costs_no_frame(run, pictures, tmp_path):

@@ -1,16 +1,11 @@
-import ast
 import copy
-from pathlib import Path
 
 import pytest
 
-import agent
 from agent.frames.cover import Cover
 from agent.frames.redacted import RedactedFrame
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
-
-PACKAGE = Path(agent.__file__).parent
 
 
 @pytest.fixture
@@ -41,26 +36,3 @@ def test_planes_can_not_be_swapped_afterwards(redacted, make_noise):
 def test_it_has_no_subclass_that_could_lift_the_seal():
     with pytest.raises(TypeError, match="no kinds"):
         type("Raw", (RedactedFrame,), {})
-
-
-def test_the_seal_never_leaves_the_redactor():
-    """No source but the redactor names the seal, and none goes around the constructor."""
-    itself = PACKAGE / "frames" / "redacted.py"
-    sources = [
-        path
-        for path in PACKAGE.rglob("*.py")
-        if path.parent != PACKAGE / "redact" and path != itself
-    ]
-    assert sources
-    assert any("_SEAL" in path.read_text("utf-8") for path in (PACKAGE / "redact").glob("*.py"))
-    for path in sources:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            words = {getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")}
-            assert "_SEAL" not in words, path
-            if isinstance(node, ast.Constant):
-                assert node.value != "_SEAL", path
-            if isinstance(node, ast.Call):
-                assert "RedactedFrame" not in ast.unparse(node.func), path
-                # As in object.__new__(RedactedFrame); asking for the type is what sinks do.
-                made = any(ast.unparse(argument) == "RedactedFrame" for argument in node.args[:1])
-                assert not made, path

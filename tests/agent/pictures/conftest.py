@@ -23,8 +23,8 @@ class Collector(Watcher):
     def wrote(self, frame, cover):
         self.sheet.add(frame, cover)
 
-    def started(self, _info, pipeline):
-        self.journal = pipeline.journal
+    def started(self, _info, _pipeline, journal):
+        self.journal = journal
 
 
 @pytest.fixture(scope="session")

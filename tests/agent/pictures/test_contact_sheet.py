@@ -4,14 +4,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from covers import box, masked
 from worlds import LEAK
 
-from agent.frames.cover import Cover, Patch
+from agent.frames.cover import Cover
 from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour
 from agent.pictures.contact_sheet import MAX_KEPT, ContactSheet
 from agent.pictures.palette import ALARM, class_colours
-from agent.redact.effect import Effect, flat_planes
+from agent.redact.effect import Effect
+from agent.redact.planes import flat_planes
 from agent.redact.redactor import Redactor
 
 GREY = Colour("bt601", full_range=True)
@@ -102,7 +104,7 @@ def test_thumbnails_show_what_the_video_shows_and_no_more(ran):
 def test_outlines_run_along_the_cover_and_around_its_holes(sheet_of, ran, picture):
     ring = np.full((90, 90), 255, np.uint8)
     ring[30:60, 30:60] = 0
-    cover = Cover((Patch(100, 60, ring, 1, "person"),))
+    cover = Cover((masked(100, 60, ring, 1, "person"),))
     page = picture(sheet_of(1, cover=lambda _: cover).draw(ran[1]))
     tile = page[92 : 92 + 270, 28 : 28 + 480]
     labels = [track.label for track in ran[1].tracks]
@@ -144,8 +146,8 @@ def test_times_count_from_the_first_frame(sheet_of):
     ],
 )
 def test_any_shape_of_picture_finds_its_place(sheet_of, report, picture, size, aspect, thumbnail):
-    patch = Patch(0, 0, np.full((8, 8), 255, np.uint8), 3, "person")
-    sheet = sheet_of(5, size, lambda _: Cover((patch,)), aspect)
+    person = box(0, 0, 8, 8, 3, "person")
+    sheet = sheet_of(5, size, lambda _: Cover((person,)), aspect)
     height, width, _ = sheet._kept[0].rgb.shape
     assert (width, height) == thumbnail
     assert picture(sheet.draw(report)).shape[1] >= 4 * width
@@ -153,9 +155,8 @@ def test_any_shape_of_picture_finds_its_place(sheet_of, report, picture, size, a
 
 def test_a_crowd_is_named_by_numbers_only(sheet_of, report, picture):
     """Names of a hundred objects would hide all that there is to see."""
-    spot = np.full((6, 6), 255, np.uint8)
     crowd = tuple(
-        Patch(x, y, spot, 7, "a rather long name of a class")
+        box(x, y, 6, 6, 7, "a rather long name of a class")
         for x in range(20, 300, 60)
         for y in range(30, 170, 30)
     )
@@ -168,9 +169,7 @@ def test_a_crowd_is_named_by_numbers_only(sheet_of, report, picture):
 
 def test_a_page_of_a_run_that_hides_nothing_says_so_in_red(sheet_of, report, picture):
     sheet = sheet_of(1)
-    tuned = report.model_copy(
-        update={"settings": report.settings.model_copy(update={"annotate": True})}
-    )
+    tuned = report.model_copy(update={"redacted": False})
     red = [
         (np.abs(picture(sheet.draw(drawn))[:92].astype(int) - ALARM).max(axis=2) < 40).sum()
         for drawn in (report, tuned)

@@ -10,8 +10,10 @@ import worlds
 from worlds import Eyes, Gallery, Thing, Unhurried, World, leaks, linear
 
 from agent.detect.pool import DetectorPool
-from agent.pipeline.analyst import Analyst, Rhythm
+from agent.pipeline.analyst import Analyst
 from agent.pipeline.pipeline import Pipeline
+from agent.pipeline.rhythm import Rhythm
+from agent.pipeline.run_journal import RunJournal
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.track.tracker import Tracker
@@ -29,12 +31,22 @@ def world():
 def pipeline_of(world):
     pools = []
 
-    def make(sink, *, source=None, detector=None, watch=worlds.noop, workers=2):
+    def make(sink, *, source=None, detector=None, watch=worlds.noop, workers=2, journal=None):
         pools.append(DetectorPool(detector or Eyes(world), workers, 10))
         tracker = Tracker((0,), {0: 0.25})
-        analyst = Analyst(pools[-1], tracker, Rhythm(EVERY), world.size, {0: "person"}, 0.005)
+        journal = RunJournal() if journal is None else journal
+        analyst = Analyst(
+            pools[-1],
+            tracker,
+            Rhythm(EVERY),
+            world.size,
+            {0: "person"},
+            0.005,
+            journal.note_keyframe,
+        )
         redactor = Redactor(world.size, Effect("solid"))
-        return Pipeline(source or world.source(), analyst, redactor, sink, watch)
+        frames = source or world.source()
+        return Pipeline(frames, analyst, redactor.redact, sink, journal, watch)
 
     yield make
     for pool in pools:
@@ -74,8 +86,8 @@ def test_workers_that_finish_out_of_order_keep_frames_in_order(world, pipeline_o
 
 
 def test_cancel_writes_what_was_taken_and_no_more(world, pipeline_of):
-    sink, wanted = Gallery(), 30
-    pipeline = pipeline_of(sink, source=endless(world))
+    sink, wanted, journal = Gallery(), 30, RunJournal()
+    pipeline = pipeline_of(sink, source=endless(world), journal=journal)
     thread = background(pipeline)
     while len(sink.shown) < wanted:
         time.sleep(0.001)
@@ -86,7 +98,7 @@ def test_cancel_writes_what_was_taken_and_no_more(world, pipeline_of):
     assert [frame.index for frame in sink.shown] == list(range(pipeline.frames_in))
     assert leaks([frame.planes[0] for frame in sink.shown]) == {}
     # The last frame is a keyframe of its own, so that the end is as certain as the rest.
-    assert pipeline.frames_in - 1 in set(pipeline.journal.keyframes)
+    assert pipeline.frames_in - 1 in set(journal.keyframes)
 
 
 def test_cancel_before_the_start_still_leaves_a_picture(pipeline_of):
@@ -185,7 +197,7 @@ def test_the_watcher_sees_every_frame_with_its_cover(pipeline_of):
     sink = Gallery()
     pipeline_of(sink, watch=lambda frame, cover: watched.append((frame, cover))).run()
     assert [frame for frame, _ in watched] == sink.shown
-    assert all(len(cover.patches) == 2 for _, cover in watched)
+    assert all(len(cover.outlines) == 2 for _, cover in watched)
 
 
 class Slow(Gallery):
@@ -234,13 +246,17 @@ def test_a_clock_accounts_for_all_of_a_stage_s_time(pipeline_of):
 
 
 def test_load_samples_never_show_a_stage_busier_than_the_time_that_passed(world, pipeline_of):
-    sink = Slow()
+    sink, journal = Slow(), RunJournal()
     pipeline = pipeline_of(
-        sink, detector=SlowEyes(world), workers=1, source=(world.frame(i % 40) for i in range(200))
+        sink,
+        detector=SlowEyes(world),
+        workers=1,
+        source=(world.frame(i % 40) for i in range(200)),
+        journal=journal,
     )
     pipeline.run()
-    assert len(pipeline.journal.loads) >= 2
-    for sample in pipeline.journal.loads:
+    assert len(journal.loads) >= 2
+    for sample in journal.loads:
         assert set(sample.busy_s) == {"decode", "detect", "analyse", "redact", "encode"}
         assert all(0 <= busy <= sample.wall_s + 0.05 for busy in sample.busy_s.values())
         # It does next to nothing itself: what it waits for is the detector's work.

@@ -4,7 +4,9 @@ import pytest
 
 from agent.errors import UsageError
 from agent.frames.frame import Colour
-from agent.redact.effect import Effect, cells_of, flat_planes
+from agent.redact.effect import Effect
+from agent.redact.planes import flat_planes
+from agent.redact.replacement import cells_of, replacement
 from models.preprocess import rgb_from_yuv
 
 
@@ -69,14 +71,14 @@ def test_a_colour_comes_back_within_two_of_255(matrix, full_range):
 def test_grey_stays_grey(kind):
     """Rounding must not tint: neutral chroma is 128 before and after."""
     chroma = np.full((40, 30), 128, np.uint8)
-    assert np.all(Effect(kind).replacement(chroma, (9, 12), (0,), 8) == 128)
+    assert np.all(replacement(Effect(kind), chroma, (9, 12), (0,), 8) == 128)
 
 
 @pytest.mark.parametrize("kind", ["blur", "pixelate"])
 def test_what_is_left_is_no_finer_than_its_cells(kind):
     """Bound of information: rebuilt from 12 x 6 samples, the replacement is all there."""
     region = np.random.default_rng(3).integers(0, 256, (240, 120), np.uint8)
-    left = Effect(kind).replacement(region, (6, 12), (0,), 16)
+    left = replacement(Effect(kind), region, (6, 12), (0,), 16)
     samples = left[10::20, 10::20]
     enlarge = cv2.INTER_NEAREST if kind == "pixelate" else cv2.INTER_LINEAR
     rebuilt = cv2.resize(samples, (120, 240), interpolation=enlarge)
@@ -88,7 +90,7 @@ def test_what_is_left_is_no_finer_than_its_cells(kind):
 def test_blur_rounds_its_cells():
     """A slope of one value a cell, as motion of less than a pixel would show, becomes a few."""
     slope = np.repeat(np.arange(100, 112, dtype=np.uint8), 20)[None].repeat(20, axis=0)
-    samples = Effect("blur").replacement(slope, (12, 1), (0,), 16)[10, 10::20]
+    samples = replacement(Effect("blur"), slope, (12, 1), (0,), 16)[10, 10::20]
     assert set(samples.tolist()) == {96, 112}
 
 
@@ -96,7 +98,7 @@ def test_blur_smooths_its_cells():
     """One white cell is a ninth of what shows in its place, and a ninth of each neighbour."""
     region = np.zeros((100, 100), np.uint8)
     region[40:60, 40:60] = 255
-    samples = Effect("blur").replacement(region, (5, 5), (0,), 16)[10::20, 10::20]
+    samples = replacement(Effect("blur"), region, (5, 5), (0,), 16)[10::20, 10::20]
     expected = np.zeros((5, 5))
     expected[1:4, 1:4] = 32  # the level next to 255 / 9; samples lie beside the cells' centres
     assert np.abs(samples - expected).max() <= 2

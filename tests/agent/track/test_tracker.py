@@ -153,8 +153,8 @@ def test_numbers_count_from_one_and_are_never_given_twice(tracker):
 def test_ten_thousand_keyframes_are_forgotten_behind(tracker):
     """One object stays, others come and go; what is kept does not grow."""
     most = 0
-    resident = [seen(0, 10 + x).shape for x in range(7)]
-    visitor, doubt = seen(0, 300).shape, seen(0, 500).shape
+    resident = [seen(0, 10 + x).outline for x in range(7)]
+    visitor, doubt = seen(0, 300).outline, seen(0, 500).outline
     for i in range(10_000):
         found = [Sighting(i * EVERY, resident[i % 7], 0.9, 0), Sighting(i * EVERY, doubt, 0.2, 0)]
         if i % 20 < 8:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluating import SIZE, oracle, seen, truth, world
 
-from agent.blur import Hidden
+from agent.hidden import Hidden
 from agent.redact_image import redact_image
 from agent.settings import BlurSettings
 from distill.data import rle as run_length
