@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.frames.stream_info import StreamInfo
-    from agent.pipeline.channel import Clock
     from agent.pipeline.pipeline import Pipeline
+    from agent.stage_clock import StageClock
     from models.bundle import Bundle
 
 _PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
@@ -153,7 +153,7 @@ def report_of(
     )
 
 
-def _stage(clock: Clock, pipeline: Pipeline) -> StagePart:
+def _stage(clock: StageClock, pipeline: Pipeline) -> StagePart:
     threads = pipeline.workers if clock is pipeline.detect_clock else 1
     return StagePart(
         name=clock.name,

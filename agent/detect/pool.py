@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from agent.frames.cpu_frame import planes_of
-from agent.pipeline.channel import Clock
+from agent.stage_clock import StageClock
 from agent.track.track import Sighting, sightings_of
 from models.errors import FamilyError, InferenceError, ModelError
 from models.preprocess import Letterbox, network_input, rgb_from_yuv
@@ -122,7 +122,7 @@ class DetectorPool:
         self._proven = False
         self._lock = threading.Lock()
         self.workers = workers
-        self.clock = Clock("detect")
+        self.clock = StageClock("detect")
         self.waited_s = 0.0
         for _ in range(workers):
             self._hire()

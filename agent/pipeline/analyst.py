@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from agent.detect.pool import DetectorPool, Ticket
     from agent.frames.frame import Frame
-    from agent.pipeline.channel import Clock
+    from agent.stage_clock import StageClock
     from agent.track.tracker import Tracker
 
 LOOK_AHEAD = LOOK_BACK + 1
@@ -118,7 +118,7 @@ class Analyst:
         self.keyframes: array[int] = array("Q")
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> StageClock:
         """Where the detector's time went."""
         return self._pool.clock
 
