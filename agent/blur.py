@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.detect.pool import DetectorPool, NetworkDetector
+from agent.detect.detector import NetworkDetector
+from agent.detect.pool import DetectorPool
 from agent.errors import InputError, OutputError, UsageError
 from agent.output_file import check_output_file
 from agent.pipeline.analyst import Analyst, Rhythm
@@ -25,7 +26,8 @@ from models.runtime.onnxruntime import network_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.detect.pool import Detector
+    from agent.detect.detector import Detector
+    from agent.detect.lane import Lane
     from agent.frames.cover import Cover
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
@@ -134,7 +136,9 @@ def blur(
     )
     try:
         with VideoSource(source) as video:
-            return _run(video, (source, target), bundle, settings, hidden, pool, watcher)
+            return _run(
+                video, (source, target), bundle, settings, hidden, pool.lane(source.name), watcher
+            )
     finally:
         pool.close()
 
@@ -162,7 +166,7 @@ def _run(
     bundle: Bundle,
     settings: BlurSettings,
     hidden: Hidden,
-    pool: DetectorPool,
+    lane: Lane,
     watcher: Watcher,
 ) -> Report:
     info = video.info
@@ -174,7 +178,7 @@ def _run(
     )
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
     margin = settings.margin + (AUTO_MARGIN if rhythm.adaptive else 0.0)
-    analyst = Analyst(pool, tracker, rhythm, size, hidden.labels, margin)
+    analyst = Analyst(lane, tracker, rhythm, size, hidden.labels, margin)
     redactor = (
         Annotator(size, i_know_this_is_not_redacted=True)
         if settings.annotate

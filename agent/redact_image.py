@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from agent.blur import check_paths
-from agent.detect.pool import check_sane
+from agent.detect.detector import check_sane
 from agent.errors import InputError, UsageError
 from agent.frames.cover import Cover, Patch
 from agent.output_file import write_output_file

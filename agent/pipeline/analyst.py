@@ -30,7 +30,8 @@ from models.outline import longer_side, render
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.detect.pool import DetectorPool, Ticket
+    from agent.detect.lane import Lane
+    from agent.detect.ticket import Ticket
     from agent.frames.frame import Frame
     from agent.stage_clock import StageClock
     from agent.track.tracker import Tracker
@@ -99,14 +100,14 @@ class Analyst:
 
     def __init__(
         self,
-        pool: DetectorPool,
+        lane: Lane,
         tracker: Tracker,
         rhythm: Rhythm,
         size: tuple[int, int],
         labels: Mapping[int, str],
         margin: float,
     ) -> None:
-        self._pool, self._tracker, self._rhythm = pool, tracker, rhythm
+        self._lane, self._tracker, self._rhythm = lane, tracker, rhythm
         self._size, self._labels, self._margin = size, labels, margin
         self._cuts, self._camera = CutFinder(), Camera()
         self._waiting: deque[_Waiting] = deque()
@@ -120,17 +121,17 @@ class Analyst:
     @property
     def clock(self) -> StageClock:
         """Where the detector's time went."""
-        return self._pool.clock
+        return self._lane.clock
 
     @property
     def workers(self) -> int:
         """How many detections run at once."""
-        return self._pool.workers
+        return self._lane.workers
 
     @property
     def waited_s(self) -> float:
         """How long the analysis had nothing to do but wait for the detector."""
-        return self._pool.waited_s
+        return self._lane.waited_s
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
         """Every frame once, in order, with its cover."""
@@ -149,7 +150,7 @@ class Analyst:
         """Questions that may stay open, so that every worker has one to go on with."""
         if not self._rhythm.look_ahead or self._unfit(newest):
             return 0
-        return self._pool.workers + 1
+        return self._lane.workers + 1
 
     def _unfit(self, frame: Frame) -> str | None:
         """Why there is no use in looking at a frame, and none in linking those around it."""
@@ -172,7 +173,7 @@ class Analyst:
 
     def _ask(self, waiting: _Waiting) -> None:
         index = waiting.frame.index
-        insort(self._asks, _Ask(index, waiting, self._pool.submit(waiting.frame)))
+        insort(self._asks, _Ask(index, waiting, self._lane.submit(waiting.frame)))
         self._newest = max(self._newest, index)
         self.keyframes.append(index)
 
@@ -187,7 +188,7 @@ class Analyst:
     def _settle(self) -> None:
         """Take in the result of the earliest keyframe, or look closer before it first."""
         ask = self._asks[0]
-        ticket = self._pool.wait(ask.ticket)
+        ticket = self._lane.wait(ask.ticket)
         if ticket.fault is None:
             found = tuple(s.in_scene(ask.waiting.at, self._size) for s in ticket.sightings)
             middle = self._middle(ask)

@@ -27,7 +27,7 @@ def analyst_of():
     def make(detector, rhythm, size=(160, 96), workers=2):
         pools.append(DetectorPool(detector, workers, 10.0))
         tracker = Tracker((0,), {0: 0.25})
-        return Analyst(pools[-1], tracker, rhythm, size, {0: "person"}, 0.0)
+        return Analyst(pools[-1].lane("stream"), tracker, rhythm, size, {0: "person"}, 0.0)
 
     yield make
     for pool in pools:

@@ -32,7 +32,8 @@ def pipeline_of(world):
     def make(sink, *, source=None, detector=None, watch=worlds.noop, workers=2):
         pools.append(DetectorPool(detector or Eyes(world), workers, 10))
         tracker = Tracker((0,), {0: 0.25})
-        analyst = Analyst(pools[-1], tracker, Rhythm(EVERY), world.size, {0: "person"}, 0.005)
+        lane = pools[-1].lane("stream")
+        analyst = Analyst(lane, tracker, Rhythm(EVERY), world.size, {0: "person"}, 0.005)
         redactor = Redactor(world.size, Effect("solid"))
         return Pipeline(source or world.source(), analyst, redactor, sink, watch)
 
