@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.detect.pool import DetectorPool, NetworkDetector
+from agent.detect.detector import NetworkDetector
+from agent.detect.pool import DetectorPool
 from agent.hidden import hidden_classes
 from agent.output_file import check_paths
 from agent.pipeline.run_journal import RunJournal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.detect.pool import Detector
+    from agent.detect.detector import Detector
     from agent.frames.annotated import AnnotatedFrame
     from agent.frames.cover import Cover
     from agent.frames.frame import Frame
@@ -140,7 +141,16 @@ def _run(
                 preset=settings.preset,
                 audio_from=source if settings.audio == "copy" and video.info.has_audio else None,
             ) as sink:
-                stream = Stream(video, pool, hidden, settings, show, sink, journal, watcher.wrote)
+                stream = Stream(
+                    video,
+                    pool.lane(source.name),
+                    hidden,
+                    settings,
+                    show,
+                    sink,
+                    journal,
+                    watcher.wrote,
+                )
                 watcher.started(video.info, stream.pipeline, journal)
                 stream.pipeline.run()
             return report_of(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from agent.detect.pool import check_sane
+from agent.detect.detector import check_sane
 from agent.errors import UsageError
 from agent.frames.cover import Cover, PlacedOutline
 from agent.image_file import FORMATS, encode_image, read_image

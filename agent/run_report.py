@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.frames.ports import Source
-    from agent.pipeline.channel import Clock
     from agent.pipeline.pipeline import Pipeline, ShownT
     from agent.pipeline.run_journal import RunJournal
+    from agent.stage_clock import StageClock
     from models.bundle import Bundle
 
 _PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
@@ -157,7 +157,7 @@ def report_of(
     )
 
 
-def _stage(clock: Clock, pipeline: Pipeline[ShownT]) -> StagePart:
+def _stage(clock: StageClock, pipeline: Pipeline[ShownT]) -> StagePart:
     threads = pipeline.workers if clock is pipeline.detect_clock else 1
     return StagePart(
         name=clock.name,

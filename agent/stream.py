@@ -17,7 +17,7 @@ from agent.track.tracker import Tracker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.detect.pool import DetectorPool
+    from agent.detect.lane import Lane
     from agent.frames.cover import Cover
     from agent.frames.frame import Frame
     from agent.frames.ports import Source
@@ -44,7 +44,7 @@ class Stream(Generic[ShownT]):
     def __init__(
         self,
         source: Source,
-        lane: DetectorPool,
+        lane: Lane,
         hidden: Hidden,
         settings: BlurSettings,
         show: Callable[[Frame, Cover], ShownT],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.cli.watch import TerminalWatcher
-    from agent.detect.pool import Detector
+    from agent.detect.detector import Detector
     from agent.run_report import RunReport
     from models.bundle import Bundle
 

@@ -1,220 +1,102 @@
-"""Detection on worker threads that may fail, lie or hang without hurting anyone."""
+"""DetectorPool: worker threads on one detector, shared by many lanes.
+
+A detection that fails or gives absurd numbers is a fault of its ticket. One that takes too long
+is a fault, too, and its worker is replaced, as often as it takes; should it come back, its result
+is not believed and its thread ends.
+
+A thread can't be killed. A lane adds at most `MAX_HANGS - 1 + workers` hung ones in each
+`HANG_WINDOW_S`, for it is suspended at `MAX_HANGS` while others of its detections may still run.
+Nothing in here bounds their total but that rate and the life of the process: a run on a file
+ends, and whoever supervises a process that doesn't can read `hung` and start it anew.
+"""
 
 from __future__ import annotations
 
 import itertools
 import logging
-import queue
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from agent.frames.cpu_frame import planes_of
-from agent.pipeline.channel import Clock
-from agent.track.track import Sighting, sightings_of
-from models.errors import FamilyError, InferenceError, ModelError
-from models.preprocess import Letterbox, network_input, rgb_from_yuv
+from agent.detect.detector import check_sane
+from agent.detect.lane import Lane
+from agent.detect.schedule import Schedule
+from agent.detect.ticket import TIMED_OUT, Result
+from agent.track.track import sightings_of
+from models.errors import FamilyError, ModelError
 
 if TYPE_CHECKING:
-    from agent.frames.frame import Frame
-    from models.decode import Decoder
-    from models.instances import Instances
-    from models.preprocess import InputSpec
-    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+    from collections.abc import Callable
+
+    from agent.detect.detector import Detector
+    from agent.detect.ticket import Ticket
 
 _log = logging.getLogger(__name__)
-
-MOST_HUNG = 3
-"""Workers that may hang before detection is given up for the rest of the run."""
-
-
-_FURTHEST_PX = 1e6
-"""No sensor is as wide: a box that reaches beyond is a fault."""
-
-
-class Detector(Protocol):
-    """Sees objects in one frame; called from several threads at once."""
-
-    def detect(self, frame: Frame) -> Instances:
-        """The instances, in frame pixels.
-
-        Raises:
-            ModelError: there is no result that may be trusted.
-        """
-
-
-class NetworkDetector:
-    """A bundle's network, fed from planes.
-
-    Args:
-        min_score: detections that score no more than this are of no use to anyone.
-    """
-
-    def __init__(
-        self, network: OnnxRuntimeNetwork, decoder: Decoder, spec: InputSpec, min_score: float
-    ) -> None:
-        self._network, self._decoder = network, decoder
-        self._spec, self._min_score = spec, min_score
-
-    def detect(self, frame: Frame) -> Instances:
-        """Scale, convert, run, decode."""
-        fit = Letterbox.fit(frame.size, self._spec)
-        colour = frame.colour
-        rgb = rgb_from_yuv(planes_of(frame), fit.inner, colour.matrix, full_range=colour.full_range)
-        outputs = self._network.run(network_input(rgb, fit, self._spec))
-        return self._decoder.decode(outputs, fit, min_score=self._min_score)
-
-
-def check_sane(found: Instances) -> None:
-    """Refuse numbers that are none, or absurd.
-
-    A score that is NaN compares as "nothing here", and an object would be let through.
-
-    Raises:
-        InferenceError: a score is not finite, or a box reaches out of this world.
-    """
-    if not (np.isfinite(found.scores).all() and (np.abs(found.boxes) <= _FURTHEST_PX).all()):
-        raise InferenceError("the detector gave numbers that can't be true")
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A frame that was handed in, and what came of it.
-
-    Attributes:
-        fault: why there is no result; a short word for counting.
-        misfit: the network is not of the family that its bundle claims, and never will be.
-    """
-
-    frame: Frame | None
-    sightings: tuple[Sighting, ...] = ()
-    fault: str | None = None
-    misfit: FamilyError | None = None
-    began: float | None = None
-    done: threading.Event = field(default_factory=threading.Event)
-
-    def give_up(self) -> None:
-        """Wait no longer; what may still come of it is not believed."""
-        self.frame, self.fault = None, "detector timed out"
-        self.done.set()
 
 
 class DetectorPool:
     """Several workers on one detector.
 
     Args:
-        timeout_s: a detection that takes longer is a fault, and its worker is written off.
-
-    Attributes:
-        clock: where the workers' time went, all of them together.
-        waited_s: how long callers of `wait` waited.
+        timeout_s: a detection that takes longer is a fault, and its worker is replaced.
+        now: a monotonic clock, seconds; detections and the window of hangs are timed by it.
     """
 
-    def __init__(self, detector: Detector, workers: int, timeout_s: float) -> None:
-        self._detector, self._timeout_s = detector, timeout_s
-        self._todo: queue.PriorityQueue[tuple[int, int, Ticket | None]] = queue.PriorityQueue()
+    def __init__(
+        self,
+        detector: Detector,
+        workers: int,
+        timeout_s: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._detector = detector
+        self._schedule = Schedule(timeout_s, now)
         self._numbers = itertools.count()
-        self._running: set[Ticket] = set()
-        self._hung = 0
-        self._proven = False
-        self._lock = threading.Lock()
-        self.workers = workers
-        self.clock = Clock("detect")
-        self.waited_s = 0.0
+        self._workers = workers
         for _ in range(workers):
-            self._hire()
+            self._start_worker()
 
-    def submit(self, frame: Frame) -> Ticket:
-        """Hand in a frame; the earliest one that waits is seen first."""
-        ticket = Ticket(frame)
-        if self._hung < MOST_HUNG:
-            self._todo.put((frame.index, next(self._numbers), ticket))
-        else:  # nobody will look at it, and such frames must not pile up
-            ticket.give_up()
-        return ticket
+    @property
+    def hung(self) -> int:
+        """Detections that took too long and still run, each on a thread that was replaced."""
+        return self._schedule.hung
 
-    def wait(self, ticket: Ticket) -> Ticket:
-        """The ticket once it has a result or a fault.
-
-        Raises:
-            FamilyError: the first result of all shows that the network is of another family.
-        """
-        began = time.monotonic()
-        while not ticket.done.is_set():
-            if self._hung >= MOST_HUNG:
-                ticket.give_up()
-            elif not ticket.done.wait(self._patience_s()):
-                self._write_off()
-        self.waited_s += time.monotonic() - began
-        if ticket.misfit is not None and not self._proven:
-            raise ticket.misfit
-        self._proven = self._proven or ticket.fault is None
-        return ticket
+    def lane(self, name: str) -> Lane:
+        """A new client; lanes of one name, one after the other, share a count of hangs."""
+        return Lane(self._schedule, name, self._workers, self._replace_hung_workers)
 
     def close(self) -> None:
-        """Let idle workers go; a hung one is a daemon and can't keep the process alive."""
-        for _ in range(self.workers + self._hung):
-            self._todo.put((-1, next(self._numbers), None))
+        """Close all lanes and end idle workers; a hung one can't keep the process alive."""
+        self._schedule.close()
 
-    def _patience_s(self) -> float:
-        """Time until a detection that runs now has taken too long, whoever waits for it."""
-        now = time.monotonic()
-        with self._lock:
-            began = [ticket.began or now for ticket in self._running]
-        return max(0.0, min(began, default=now) + self._timeout_s - now)
+    def _replace_hung_workers(self) -> None:
+        for _ in range(self._schedule.write_off()):
+            self._start_worker()
 
-    def _write_off(self) -> None:
-        """Replace the workers that take too long.
-
-        Any of them, for a ticket may be stuck behind one that nobody waits for yet.
-        """
-        with self._lock:
-            limit = time.monotonic() - self._timeout_s
-            late = [t for t in self._running if t.began is not None and t.began <= limit]
-            self._running.difference_update(late)
-        for ticket in late:
-            ticket.give_up()
-            self._hung += 1
-            self._hire()
-
-    def _hire(self) -> None:
+    def _start_worker(self) -> None:
         name = f"detect-{next(self._numbers)}"
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
-        while True:
-            idle = time.monotonic()
-            ticket = self._todo.get()[2]
-            if ticket is None:
-                return
-            ticket.began = began = time.monotonic()
-            with self._lock:
-                self._running.add(ticket)
-            self._see(ticket)
-            with self._lock:
-                self.clock.wait_in_s += began - idle
-                self.clock.busy_s += time.monotonic() - began
-                self.clock.frames += 1
-                if ticket not in self._running:
-                    return  # too late: another worker has this one's place
-                self._running.remove(ticket)
-            ticket.done.set()
-            del ticket
+        while self._serve():
+            pass
 
-    def _see(self, ticket: Ticket) -> None:
+    def _serve(self) -> bool:
+        """Detect in the next frame; False where this worker is not needed any more."""
+        job = self._schedule.take()
+        return job is not None and self._schedule.finish(job, self._result(job.ticket))
+
+    def _result(self, ticket: Ticket) -> Result:
         frame, ticket.frame = ticket.frame, None
-        if frame is None:
-            return
+        if frame is None:  # timed out before it began
+            return TIMED_OUT
         try:
             found = self._detector.detect(frame)
             check_sane(found)
-            ticket.sightings = tuple(sightings_of(found, frame.index))
+            return Result(tuple(sightings_of(found, frame.index)))
         except ModelError as error:
-            ticket.misfit = error if isinstance(error, FamilyError) else None
-            ticket.fault = "no valid result"
+            misfit = error if isinstance(error, FamilyError) else None
+            return Result(fault="no valid result", misfit=misfit)
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered
             _log.exception("detection failed at frame %d", frame.index)
-            ticket.fault = "detector failed"
+            return Result(fault="detector failed")

@@ -29,10 +29,11 @@ from models.outline import longer_side, rectangle_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from agent.detect.pool import DetectorPool, Ticket
+    from agent.detect.lane import Lane
+    from agent.detect.ticket import Ticket
     from agent.frames.frame import Frame
-    from agent.pipeline.channel import Clock
     from agent.pipeline.rhythm import Rhythm
+    from agent.stage_clock import StageClock
     from agent.track.tracker import Tracker
 
 
@@ -74,7 +75,7 @@ class Analyst:
 
     def __init__(
         self,
-        pool: DetectorPool,
+        lane: Lane,
         tracker: Tracker,
         rhythm: Rhythm,
         size: tuple[int, int],
@@ -82,7 +83,7 @@ class Analyst:
         margin: float,
         on_keyframe: Callable[[int], None],
     ) -> None:
-        self._pool, self._tracker, self._rhythm = pool, tracker, rhythm
+        self._lane, self._tracker, self._rhythm = lane, tracker, rhythm
         self._size, self._labels, self._margin = size, labels, margin
         self._on_keyframe = on_keyframe
         self._cuts, self._camera = CutFinder(), Camera()
@@ -95,19 +96,19 @@ class Analyst:
         self._guessed_interval: int | None = None
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> StageClock:
         """Where the detector's time went."""
-        return self._pool.clock
+        return self._lane.clock
 
     @property
     def workers(self) -> int:
         """How many detections run at once."""
-        return self._pool.workers
+        return self._lane.workers
 
     @property
     def waited_s(self) -> float:
         """How long the analysis had nothing to do but wait for the detector."""
-        return self._pool.waited_s
+        return self._lane.waited_s
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
         """Every frame once, in order, with its cover."""
@@ -126,7 +127,7 @@ class Analyst:
         """Questions that may stay open, so that every worker has one to go on with."""
         if not self._rhythm.look_ahead or self._unfit(newest):
             return 0
-        return self._pool.workers + 1
+        return self._lane.workers + 1
 
     def _unfit(self, frame: Frame) -> str | None:
         """Why there is no use in looking at a frame, and none in linking those around it."""
@@ -154,7 +155,7 @@ class Analyst:
 
     def _ask(self, waiting: _Waiting) -> None:
         index = waiting.frame.index
-        insort(self._asks, _Ask(index, waiting, self._pool.submit(waiting.frame)))
+        insort(self._asks, _Ask(index, waiting, self._lane.submit(waiting.frame)))
         self._last_keyframe = max(self._last_keyframe, index)
         self._on_keyframe(index)
 
@@ -169,7 +170,7 @@ class Analyst:
     def _settle(self) -> None:
         """Take in the result of the earliest keyframe, or look closer before it first."""
         ask = self._asks[0]
-        ticket = self._pool.wait(ask.ticket)
+        ticket = self._lane.wait(ask.ticket)
         if ticket.fault is None:
             found = tuple(s.in_scene(ask.waiting.at, self._size) for s in ticket.sightings)
             middle = self._middle(ask)

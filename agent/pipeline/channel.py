@@ -5,33 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.stage_clock import StageClock
+
 T = TypeVar("T")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the run is being torn down
-    """The channel was stopped; whoever waits on it goes home."""
-
-
-@dataclass(slots=True, eq=False)
-class Clock:
-    """Where a stage's time went, seconds; one thread writes, others may read.
-
-    Attributes:
-        wait_in_s: waiting for something to do.
-        wait_out_s: waiting for the next stage to take what was done.
-    """
-
-    name: str
-    busy_s: float = 0.0
-    wait_in_s: float = 0.0
-    wait_out_s: float = 0.0
-    frames: int = 0
+    """The channel was stopped; whoever waits on it stops."""
 
 
 class Channel(Generic[T]):
@@ -42,7 +27,7 @@ class Channel(Generic[T]):
         reader: the clock of the stage that gets, charged for waiting on an empty one.
     """
 
-    def __init__(self, size: int, writer: Clock, reader: Clock) -> None:
+    def __init__(self, size: int, writer: StageClock, reader: StageClock) -> None:
         self._items: deque[T] = deque()
         self._size = size
         self._writer, self._reader = writer, reader

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from agent.errors import PipelineError
 from agent.frames.cover import Cover
-from agent.pipeline.channel import Channel, Clock, Stopped
+from agent.pipeline.channel import Channel, Stopped
 from agent.pipeline.run_journal import LoadSample
+from agent.stage_clock import StageClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,7 +83,7 @@ class Pipeline(Generic[ShownT]):
         self.wall_s = 0.0
         self.frames_in = 0
         decode, analyse, redact, encode = (
-            Clock(name) for name in ("decode", "analyse", "redact", "encode")
+            StageClock(name) for name in ("decode", "analyse", "redact", "encode")
         )
         self.detect_clock, self.workers = analyst.clock, analyst.workers
         self.clocks = (decode, self.detect_clock, analyse, redact, encode)
@@ -150,7 +151,7 @@ class Pipeline(Generic[ShownT]):
         """Whether `cancel` was called."""
         return self._cancelled
 
-    def _guard(self, clock: Clock, stage: Callable[[Clock], None]) -> None:
+    def _guard(self, clock: StageClock, stage: Callable[[StageClock], None]) -> None:
         began = time.monotonic()
         try:
             stage(clock)
@@ -167,7 +168,7 @@ class Pipeline(Generic[ShownT]):
             channel.stop()
         self._go.set()
 
-    def _decode(self, clock: Clock) -> None:
+    def _decode(self, clock: StageClock) -> None:
         for frame in self._source:
             self.frames_in += 1
             clock.frames += 1
@@ -178,7 +179,7 @@ class Pipeline(Generic[ShownT]):
                 break
         self._decoded.close()
 
-    def _analyse(self, clock: Clock) -> None:
+    def _analyse(self, clock: StageClock) -> None:
         charged_s = 0.0
         for item in self._analyst.run(self._decoded):
             clock.frames += 1
@@ -189,7 +190,7 @@ class Pipeline(Generic[ShownT]):
         clock.wait_in_s += self._analyst.waited_s - charged_s
         self._covered.close()
 
-    def _redact(self, clock: Clock) -> None:
+    def _redact(self, clock: StageClock) -> None:
         for frame, cover in self._covered:
             shown = self._shown(frame, cover)
             del frame
@@ -211,7 +212,7 @@ class Pipeline(Generic[ShownT]):
                 f"frame {frame.index} can't be covered, so the run ends here ({error})"
             ) from error
 
-    def _encode(self, clock: Clock) -> None:
+    def _encode(self, clock: StageClock) -> None:
         for frame, cover in self._redacted:
             self._sink.write(frame)
             clock.frames += 1

@@ -34,7 +34,8 @@ from worlds import (
 )
 
 from agent.blur import Watcher, blur
-from agent.detect.pool import MOST_HUNG, DetectorPool
+from agent.detect.hang_limit import MAX_HANGS
+from agent.detect.pool import DetectorPool
 from agent.errors import OutputError, PipelineError
 from agent.pipeline.analyst import Analyst
 from agent.pipeline.pipeline import Pipeline
@@ -230,10 +231,11 @@ def test_a_hanging_detector_does_not_pile_up_frames(world):
     """Once it is given up, frames that come are not queued for it any more."""
     eyes = HangingAt(world, range(1000))
     pool = DetectorPool(eyes, workers=1, timeout_s=0.05)
-    for i in range(MOST_HUNG):
-        assert pool.wait(pool.submit(world.frame(i))).fault == "detector timed out"
-    tickets = [pool.submit(world.frame(i)) for i in range(50)]
-    assert {pool.wait(ticket).fault for ticket in tickets} == {"detector timed out"}
+    lane = pool.lane("stream")
+    for i in range(MAX_HANGS):
+        assert lane.wait(lane.submit(world.frame(i))).fault == "detector timed out"
+    tickets = [lane.submit(world.frame(i)) for i in range(50)]
+    assert {lane.wait(ticket).fault for ticket in tickets} == {"detector timed out"}
     assert all(ticket.frame is None for ticket in tickets[10:])
     eyes.release()
     pool.close()
@@ -269,7 +271,13 @@ def pipeline_of(world, redactor, sink, watch=worlds.noop, source=None, journal=N
     tracker = Tracker((0,), {0: 0.25})
     journal = RunJournal() if journal is None else journal
     analyst = Analyst(
-        pool, tracker, Rhythm(EVERY), world.size, {0: "person"}, 0.005, journal.note_keyframe
+        pool.lane("stream"),
+        tracker,
+        Rhythm(EVERY),
+        world.size,
+        {0: "person"},
+        0.005,
+        journal.note_keyframe,
     )
     frames = source or world.source()
     return Pipeline(frames, analyst, redactor.redact, sink, journal, watch), pool

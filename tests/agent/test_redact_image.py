@@ -103,7 +103,13 @@ def test_a_still_is_covered_as_a_keyframe_of_the_same_picture(data, bundle, hidd
     pool = DetectorPool(detector_of(bundle, hidden), 1, 60)
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
     analyst = Analyst(
-        pool, tracker, Rhythm(1), frame.size, hidden.labels, settings.margin, [].append
+        pool.lane("image"),
+        tracker,
+        Rhythm(1),
+        frame.size,
+        hidden.labels,
+        settings.margin,
+        [].append,
     )
     [(_, cover)] = analyst.run([frame])
     pool.close()

@@ -165,7 +165,9 @@ def _placed(
     frames = []
     with VideoSource(clip) as video:
         size = video.info.width, video.info.height
-        analyst = Analyst(pool, tracker, Rhythm(every), size, hidden.labels, 0.0, [].append)
+        analyst = Analyst(
+            pool.lane("covered"), tracker, Rhythm(every), size, hidden.labels, 0.0, [].append
+        )
         for _, cover in analyst.run(video):
             boxes = [_bounds(patch) for patch in patches_of(cover, size)]
             frames.append(np.array(boxes, np.float32).reshape(-1, 4))

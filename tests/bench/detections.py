@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Remembered:
-    """A detector (`agent.detect.pool.Detector`) that gives what was seen before."""
+    """A detector (`agent.detect.detector.Detector`) that gives what was seen before."""
 
     def __init__(self, seen: list[Instances]) -> None:
         self.seen = seen

@@ -30,7 +30,7 @@ from agent.video.file_source import VideoSource
 from models.bundle import Bundle
 
 if TYPE_CHECKING:
-    from agent.detect.pool import Detector
+    from agent.detect.detector import Detector
     from agent.frames.frame import Frame
     from agent.frames.redacted import RedactedFrame
     from models.instances import Instances
@@ -134,7 +134,13 @@ def costs_ms(clip: Path, bundle: Bundle, every: int) -> dict[str, float]:
         size = video.info.width, video.info.height
         tracker = Tracker(tuple(hidden.labels), hidden.scores)
         analyst = Analyst(
-            pool, tracker, Rhythm(every), size, hidden.labels, settings.margin, [].append
+            pool.lane("floor"),
+            tracker,
+            Rhythm(every),
+            size,
+            hidden.labels,
+            settings.margin,
+            [].append,
         )
         redactor = Redactor(size, Effect.parse(settings.effect))
         encoder = Encoder(size, video.info.frame_rate or Fraction(25), encode)

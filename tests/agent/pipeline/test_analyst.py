@@ -31,7 +31,9 @@ def analyst_of():
         pools.append(DetectorPool(detector, workers, 10.0))
         tracker = Tracker((0,), {0: 0.25})
         keyframes = []
-        analyst = Analyst(pools[-1], tracker, rhythm, size, {0: "person"}, 0.0, keyframes.append)
+        analyst = Analyst(
+            pools[-1].lane("stream"), tracker, rhythm, size, {0: "person"}, 0.0, keyframes.append
+        )
         return analyst, keyframes
 
     yield make

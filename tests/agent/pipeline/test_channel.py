@@ -7,14 +7,15 @@ import weakref
 
 import pytest
 
-from agent.pipeline.channel import Channel, Clock, Stopped
+from agent.pipeline.channel import Channel, Stopped
+from agent.stage_clock import StageClock
 
 SIZE = 3
 
 
 @pytest.fixture
 def clocks():
-    return Clock("writer"), Clock("reader")
+    return StageClock("writer"), StageClock("reader")
 
 
 @pytest.fixture

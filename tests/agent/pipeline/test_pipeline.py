@@ -36,7 +36,7 @@ def pipeline_of(world):
         tracker = Tracker((0,), {0: 0.25})
         journal = RunJournal() if journal is None else journal
         analyst = Analyst(
-            pools[-1],
+            pools[-1].lane("stream"),
             tracker,
             Rhythm(EVERY),
             world.size,

@@ -1,0 +1,66 @@
+"""Detector: sees objects in one frame, by a network that is fed from the frame's planes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from agent.frames.cpu_frame import planes_of
+from models.errors import InferenceError
+from models.preprocess import Letterbox, network_input, rgb_from_yuv
+
+if TYPE_CHECKING:
+    from agent.frames.frame import Frame
+    from models.decode import Decoder
+    from models.instances import Instances
+    from models.preprocess import InputSpec
+    from models.self_test import Network
+
+MAX_COORDINATE_PX = 1e6
+"""A box that reaches further is a fault. Chosen, not measured: no sensor is as wide."""
+
+
+class Detector(Protocol):
+    """Sees objects in one frame; called from several threads at once."""
+
+    def detect(self, frame: Frame) -> Instances:
+        """The instances, in frame pixels.
+
+        Raises:
+            ModelError: there is no result that may be trusted.
+        """
+
+
+class NetworkDetector:
+    """A bundle's network, fed from planes.
+
+    Args:
+        min_score: detections that score no more than this are of no use to anyone.
+    """
+
+    def __init__(
+        self, network: Network, decoder: Decoder, spec: InputSpec, min_score: float
+    ) -> None:
+        self._network, self._decoder = network, decoder
+        self._spec, self._min_score = spec, min_score
+
+    def detect(self, frame: Frame) -> Instances:
+        """Scale, convert, run, decode."""
+        fit = Letterbox.fit(frame.size, self._spec)
+        colour = frame.colour
+        rgb = rgb_from_yuv(planes_of(frame), fit.inner, colour.matrix, full_range=colour.full_range)
+        outputs = self._network.run(network_input(rgb, fit, self._spec))
+        return self._decoder.decode(outputs, fit, min_score=self._min_score)
+
+
+def check_sane(found: Instances) -> None:
+    """Refuse scores and boxes that can't be true.
+
+    A score that is NaN compares as "nothing here", and an object would be let through.
+
+    Raises:
+        InferenceError: a score is not finite, or a box reaches beyond `MAX_COORDINATE_PX`.
+    """
+    if not (np.isfinite(found.scores).all() and (np.abs(found.boxes) <= MAX_COORDINATE_PX).all()):
+        raise InferenceError("the detector gave numbers that can't be true")
