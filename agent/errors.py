@@ -1,7 +1,7 @@
 """Every failure that `agent` reports, each with the exit code a command ends with.
 
 AgentError             1  a fault of ours
-├── UsageError         2  the command's words, or a setting, are off
+├── UsageError         2  invalid arguments or settings
 ├── InputError         3  an input can't be read, or holds nothing to redact
 ├── OutputError        4  an output can't be written
 └── PipelineError      6  redaction could not go on; nothing unredacted was written
@@ -17,7 +17,7 @@ class AgentError(Exception):
 
 
 class UsageError(AgentError):
-    """The command's words or a setting are off."""
+    """An argument or a setting is invalid."""
 
     exit_code = 2
 

@@ -83,15 +83,15 @@ def test_the_demo_hides_its_bottles(tmp_path, monkeypatch, capsys):
         if number % 20:
             continue
         hidden = np.linalg.norm(painted[number] - (255, 0, 255), axis=2) < 90
-        street = np.ones(hidden.shape, bool)
+        background = np.ones(hidden.shape, bool)
         for seen in truth.instances:
             share = hidden[seen.mask > 0].mean()
-            street &= seen.mask == 0
+            background &= seen.mask == 0
             if CLASSES[seen.class_id] == "bottle":
                 assert share > 0.95, number
             if CLASSES[seen.class_id] == "can":
                 assert share < 0.2, number
-        assert hidden[street].mean() < 0.08, number
+        assert hidden[background].mean() < 0.08, number
 
 
 def test_the_demo_takes_a_network_and_a_clip_of_odd_size(data, tmp_path, monkeypatch, capsys):

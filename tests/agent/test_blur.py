@@ -264,7 +264,7 @@ def psnr(picture, other):
 
 
 @pytest.mark.parametrize("effect", ["blur", "solid"])
-def test_an_empty_street_passes_as_through_the_encoder_alone(bundle, tmp_path, effect):
+def test_an_empty_scene_passes_as_through_the_encoder_alone(bundle, tmp_path, effect):
     """The normal case: a healthy frame without a detection loses what the encoder takes."""
     world = World()
     source, target = world.write(tmp_path / "in.mp4"), tmp_path / "out.mp4"

@@ -16,10 +16,13 @@ from worlds import (
 )
 
 from agent.detect.pool import DetectorPool
+from agent.frames.cover import Cover
 from agent.pipeline.analyst import Analyst
 from agent.pipeline.certainty import LOOK_AHEAD
 from agent.pipeline.rhythm import Rhythm
+from agent.redact.effect import Effect
 from agent.redact.patch import patches_of
+from agent.redact.redactor import Redactor
 from agent.track.tracker import Tracker
 
 
@@ -103,7 +106,7 @@ def test_short_clips(analyst_of, frames):
         assert (painted(cover) & world.truth(i)).sum() == world.truth(i).sum()
 
 
-def test_an_empty_street_has_empty_covers(analyst_of):
+def test_an_empty_scene_has_empty_covers(analyst_of):
     world = World()
     for _, cover in analyst_of(Eyes(world), Rhythm(5))[0].run(world.source()):
         assert cover.whole is None
@@ -243,3 +246,42 @@ def test_a_picture_is_only_read(walker, analyst_of):
             plane.setflags(write=False)
     for frame, _ in analyst_of(Eyes(walker), Rhythm(5))[0].run(iter(frames)):
         assert frame.planes[0].max() > BLACK
+
+
+class Elsewhere:
+    """A frame whose pixels live on a GPU: it can be looked at small, and nothing more."""
+
+    suspect = False
+
+    def __init__(self, frame):
+        self._frame = frame
+        self.index, self.pts, self.time_base = frame.index, frame.pts, frame.time_base
+        self.colour, self.size = frame.colour, frame.size
+
+    def thumbnail(self):
+        return self._frame.thumbnail()
+
+
+class EyesElsewhere(Eyes):
+    """Sees in that memory."""
+
+    def detect(self, frame):
+        return super().detect(frame._frame)
+
+
+def test_a_frame_that_lives_elsewhere_is_analysed_like_any_other(analyst_of):
+    world = World(Thing(linear(10, 8, 2)), frames=30, cuts=[12])
+    here, _ = analyst_of(Eyes(world), Rhythm(5))
+    there, _ = analyst_of(EyesElsewhere(world), Rhythm(5))
+    expected = [painted(cover) for _, cover in here.run(world.source())]
+    found = [painted(cover) for _, cover in there.run(map(Elsewhere, world.source()))]
+    assert len(found) == 30
+    assert all(map(np.array_equal, found, expected))
+
+
+def test_a_redactor_of_main_memory_refuses_it_and_writes_nothing():
+    world = World(frames=3)
+    redactor = Redactor(world.size, Effect("blur"))
+    for cover in (Cover(()), Cover.all_of_it("test")):
+        with pytest.raises(TypeError, match="no planes in main memory"):
+            redactor.redact(Elsewhere(world.frame(0)), cover)

@@ -74,7 +74,7 @@ def test_neighbouring_keyframes_are_close_enough():
     assert not needs_another(tracker, 4, (sighting(4, 36),))
 
 
-def test_an_empty_street_needs_no_second_look():
+def test_an_empty_scene_needs_no_second_look():
     assert not needs_another(tracker_of((0,), (8,)), 16, ())
 
 

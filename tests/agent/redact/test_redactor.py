@@ -206,7 +206,7 @@ def test_one_covered_pixel_covers_its_chroma(make_noise, layout, x, y):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_empty_street_passes_unharmed_in_memory_of_our_own(make_noise, layout):
+def test_an_empty_scene_passes_unharmed_in_memory_of_our_own(make_noise, layout):
     frame = make_noise((37, 23), layout)
     redacted = Redactor((37, 23), Effect("blur")).redact(frame, Cover(()))
     for ours, theirs in zip(redacted.planes, frame.planes, strict=True):
