@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import HandClock, grey_frame
 
@@ -89,6 +89,7 @@ def test_a_lane_that_is_opened_again_gains_nothing(schedule):
 OPS = st.lists(st.tuples(st.sampled_from(["put", "put", "take", "reopen"]), st.integers(0, 3)))
 
 
+@settings(deadline=None)
 @given(OPS, st.integers(1, 4))
 def test_while_a_lane_waits_no_other_has_two_turns(ops, workers):
     """Whatever they ask for, in whatever order, however often they are opened again."""
