@@ -145,7 +145,7 @@ class Schedule:
                 if self._hangs.reached(lane.name, now_s):
                     lane.drop(TIMED_OUT)
             self.hung += len(late)
-            return 0 if self._closed else len(late)
+            return len(late)
 
     def close_lane(self, lane: LaneQueue) -> None:
         """Drop a lane's open tickets and take no more of it."""
@@ -155,7 +155,7 @@ class Schedule:
             lane.drop(CLOSED)
 
     def close(self) -> None:
-        """Close all lanes and send every worker that is idle, or will be, away."""
+        """Close all lanes and end every worker as soon as it is idle."""
         with self._changed:
             for lane in self._lanes:
                 lane.drop(CLOSED)

@@ -19,6 +19,7 @@ from worlds import (
     Eyes,
     FailingAt,
     FlippingAt,
+    HandClock,
     HangingAt,
     InvalidAt,
     NanAt,
@@ -34,7 +35,7 @@ from worlds import (
 )
 
 from agent.blur import Watcher, blur
-from agent.detect.hang_limit import MAX_HANGS
+from agent.detect.hang_limit import HANG_WINDOW_S, MAX_HANGS
 from agent.detect.pool import DetectorPool
 from agent.errors import OutputError, PipelineError
 from agent.pipeline.analyst import Analyst
@@ -266,8 +267,8 @@ def child_env():
 # Redactor and sink, on a pipeline without files.
 
 
-def pipeline_of(world, redactor, sink, watch=worlds.noop, source=None, journal=None):
-    pool = DetectorPool(Eyes(world), workers=2, timeout_s=10)
+def pipeline_of(world, redactor, sink, watch=worlds.noop, source=None, journal=None, pool=None):
+    pool = pool or DetectorPool(Eyes(world), workers=2, timeout_s=10)
     tracker = Tracker((0,), {0: 0.25})
     journal = RunJournal() if journal is None else journal
     analyst = Analyst(
@@ -291,6 +292,59 @@ def threads_of(pipeline_run):
     stages = {"decode", "analyse", "redact", "encode"}
     left = [t.name for t in set(threading.enumerate()) - before if t.name in stages]
     return caught.value, left
+
+
+class HangingInItsOwnTime(HangingAt):
+    """Time passes by its hanging and by nothing else, so that no other detection is too slow."""
+
+    TIMEOUT_S = 0.1
+
+    def __init__(self, world, at):
+        super().__init__(world, at)
+        self.clock = HandClock()
+
+    def oddly(self, seen):
+        self.clock.turn(self.TIMEOUT_S)
+        return super().oddly(seen)
+
+
+def hung_run(world, at, source=None):
+    """A run whose detector hangs at some frames: what was shown, and why frames were covered."""
+    eyes, sink = HangingInItsOwnTime(world, at), worlds.Gallery()
+    pool = DetectorPool(eyes, 1, eyes.TIMEOUT_S, eyes.clock)
+    redactor = Redactor(world.size, Effect("solid"))
+    frames = None if source is None else source(eyes.clock)
+    pipeline, _ = pipeline_of(world, redactor, sink, source=frames, pool=pool)
+    pipeline.run()
+    eyes.release()
+    pool.close()
+    return [frame.planes[0] for frame in sink.shown], pipeline.journal.whole_reasons()
+
+
+def test_fewer_hangs_than_the_limit_cover_their_own_surroundings_alone(world):
+    hung = 10, 25
+    assert len(hung) < MAX_HANGS
+    shown, reasons = hung_run(world, hung)
+    assert leaks(shown) == {}
+    assert covered_whole(shown) == around(10) + around(25)
+    assert reasons == {"detector timed out": 18}
+
+
+def test_a_run_whose_detector_hung_too_often_detects_again_after_the_window():
+    world = World(Thing(linear(60, 60), (24, 30)), frames=90)
+
+    def source(clock):
+        for i in range(90):
+            if i == 60:  # the hangs are long past, and nothing is being detected
+                clock.turn(HANG_WINDOW_S)
+            yield world.frame(i)
+
+    shown, reasons = hung_run(world, (10, 15, 20), source)
+    covered = covered_whole(shown)
+    assert leaks(shown) == {}
+    assert len(shown) == 90
+    assert set(range(6, 55)) <= set(covered) <= set(range(6, 60))
+    assert reasons == {"detector timed out": len(covered)}
 
 
 def test_a_redactor_that_stumbles_covers_the_frame_whole(world):

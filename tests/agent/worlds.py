@@ -297,6 +297,27 @@ class Unhurried(Eyes):
         return super().detect(frame)
 
 
+class HandClock:
+    """A monotonic clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def __call__(self) -> float:
+        return self._now_s
+
+    def turn(self, by_s: float) -> None:
+        self._now_s += by_s
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait for what another thread is about to do; a test that waits in vain fails."""
+    limit = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
 class Gallery:
     """Stands in for a sink: keeps what was shown."""
 

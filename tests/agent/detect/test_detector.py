@@ -2,17 +2,11 @@
 
 import numpy as np
 import pytest
-from worlds import Thing, World, linear
 
 from agent.detect.detector import NetworkDetector
 from models.decode import YoloSegDecoder
 from models.errors import InferenceError
 from models.preprocess import InputSpec
-
-
-@pytest.fixture
-def world():
-    return World(Thing(linear(10, 8, 2)))
 
 
 class OneBox:

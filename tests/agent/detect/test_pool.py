@@ -14,20 +14,12 @@ from worlds import (
     NanAt,
     NanScoresAt,
     OutsideAt,
-    Thing,
     Unhurried,
-    World,
-    linear,
 )
 
 from agent.detect.hang_limit import MAX_HANGS
 from agent.detect.pool import DetectorPool
 from models.instances import Instances, Mask
-
-
-@pytest.fixture
-def world():
-    return World(Thing(linear(10, 8, 2)))
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ def test_it_can_be_changed_while_a_stream_runs(before, after, look_ahead):
     rhythm = Rhythm(before, look_ahead=look_ahead)
     pool = DetectorPool(Eyes(world), 2, 10.0)
     keyframes = []
-    analyst = Analyst(pool, Tracker((0,), {0: 0.25}), rhythm, world.size, {}, 0.0, keyframes.append)
+    analyst = Analyst(
+        pool.lane("stream"), Tracker((0,), {0: 0.25}), rhythm, world.size, {}, 0.0, keyframes.append
+    )
 
     def source():
         for frame in world.source():
