@@ -310,15 +310,15 @@ class HangingInItsOwnTime(HangingAt):
 
 def hung_run(world, at, source=None):
     """A run whose detector hangs at some frames: what was shown, and why frames were covered."""
-    eyes, sink = HangingInItsOwnTime(world, at), worlds.Gallery()
+    eyes, sink, journal = HangingInItsOwnTime(world, at), worlds.Gallery(), RunJournal()
     pool = DetectorPool(eyes, 1, eyes.TIMEOUT_S, eyes.clock)
     redactor = Redactor(world.size, Effect("solid"))
     frames = None if source is None else source(eyes.clock)
-    pipeline, _ = pipeline_of(world, redactor, sink, source=frames, pool=pool)
+    pipeline, _ = pipeline_of(world, redactor, sink, source=frames, pool=pool, journal=journal)
     pipeline.run()
     eyes.release()
     pool.close()
-    return [frame.planes[0] for frame in sink.shown], pipeline.journal.whole_reasons()
+    return [frame.planes[0] for frame in sink.shown], journal.whole_reasons()
 
 
 def test_fewer_hangs_than_the_limit_cover_their_own_surroundings_alone(world):
