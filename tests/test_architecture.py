@@ -77,9 +77,19 @@ def test_every_module_imports_without_the_training_stack():
     assert code == 0, said
 
 
+def test_only_the_timeline_needs_the_extra_plots():
+    names = modules()
+    names.remove("agent.pictures.timeline")
+    code, said = imported_without(["matplotlib"], names)
+    assert code == 0, said
+    code, said = imported_without(["matplotlib"], ["agent.pictures.timeline"])
+    assert code != 0
+    assert "matplotlib" in said
+
+
 def test_the_demo_needs_nothing_of_the_workstation():
     extras = ("accelerate", "faster_coco_eval", "onnxscript", "safetensors", "tensorboard", "yaml")
-    code, said = imported_without((*TRAINING, *extras), ["tests.demo.__main__"])
+    code, said = imported_without((*TRAINING, *extras, "matplotlib"), ["tests.demo.__main__"])
     assert code == 0, said
 
 

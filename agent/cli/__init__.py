@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from agent.cli import blur, model, redact_image
@@ -48,11 +49,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     blur.add_parser(commands)
     redact_image.add_parser(commands)
     model.add_parser(commands)
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("sfumato")
+    except PackageNotFoundError:
+        return "of a checkout that is not installed"
 
 
 def _fail(reason: object, exit_code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -37,7 +38,8 @@ class TerminalWatcher(Watcher):
         first: whether to say what holds for every video of a command.
 
     Raises:
-        UsageError: a picture is not named as a PNG, or both have one name.
+        UsageError: a picture is not named as a PNG, both have one name, or the extra is missing
+            that draws a timeline.
         OutputError: a picture could not be written there.
     """
 
@@ -55,6 +57,8 @@ class TerminalWatcher(Watcher):
             check_picture(path)
         if timeline is not None and timeline == contact_sheet:
             raise UsageError(f"{timeline}: one picture would overwrite the other")
+        if timeline is not None:
+            _check_plots()
         self._timeline, self._contact_sheet = timeline, contact_sheet
         self._sheet: ContactSheet | None = None
         self._broken: Exception | None = None
@@ -160,6 +164,14 @@ class TerminalWatcher(Watcher):
                 return sheet.draw(report)
 
             yield self._contact_sheet, page
+
+
+def _check_plots() -> None:
+    """Refuse before a run is spent on it."""
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise UsageError("--timeline needs the extra `plots`: pip install '.[plots]'") from error
 
 
 def _count(number: int, noun: str) -> str:

@@ -508,3 +508,41 @@ def test_a_process_of_its_own_does_the_same(clip, bundle, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert leaks(lumas(tmp_path / "out.mp4")) == {}
+
+
+# On a device, where nothing draws plots.
+
+WITHOUT_PLOTS = """
+import sys
+
+sys.modules["matplotlib"] = None  # what Python remembers of a module that can't be imported
+from agent.cli import main
+
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("picture", "code", "said", "made"),
+    [
+        ("--timeline", 2, "sfumato: --timeline needs the extra `plots`: pip install", []),
+        ("--contact-sheet", 0, "1 object hidden", ["out.mp4", "picture.png"]),
+    ],
+)
+def test_only_a_timeline_needs_what_plots_are_drawn_with(
+    clip, bundle, tmp_path, picture, code, said, made
+):
+    words = ["blur", clip, tmp_path / "out.mp4", "--model", bundle, "--allow-unsigned"]
+    words += [picture, tmp_path / "picture.png"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PLOTS, *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert (done.stderr.count("\n") == 1) == (code == 2), done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
