@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.errors import BundleError
 from models.instances import Instances, Mask
 from models.manifest import first_problem
-from models.masks import OUTLINE
+from models.masks import OUTLINE_PROBABILITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ def encode_expected(seen: Instances, names: Mapping[int, str]) -> bytes:
 
 
 def _encoded(mask: Mask) -> _Mask:
-    white = np.where(mask.pixels >= OUTLINE, np.uint8(255), np.uint8(0))
+    white = np.where(mask.pixels >= OUTLINE_PROBABILITY, np.uint8(255), np.uint8(0))
     data = cv2.imencode(".png", white, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
     return _Mask(x=mask.x, y=mask.y, png=base64.b64encode(data).decode())
 

@@ -17,7 +17,7 @@ from models.boxes import iou
 from models.decode import decoder_for
 from models.errors import BundleError
 from models.golden import golden_frames
-from models.masks import OUTLINE, pasted
+from models.masks import OUTLINE_PROBABILITY, pasted
 from models.preprocess import preprocess
 
 if TYPE_CHECKING:
@@ -200,8 +200,8 @@ class _Comparison:
         expected, seen = self._expected.masks, self._seen.masks
         if expected is None or seen is None:
             return 1.0 if expected is seen else 0.0
-        first = pasted(expected[i], self._size, OUTLINE)
-        second = pasted(seen[j], self._size, OUTLINE)
+        first = pasted(expected[i], self._size, OUTLINE_PROBABILITY)
+        second = pasted(seen[j], self._size, OUTLINE_PROBABILITY)
         union = int((first | second).sum())
         return int((first & second).sum()) / union if union else 1.0
 

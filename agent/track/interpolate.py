@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.outline import Bounds, Field, Shape, longer_side
+from models.outline import Bounds, Field, Outline, longer_side
 
 if TYPE_CHECKING:
     from agent.track.track import Sighting, Track
@@ -100,7 +100,7 @@ def _between(track: Track, at: int, index: int) -> Placement:
     )
 
 
-def _blend(a: Shape, b: Shape, share: float, middle: float) -> Field:
+def _blend(a: Outline, b: Outline, share: float, middle: float) -> Field:
     if share == 0:
         return a.field
     blended = a.field * np.float32(1 - share) + b.field * np.float32(share)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from models.outline import Bounds, Shape, centre
+from models.outline import Bounds, Outline, centre
 
 if TYPE_CHECKING:
     from models.instances import Instances
@@ -28,7 +28,7 @@ class Sighting:
     """
 
     index: int
-    shape: Shape
+    shape: Outline
     score: float
     class_id: int
     cut_off: bool = False
@@ -37,7 +37,7 @@ class Sighting:
         """The same where it lies in the scene, which lies `at` (x, y) in a frame of `size`."""
         x0, y0, x1, y1 = self.shape.bounds
         cut_off = min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX
-        shape = Shape(self.shape.bounds - np.tile(at, 2), self.shape.field)
+        shape = Outline(self.shape.bounds - np.tile(at, 2), self.shape.field)
         return Sighting(self.index, shape, self.score, self.class_id, bool(cut_off))
 
 
@@ -75,7 +75,7 @@ def sightings_of(instances: Instances, index: int) -> list[Sighting]:
     """What a keyframe's instances show; those without a pixel of outline are left out."""
     found = []
     for i in range(len(instances)):
-        shape = Shape.of(instances, i)
+        shape = Outline.of(instances, i)
         if shape is not None:
             found.append(
                 Sighting(index, shape, float(instances.scores[i]), int(instances.classes[i]))

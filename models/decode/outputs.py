@@ -151,7 +151,7 @@ def visible(boxes: Floats, fit: Letterbox) -> tuple[Floats, Ints]:
 
 
 def suppressed(boxes: Floats, scores: Floats, labels: Ints) -> Ints:
-    """Indices of what remains of boxes [N, 4] when doubles are gone, best score first."""
+    """Indices of what remains of boxes [N, 4] when duplicates are gone, best score first."""
     return nms(boxes, scores, labels, max_iou=NMS_IOU, limit=MAX_INSTANCES)
 
 

@@ -17,7 +17,7 @@ from models.boxes import nms
 from models.decode.outputs import MIN_SCORE, finite_floats, shapes
 from models.errors import FamilyError
 from models.instances import MASK_THRESHOLD, Instances
-from models.masks import SURE, probability, whole_mask, whole_rectangle
+from models.masks import LOGIT_LIMIT, probability, whole_mask, whole_rectangle
 from models.preprocess import InputSpec
 from models.resample import Resampling, resample_part
 
@@ -191,7 +191,7 @@ class RtmdetInsDecoder:
     def _mask(self, part: tuple[int, int, Floats] | None, box: Floats, fit: Letterbox) -> Mask:
         if part is not None:
             x, y, logits = part
-            mask = probability(x, y, np.clip(logits, -SURE, SURE))
+            mask = probability(x, y, np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT))
             if mask.pixels.max() >= MASK_THRESHOLD:
                 return mask
         if self.as_published:
@@ -217,7 +217,7 @@ def _candidates(
     if classes is not None:
         wanted = np.isin(label, list(classes))
         label, cell = label[wanted], cell[wanted]
-    score = 1 / (1 + np.exp(-np.clip(flat[label, cell], -SURE, SURE)))
+    score = 1 / (1 + np.exp(-np.clip(flat[label, cell], -LOGIT_LIMIT, LOGIT_LIMIT)))
     best = np.argsort(-score, kind="stable")[:MAX_CANDIDATES]
     label, cell = label[best], cell[best]
     x, y = (cell % width) * stride, (cell // width) * stride

@@ -7,7 +7,7 @@ from worlds import Thing, World, grey_frame, linear
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
 from agent.track.track import Sighting
 from agent.track.tracker import Keyframe, Tracker
-from models.outline import Shape
+from models.outline import Outline
 
 
 def cuts_of(pictures):
@@ -49,7 +49,7 @@ def test_any_size_will_do(size):
 
 def sighting(index, x, width=30, y=20, height=30):
     box = np.float32([x, y, x + width, y + height])
-    return Sighting(index, Shape.from_box(box), 0.9, 0)
+    return Sighting(index, Outline.from_box(box), 0.9, 0)
 
 
 def tracker_of(*keyframes):

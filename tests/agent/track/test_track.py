@@ -4,11 +4,11 @@ import numpy as np
 
 from agent.track.track import Sighting, Track, sightings_of
 from models.instances import Instances, Mask
-from models.outline import Shape
+from models.outline import Outline
 
 
 def sighting(index, x, y=20):
-    return Sighting(index, Shape.from_box(np.float32([x, y, x + 30, y + 30])), 0.9, 0)
+    return Sighting(index, Outline.from_box(np.float32([x, y, x + 30, y + 30])), 0.9, 0)
 
 
 def test_a_new_track_stands_still():
@@ -25,7 +25,7 @@ def test_velocity_is_of_the_end_that_is_asked_for():
 
 
 def test_what_only_grows_does_not_move():
-    near = Sighting(5, Shape.from_box(np.float32([0, 10, 50, 60])), 0.9, 0)
+    near = Sighting(5, Outline.from_box(np.float32([0, 10, 50, 60])), 0.9, 0)
     assert Track(1, 0, [sighting(0, 10), near]).velocity(-1).tolist() == [0, 0, 0, 0]
 
 

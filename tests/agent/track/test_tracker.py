@@ -5,13 +5,15 @@ import pytest
 
 from agent.track.track import Sighting
 from agent.track.tracker import LOOK_BACK, MISSES, Keyframe, Tracker
-from models.outline import Shape
+from models.outline import Outline
 
 EVERY = 5
 
 
 def seen(index, x, y=20, side=30, *, score=0.9, class_id=0):
-    return Sighting(index, Shape.from_box(np.float32([x, y, x + side, y + side])), score, class_id)
+    return Sighting(
+        index, Outline.from_box(np.float32([x, y, x + side, y + side])), score, class_id
+    )
 
 
 @pytest.fixture
