@@ -26,7 +26,10 @@ class ClassSpec(BaseModel):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a mistyped one most likely meant, or None if none comes near."""
+    """The known name that a mistyped one most likely meant, or None if none comes near.
+
+    At least half of the letters must agree in order (chosen, not measured).
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[close[0]] if close else None

@@ -30,9 +30,14 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 MAX_SIDE = 4096
+"""Pixels: the largest input that a network may have (`models.preprocess.InputSpec`)."""
+
 _MAX_INSTANCES = 300
+"""As many as a decoder gives (`models.decode.outputs.MAX_INSTANCES`)."""
+
 _MAX_MASK_PIXELS = 1 << 25
-"""Of all masks of a frame: a few kilobytes of PNG can unfold to gigabytes."""
+"""Of all masks of a frame: two of the largest frames. A few kilobytes of PNG can unfold to
+gigabytes."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE = struct.Struct(">8s4x4sLL")
@@ -42,8 +47,8 @@ _CHUNK = struct.Struct(">L4s")
 _CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 """What a picture needs; a decoder may make room for what any other chunk claims to hold."""
 
-_FURTHEST = 1e6
-"""Pixels; no box is further out."""
+_MAX_COORDINATE_PX = 1e6
+"""Of a box's corner. Chosen, not measured: far outside of any frame, and exact in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-_Pixels = Annotated[float, Field(ge=-_FURTHEST, le=_FURTHEST)]
+_Pixels = Annotated[float, Field(ge=-_MAX_COORDINATE_PX, le=_MAX_COORDINATE_PX)]
 
 
 class _Mask(_Strict):

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Image = npt.NDArray[np.uint8]
 
-_SAME_OBJECT = 0.5
-"""Overlap of boxes from which on an instance is taken to be the expected one."""
+_MIN_IOU = 0.5
+"""Overlap of boxes from which on an instance is taken to be the expected one, as in PASCAL VOC."""
 
 
 class Network(Protocol):
@@ -216,7 +216,7 @@ def _pairs(expected: Instances, seen: Instances) -> list[tuple[int, int]]:
     overlap = iou(expected.boxes, seen.boxes)
     overlap[expected.classes[:, None] != seen.classes[None]] = 0
     pairs = []
-    while overlap.size and overlap.max() >= _SAME_OBJECT:
+    while overlap.size and overlap.max() >= _MIN_IOU:
         i, j = np.unravel_index(int(overlap.argmax()), overlap.shape)
         overlap[i], overlap[:, j] = 0, 0
         pairs.append((int(i), int(j)))

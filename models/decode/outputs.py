@@ -26,7 +26,7 @@ MAX_INSTANCES = 300
 """The most objects of one image, as Ultralytics has it."""
 
 MIN_SCORE = 0.25
-"""The least score of an instance where nobody says otherwise."""
+"""The least score of an instance where nobody says otherwise, as Ultralytics' `predict` has it."""
 
 
 def shapes(outputs: Outputs) -> str:
