@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from models.errors import UnknownClassError
+from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,10 +17,8 @@ MAX_CLASSES = 10_000
 """More than any detector knows; a bound for what is read from files."""
 
 
-class ClassSpec(BaseModel):
+class ClassSpec(StrictModel):
     """A class that a bundle offers to hide."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: int = Field(ge=0, lt=MAX_CLASSES, description="the network's own class id")
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")

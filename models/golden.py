@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from models.errors import BundleError
 from models.instances import Instances, Mask
 from models.manifest import first_problem
 from models.masks import OUTLINE_PROBABILITY
+from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,27 +60,23 @@ class GoldenFrame:
     expected: Instances
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 _Pixels = Annotated[float, Field(ge=-_MAX_COORDINATE_PX, le=_MAX_COORDINATE_PX)]
 
 
-class _Mask(_Strict):
+class _Mask(StrictModel):
     x: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
     y: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
     png: str = Field(description="the rectangle in black and white, base64")
 
 
-class _Seen(_Strict):
+class _Seen(StrictModel):
     name: str
     score: Annotated[float, Field(ge=0, le=1)]
     box: tuple[_Pixels, _Pixels, _Pixels, _Pixels]
     mask: _Mask | None
 
 
-class _Expected(_Strict):
+class _Expected(StrictModel):
     instances: tuple[_Seen, ...] = Field(max_length=_MAX_INSTANCES)
 
 

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -17,6 +15,7 @@ from pydantic import (
 from models.classes import MAX_CLASSES, ClassSpec
 from models.errors import BundleError
 from models.preprocess import InputSpec
+from models.strict_model import StrictModel
 
 Family = Literal["yolo_seg", "rtmdet_ins", "boxes"]
 Layout = Literal["dets", "yolox", "ssd"]
@@ -40,14 +39,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 _Data = bytes  # inside FileSpec the name belongs to a field
 
 
-class FileSpec(_Strict):
+class FileSpec(StrictModel):
     """One file of the archive."""
 
     path: str = Field(
@@ -64,7 +59,7 @@ class FileSpec(_Strict):
         return cls(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-class GoldenSpec(_Strict):
+class GoldenSpec(StrictModel):
     """A frame, and what the network must see in it; `models.golden` reads both."""
 
     image: FileSpec
@@ -83,14 +78,14 @@ class GoldenSpec(_Strict):
         return self
 
 
-class TeacherSpec(_Strict):
+class TeacherSpec(StrictModel):
     """The network that labelled the student's training data."""
 
     name: str = Field(max_length=100)
     weights_sha256: Sha256
 
 
-class Manifest(_Strict):
+class Manifest(StrictModel):
     """How to feed a network, how to read it, and what it may be trusted with."""
 
     schema_: Literal[1] = Field(1, alias="schema")
