@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from models.classes import MAX_CLASSES, ClassSpec
+from models.compatibility import SCHEMA, VERSION_PATTERN, check_not_newer
 from models.errors import BundleError
 from models.preprocess import InputSpec
 from models.strict_model import StrictModel
@@ -88,13 +89,13 @@ class TeacherSpec(StrictModel):
 class Manifest(StrictModel):
     """How to feed a network, how to read it, and what it may be trusted with."""
 
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema_: Literal[1] = Field(SCHEMA, alias="schema")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     version: int = Field(1, ge=1, lt=2**63, description="grows with every release of this name")
     created: AwareDatetime
     expires: AwareDatetime | None = None
     min_agent: str | None = Field(
-        None, pattern=r"^\d{1,4}\.\d{1,4}\.\d{1,4}$", description="oldest agent that can run it"
+        None, pattern=VERSION_PATTERN, description="oldest agent that can run it"
     )
     family: Family
     layout: Layout | None = Field(None, description="of the family boxes only")
@@ -155,8 +156,9 @@ class Manifest(StrictModel):
         """Read what `to_bytes` wrote.
 
         Raises:
-            BundleError: it is not a manifest that this version understands.
+            BundleError: it was written for a newer Sfumato, or is not what a manifest has to be.
         """
+        check_not_newer(data)  # first: what is new in it would be refused as nonsense
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
