@@ -20,7 +20,7 @@ from agent.video.file_source import VideoSource
 from models.classes import choose
 from models.decode import decoder_for
 from models.errors import UnknownClassError
-from models.runtime.onnxruntime import network_of
+from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
         ModelError: the network can't be loaded, or contradicts the manifest.
     """
     return NetworkDetector(
-        network_of(bundle),
+        choose_network(bundle).network,
         decoder_for(bundle.manifest),
         bundle.manifest.input,
         hidden.weakest,

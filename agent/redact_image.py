@@ -26,7 +26,7 @@ from agent.track.track import sightings_of
 from models.decode import decoder_for
 from models.outline import longer_side, render
 from models.preprocess import preprocess
-from models.runtime.onnxruntime import network_of
+from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from models.decode import Decoder
     from models.instances import Instances
     from models.preprocess import InputSpec
-    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+    from models.runtime.network import Network
 
 Pixels = npt.NDArray[np.uint8]
 """RGB, uint8 [h, w, 3]."""
@@ -82,7 +82,7 @@ class StillDetector:
         min_score: detections that score no more than this are of no use to anyone.
     """
 
-    network: OnnxRuntimeNetwork
+    network: Network
     decoder: Decoder
     spec: InputSpec
     min_score: float
@@ -96,7 +96,8 @@ class StillDetector:
         """
         min_score = hidden.weakest  # as in a video
         spec = bundle.manifest.input
-        return cls(network_of(bundle), decoder_for(bundle.manifest), spec, min_score)
+        network = choose_network(bundle).network
+        return cls(network, decoder_for(bundle.manifest), spec, min_score)
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.decode import Decoder
     from models.instances import Instances
     from models.preprocess import InputSpec
-    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+    from models.runtime.network import Network
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class NetworkDetector:
     """
 
     def __init__(
-        self, network: OnnxRuntimeNetwork, decoder: Decoder, spec: InputSpec, min_score: float
+        self, network: Network, decoder: Decoder, spec: InputSpec, min_score: float
     ) -> None:
         self._network, self._decoder = network, decoder
         self._spec, self._min_score = spec, min_score
