@@ -15,7 +15,7 @@ from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoSink
 from agent.video.file_source import VideoSource
 from models.decode import decoder_for
-from models.runtime.onnxruntime import network_of
+from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
         ModelError: the network can't be loaded, or contradicts the manifest.
     """
     return NetworkDetector(
-        network_of(bundle),
+        choose_network(bundle),
         decoder_for(bundle.manifest),
         bundle.manifest.input,
         hidden.weakest,
@@ -126,9 +126,9 @@ def _run(
     watcher = watcher or Watcher()
     hidden = hidden_classes(bundle, settings)
     check_paths(source, target)
-    pool = DetectorPool(
-        detector or detector_of(bundle, hidden), settings.workers, settings.detect_timeout_s
-    )
+    detector = detector or detector_of(bundle, hidden)
+    ran = detector.chosen if isinstance(detector, NetworkDetector) else None
+    pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
     journal = RunJournal()
     try:
         with VideoSource(source) as video:
@@ -154,7 +154,7 @@ def _run(
                 watcher.started(video.info, stream.pipeline, journal)
                 stream.pipeline.run()
             return report_of(
-                stream.pipeline, journal, bundle, settings, video, (source, target), redacted
+                stream.pipeline, journal, bundle, ran, settings, video, (source, target), redacted
             )
     finally:
         pool.close()

@@ -22,7 +22,7 @@ from agent.track.track import sightings_of
 from models.decode import decoder_for
 from models.outline import longer_side, rectangle_of
 from models.preprocess import preprocess
-from models.runtime.onnxruntime import network_of
+from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from models.decode import Decoder
     from models.instances import Instances
     from models.preprocess import InputSpec
-    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+    from models.runtime.network import Network
 
 
 class DetectsInImages(Protocol):
@@ -58,7 +58,7 @@ class ImageDetector:
         min_score: detections that score no more than this are of no use to anyone.
     """
 
-    network: OnnxRuntimeNetwork
+    network: Network
     decoder: Decoder
     spec: InputSpec
     min_score: float
@@ -72,7 +72,8 @@ class ImageDetector:
         """
         min_score = hidden.weakest  # as in a video
         spec = bundle.manifest.input
-        return cls(network_of(bundle), decoder_for(bundle.manifest), spec, min_score)
+        network = choose_network(bundle).network
+        return cls(network, decoder_for(bundle.manifest), spec, min_score)
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.pipeline.run_journal import RunJournal
     from agent.stage_clock import StageClock
     from models.bundle import Bundle
+    from models.runtime.choose import Chosen
 
 _PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
 
@@ -27,14 +28,25 @@ class _Part(BaseModel):
 
 
 class ModelPart(_Part):
-    """Which model ran; `sha256` names the network's file, `digest` the whole bundle."""
+    """Which bundle, and which of its networks ran on what.
+
+    Attributes:
+        digest: names the whole bundle.
+        precision: of the network that ran; None where a detector of another kind did.
+        sha256: of that network's file.
+        runtime: what computed it.
+        reason: why that one.
+    """
 
     name: str
     version: int
     family: str
     digest: str
-    sha256: str
     signed_by: str | None
+    precision: str | None
+    sha256: str | None
+    runtime: str | None
+    reason: str | None
 
 
 class VideoPart(_Part):
@@ -103,6 +115,7 @@ def report_of(
     pipeline: Pipeline[ShownT],
     journal: RunJournal,
     bundle: Bundle,
+    ran: Chosen | None,
     settings: BlurSettings,
     source: Source,
     paths: tuple[Path, Path],
@@ -111,6 +124,7 @@ def report_of(
     """Sum up a run that has ended.
 
     Args:
+        ran: the bundle's network; None where a detector of another kind ran.
         paths: input and output.
         redacted: whether covers were hidden, and not drawn.
     """
@@ -128,8 +142,11 @@ def report_of(
             version=manifest.version,
             family=manifest.family,
             digest=bundle.digest,
-            sha256=next(iter(manifest.files.values())).sha256,
             signed_by=bundle.signed_by,
+            precision=ran and ran.precision,
+            sha256=ran and ran.sha256,
+            runtime=ran and ran.runtime,
+            reason=ran and ran.reason,
         ),
         input=VideoPart(
             path=str(paths[0]),

@@ -1,4 +1,4 @@
-"""Pure geometry of boxes: conversion, overlap, suppression of doubles."""
+"""Pure geometry of boxes: conversion, overlap, suppression of duplicates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def nms(
     max_iou: float,
     limit: int,
 ) -> npt.NDArray[np.int64]:
-    """Greedy suppression of doubles, each class by itself.
+    """Greedy suppression of duplicates, each class by itself.
 
     Args:
         boxes: corners [N, 4].

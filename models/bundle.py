@@ -4,28 +4,27 @@ The order of checks, each before what follows is believed:
 
 1. the archive keeps its limits (`models.archive`);
 2. a key we trust signed the manifest's bytes, or there is no signature and that is allowed;
-3. the manifest makes sense, has not expired, and does not need a newer agent;
-4. the archive holds the manifest's files and no other, each with its size and SHA-256.
+3. the manifest does not need a newer Sfumato, then makes sense;
+4. the archive holds the manifest's files and no other, each with its size and SHA-256;
+5. it has not expired, where it comes from outside (`Bundle.open`, not `Bundle.reopen`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
+from models.claims import manifest_bytes, signature_of
 from models.errors import BundleError, TrustError
 from models.manifest import Manifest
-from models.signing import PrivateKey, PublicKey, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from models.manifest import Role
+    from models.signing import PrivateKey, PublicKey
 
 _SEAL = object()
 
@@ -58,20 +57,56 @@ class Bundle:
 
     @classmethod
     def open(
-        cls, path: Path, trusted: Sequence[PublicKey] = (), *, allow_unsigned: bool = False
+        cls,
+        path: Path,
+        trusted: Sequence[PublicKey] = (),
+        *,
+        allow_unsigned: bool = False,
+        allow_expired: bool = False,
     ) -> Bundle:
-        """Read and verify.
+        """Read and verify what comes from outside.
+
+        Args:
+            path: the archive.
+            trusted: keys, one of which must have signed it.
+            allow_unsigned: a person takes it without a signature.
+            allow_expired: a person takes it although it has expired.
 
         Raises:
             TrustError: unsigned (and that is not allowed), signed by another key, or changed.
-            BundleError: missing, damaged, expired, or for a newer agent.
+            BundleError: missing, damaged, for a newer Sfumato, or expired (and that is not
+                allowed).
         """
+        bundle = cls._verified(path, trusted, allow_unsigned=allow_unsigned)
+        if bundle.manifest.has_expired() and not allow_expired:
+            raise BundleError(
+                f"{path}: the bundle expired on {bundle.manifest.expires:%Y-%m-%d}; "
+                "get a newer one, or run it anyway with --allow-expired"
+            )
+        return bundle
+
+    @classmethod
+    def reopen(
+        cls, path: Path, trusted: Sequence[PublicKey] = (), *, allow_unsigned: bool = False
+    ) -> Bundle:
+        """Read and verify what `open` let in before: everything but `expires`, which bars installing.
+
+        A camera that ran a bundle before it expired must not go dark at its next start. Whoever
+        calls this kept the `digest` of what was opened then, and compares.
+
+        Raises:
+            TrustError: unsigned (and that is not allowed), signed by another key, or changed.
+            BundleError: missing, damaged, or for a newer Sfumato.
+        """
+        return cls._verified(path, trusted, allow_unsigned=allow_unsigned)
+
+    @classmethod
+    def _verified(cls, path: Path, trusted: Sequence[PublicKey], *, allow_unsigned: bool) -> Bundle:
         files = read_archive(path)
         try:
-            data = _manifest_bytes(files)
+            data = manifest_bytes(files)
             signed_by = _check_signature(data, files, trusted, allow_unsigned=allow_unsigned)
             manifest = Manifest.from_bytes(data)
-            _check_fitness(manifest)
             _check_files(manifest, files)
         except BundleError as error:
             raise type(error)(f"{path}: {error}") from error
@@ -98,18 +133,6 @@ class Bundle:
         )
 
 
-def _manifest_bytes(files: Mapping[str, bytes]) -> bytes:
-    if MANIFEST not in files:
-        raise BundleError(f"holds no {MANIFEST}: not a Sfumato bundle")
-    return files[MANIFEST]
-
-
-def _signature(files: Mapping[str, bytes]) -> Signature | None:
-    if SIGNATURE not in files:
-        return None
-    return Signature.from_line(files[SIGNATURE].decode("ascii", errors="replace"))
-
-
 def _check_signature(
     data: bytes,
     files: Mapping[str, bytes],
@@ -117,7 +140,7 @@ def _check_signature(
     *,
     allow_unsigned: bool,
 ) -> str | None:
-    signature = _signature(files)
+    signature = signature_of(files)
     if signature is None:
         if not allow_unsigned:
             raise TrustError(
@@ -135,30 +158,6 @@ def _check_signature(
     return signature.key_id
 
 
-def _check_fitness(manifest: Manifest) -> None:
-    if manifest.has_expired():
-        raise BundleError(f"the bundle expired on {manifest.expires:%Y-%m-%d}; get a newer one")
-    if manifest.min_agent is None:
-        return
-    ours = _own_version()
-    if ours is None or _numbers(ours) < _numbers(manifest.min_agent):
-        raise BundleError(
-            f"the bundle needs Sfumato {manifest.min_agent} or newer; "
-            f"this is {ours or 'not an installed version'}"
-        )
-
-
-def _own_version() -> str | None:
-    try:
-        return version("sfumato")
-    except PackageNotFoundError:
-        return None
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
-
-
 def _check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
     specs = {spec.path: spec for spec in manifest.every_file()}
     if unlisted := files.keys() - specs.keys() - {MANIFEST, SIGNATURE}:
@@ -168,32 +167,6 @@ def _check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
             raise BundleError(f"lacks {path}, which its manifest lists")
         if len(files[path]) != spec.bytes or hashlib.sha256(files[path]).hexdigest() != spec.sha256:
             raise BundleError(f"{path} is damaged: it is not the file that the manifest describes")
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a bundle says about itself; nothing of it was verified, so only people may read it."""
-
-    manifest: Manifest
-    digest: str
-    signed_by: str | None
-
-
-def read_claims(path: Path) -> Claims:
-    """Look into a bundle without trusting it.
-
-    Raises:
-        BundleError: missing, damaged, or not a bundle.
-    """
-    files = read_archive(path)
-    try:
-        data = _manifest_bytes(files)
-        signature = _signature(files)
-        manifest = Manifest.from_bytes(data)
-    except BundleError as error:
-        raise type(error)(f"{path}: {error}") from error
-    key_id = signature.key_id if signature else None
-    return Claims(manifest, hashlib.sha256(data).hexdigest(), key_id)
 
 
 def write_bundle(
@@ -232,7 +205,7 @@ def sign_bundle(source: Path, target: Path, key: PrivateKey) -> Manifest:
         OSError: the file can't be written.
     """
     files = read_archive(source)
-    data = _manifest_bytes(files)
+    data = manifest_bytes(files)
     manifest = Manifest.from_bytes(data)
     _check_files(manifest, files)
     contents = {name: files[name] for name in files if name not in {MANIFEST, SIGNATURE}}

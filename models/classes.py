@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from models.errors import UnknownClassError
+from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,17 +17,18 @@ MAX_CLASSES = 10_000
 """More than any detector knows; a bound for what is read from files."""
 
 
-class ClassSpec(BaseModel):
+class ClassSpec(StrictModel):
     """A class that a bundle offers to hide."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: int = Field(ge=0, lt=MAX_CLASSES, description="the network's own class id")
     name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a mistyped one most likely meant, or None if none comes near."""
+    """The known name that a mistyped one most likely meant, or None if none comes near.
+
+    At least half of the letters must agree in order (chosen, not measured).
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[close[0]] if close else None

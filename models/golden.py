@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from models.errors import BundleError
 from models.instances import Instances, Mask
 from models.manifest import first_problem
-from models.masks import OUTLINE
+from models.masks import OUTLINE_PROBABILITY
+from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +31,14 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 MAX_SIDE = 4096
+"""Pixels: the largest input that a network may have (`models.preprocess.InputSpec`)."""
+
 _MAX_INSTANCES = 300
+"""As many as a decoder gives (`models.decode.outputs.MAX_INSTANCES`)."""
+
 _MAX_MASK_PIXELS = 1 << 25
-"""Of all masks of a frame: a few kilobytes of PNG can unfold to gigabytes."""
+"""Of all masks of a frame: two of the largest frames. A few kilobytes of PNG can unfold to
+gigabytes."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE = struct.Struct(">8s4x4sLL")
@@ -42,8 +48,8 @@ _CHUNK = struct.Struct(">L4s")
 _CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 """What a picture needs; a decoder may make room for what any other chunk claims to hold."""
 
-_FURTHEST = 1e6
-"""Pixels; no box is further out."""
+_MAX_COORDINATE_PX = 1e6
+"""Of a box's corner. Chosen, not measured: far outside of any frame, and exact in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +60,23 @@ class GoldenFrame:
     expected: Instances
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+_Pixels = Annotated[float, Field(ge=-_MAX_COORDINATE_PX, le=_MAX_COORDINATE_PX)]
 
 
-_Pixels = Annotated[float, Field(ge=-_FURTHEST, le=_FURTHEST)]
-
-
-class _Mask(_Strict):
+class _Mask(StrictModel):
     x: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
     y: int = Field(ge=-MAX_SIDE, le=MAX_SIDE)
     png: str = Field(description="the rectangle in black and white, base64")
 
 
-class _Seen(_Strict):
+class _Seen(StrictModel):
     name: str
     score: Annotated[float, Field(ge=0, le=1)]
     box: tuple[_Pixels, _Pixels, _Pixels, _Pixels]
     mask: _Mask | None
 
 
-class _Expected(_Strict):
+class _Expected(StrictModel):
     instances: tuple[_Seen, ...] = Field(max_length=_MAX_INSTANCES)
 
 
@@ -106,7 +108,7 @@ def encode_expected(seen: Instances, names: Mapping[int, str]) -> bytes:
 
 
 def _encoded(mask: Mask) -> _Mask:
-    white = np.where(mask.pixels >= OUTLINE, np.uint8(255), np.uint8(0))
+    white = np.where(mask.pixels >= OUTLINE_PROBABILITY, np.uint8(255), np.uint8(0))
     data = cv2.imencode(".png", white, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
     return _Mask(x=mask.x, y=mask.y, png=base64.b64encode(data).decode())
 

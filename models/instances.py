@@ -75,7 +75,7 @@ class Instances:
 
     @classmethod
     def none(cls) -> Instances:
-        """Nothing was seen: the normal empty street."""
+        """No objects: what most images of an empty scene give."""
         return cls(
             np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64), masks=()
         )

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -15,35 +13,37 @@ from pydantic import (
 )
 
 from models.classes import MAX_CLASSES, ClassSpec
+from models.compatibility import SCHEMA, VERSION_PATTERN, check_not_newer
 from models.errors import BundleError
 from models.preprocess import InputSpec
+from models.strict_model import StrictModel
 
 Family = Literal["yolo_seg", "rtmdet_ins", "boxes"]
 Layout = Literal["dets", "yolox", "ssd"]
 Role = Literal["fp32", "fp16", "int8"]
 
+# Bounds on what is read from files, chosen, not measured: several times what we write (a bundle
+# of YOLOv8n-seg has a manifest of 3 KB and a network of 13 MB), and all together fit in memory.
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_MODEL_BYTES = 512 << 20
 MAX_GOLDEN_FRAMES = 16
 MAX_GOLDEN_IMAGE_BYTES = 8 << 20
 MAX_EXPECTED_BYTES = 1 << 20
+
 GOLDEN = "golden/"
 """Where in the archive they are."""
 
 DEFAULT_THRESHOLD = 0.25
+"""Least score of a class for which nobody chose one, as Ultralytics' `predict` has it."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 _Data = bytes  # inside FileSpec the name belongs to a field
 
 
-class FileSpec(_Strict):
+class FileSpec(StrictModel):
     """One file of the archive."""
 
     path: str = Field(
@@ -60,7 +60,7 @@ class FileSpec(_Strict):
         return cls(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-class GoldenSpec(_Strict):
+class GoldenSpec(StrictModel):
     """A frame, and what the network must see in it; `models.golden` reads both."""
 
     image: FileSpec
@@ -79,23 +79,23 @@ class GoldenSpec(_Strict):
         return self
 
 
-class TeacherSpec(_Strict):
+class TeacherSpec(StrictModel):
     """The network that labelled the student's training data."""
 
     name: str = Field(max_length=100)
     weights_sha256: Sha256
 
 
-class Manifest(_Strict):
+class Manifest(StrictModel):
     """How to feed a network, how to read it, and what it may be trusted with."""
 
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema_: Literal[1] = Field(SCHEMA, alias="schema")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     version: int = Field(1, ge=1, lt=2**63, description="grows with every release of this name")
     created: AwareDatetime
     expires: AwareDatetime | None = None
     min_agent: str | None = Field(
-        None, pattern=r"^\d{1,4}\.\d{1,4}\.\d{1,4}$", description="oldest agent that can run it"
+        None, pattern=VERSION_PATTERN, description="oldest agent that can run it"
     )
     family: Family
     layout: Layout | None = Field(None, description="of the family boxes only")
@@ -156,8 +156,9 @@ class Manifest(_Strict):
         """Read what `to_bytes` wrote.
 
         Raises:
-            BundleError: it is not a manifest that this version understands.
+            BundleError: it was written for a newer Sfumato, or is not what a manifest has to be.
         """
+        check_not_newer(data)  # first: what is new in it would be refused as nonsense
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:

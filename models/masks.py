@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
 
-SURE = 30.0
-"""sigmoid(30) is 1 to the last bit; far beyond it exp is slow or infinite."""
+LOGIT_LIMIT = 30.0
+"""Logits are clipped to this: sigmoid(30) is 1 to float32's last bit, and far beyond it exp is
+slow or infinite."""
 
-OUTLINE = 70
-"""Mask probability (of 255) at the outline of a cover: 0.27, where 0.5 is the best guess.
+OUTLINE_PROBABILITY = 70
+"""Mask probability (of 255) from which on a pixel is hidden: 0.27, where 0.5 is the best guess.
 
 Most of what leaks lies in pixels that the network calls a little unlikely. On DAVIS-2016 this
 outline leaks half as much as probability 0.5 does and hides 1 % more of the frame; a margin of
@@ -72,7 +73,7 @@ def mask_from_prototypes(
     part = prototypes[:, rows, columns]
     logits = (coefficients @ part.reshape(len(part), -1)).reshape(part.shape[1:])
     enlarged = cv2.warpAffine(
-        np.clip(logits, -SURE, SURE),
+        np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT),
         np.array([[step_x, 0, start_x], [0, step_y, start_y]]),
         (x1 - x0, y1 - y0),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -1,4 +1,4 @@
-"""Outline: an object's outline as a signed distance field in the coordinates of its own box.
+"""Outline: the edge of an object as a signed distance field in the coordinates of its own box.
 
 Two outlines of one object, a few frames apart, blend into those between by blending the two
 fields (Raya and Udupa, "Shape-based interpolation of multidimensional objects", IEEE TMI 1990).
@@ -14,20 +14,30 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.masks import OUTLINE
+from models.masks import OUTLINE_PROBABILITY
 
 if TYPE_CHECKING:
     from models.instances import Instances, Mask
 
 GRID = 64
-PAD = 0.25
-"""The field reaches beyond the box by this share of the box's side, on every side."""
+"""Cells along each side of a field. Chosen, not measured: ragged outlines come back with an
+overlap above 0.93 (tests/models/test_outline.py), and a field has 16 KB."""
 
-CELL = 100
-"""A cell of the raster of which at least this much (of 255) is covered belongs to the object."""
+PAD = 0.25
+"""The field reaches beyond the box by this share of the box's side, on every side.
+
+Chosen, not measured: room to grow in. Further out, growth follows the field's own border.
+"""
+
+MIN_CELL_COVER = 100
+"""A cell of the raster of which at least this much (of 255) is covered belongs to the object.
+
+Chosen below 140, from where on a limb as thick as a cell is lost
+(test_a_limb_thinner_than_a_cell_stays).
+"""
 
 _CORNER = np.float32(0.75 * (1 + 2 * PAD) / GRID)
-"""So far inside does a field of this resolution draw the corners of a box."""
+"""A field draws the corners of a box this far inside: half of a cell's diagonal, rounded up."""
 
 Field = npt.NDArray[np.float32]
 Bounds = npt.NDArray[np.float64]
@@ -35,7 +45,7 @@ Bounds = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An outline.
+    """The outline of one object, at its place in the frame.
 
     Attributes:
         bounds: float64 [4], x0 y0 x1 y1 of the outline's tight box, frame pixels.
@@ -57,7 +67,7 @@ class Outline:
     def from_mask(cls, mask: Mask) -> Outline | None:
         """The outline of a mask, or nothing where the mask is empty."""
         left, top, width, height = cv2.boundingRect(
-            cv2.threshold(mask.pixels, OUTLINE - 1, 255, cv2.THRESH_BINARY)[1]
+            cv2.threshold(mask.pixels, OUTLINE_PROBABILITY - 1, 255, cv2.THRESH_BINARY)[1]
         )
         if width == 0 or height == 0:
             return None
@@ -67,9 +77,9 @@ class Outline:
         scale = min(1.0, GRID / max(width, height))
         size = max(2, round(width * scale)), max(2, round(height * scale))
         # First the outline, then the smaller raster: else an arm thinner than a cell is averaged
-        # away with the street around it.
-        inside = cv2.threshold(crop, OUTLINE - 1, 255, cv2.THRESH_BINARY)[1]
-        small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA) >= CELL
+        # away with the background around it.
+        inside = cv2.threshold(crop, OUTLINE_PROBABILITY - 1, 255, cv2.THRESH_BINARY)[1]
+        small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA) >= MIN_CELL_COVER
         if not small.any():  # specks, far apart: hide all that lies between them
             return cls.from_box(bounds)
         return cls(bounds, _in_box_coordinates(small))

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +34,8 @@ _LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
 }
 
 
-class InputSpec(BaseModel):
+class InputSpec(StrictModel):
     """How a network wants to be fed; part of a bundle's manifest."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     height: int = Field(ge=32, le=4096, description="network input height (px)")
     width: int = Field(ge=32, le=4096, description="network input width (px)")

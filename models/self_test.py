@@ -1,6 +1,6 @@
-"""Self-test: a network's answers beside those that its bundle expects.
+"""Self-test: what a network predicts on golden frames beside what its bundle expects.
 
-Whoever runs the network, on whatever accelerator and in whatever precision, asks it about the
+Whoever runs the network, on whatever accelerator and in whatever precision, runs it on the
 golden frames and compares, within the manifest's tolerances.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,34 +17,27 @@ from models.boxes import iou
 from models.decode import decoder_for
 from models.errors import BundleError
 from models.golden import golden_frames
-from models.masks import OUTLINE, pasted
+from models.masks import OUTLINE_PROBABILITY, pasted
 from models.preprocess import preprocess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from models.bundle import Bundle
     from models.golden import GoldenFrame
     from models.instances import Instances
     from models.manifest import Manifest
+    from models.runtime.network import Runnable
 
     Image = npt.NDArray[np.uint8]
 
-_SAME_OBJECT = 0.5
-"""Overlap of boxes from which on an instance is taken to be the expected one."""
-
-
-class Network(Protocol):
-    """Whatever runs a network."""
-
-    def run(self, image: npt.NDArray[np.float32]) -> Sequence[npt.NDArray[Any]]:
-        """Raw outputs of one image, float32 [1, 3, H, W]."""
-        ...
+_MIN_IOU = 0.5
+"""Overlap of boxes from which on an instance is taken to be the expected one, as in PASCAL VOC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How far an answer may be from what is expected.
+    """How far a prediction may be from what is expected.
 
     Attributes:
         box_px: pixels of the frame, for each side of a box.
@@ -84,7 +77,7 @@ class Tolerances:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The worst that was found over all frames.
+    """The largest deviation over all frames.
 
     Attributes:
         share: of what is allowed; more than 1 is too much.
@@ -102,8 +95,8 @@ class Verdict:
         return self.share <= 1
 
 
-def look(image: Image, manifest: Manifest, network: Network) -> Instances:
-    """What a network sees in an RGB image as the device would hide it: above the thresholds."""
+def look(image: Image, manifest: Manifest, network: Runnable) -> Instances:
+    """The instances of an RGB image that a device would hide: above the thresholds of their classes."""
     thresholds = {spec.id: manifest.threshold(spec.name) for spec in manifest.classes}
     fed, fit = preprocess(image, manifest.input)
     seen = decoder_for(manifest).decode(
@@ -114,9 +107,9 @@ def look(image: Image, manifest: Manifest, network: Network) -> Instances:
 
 
 def check(
-    frames: Iterable[GoldenFrame], manifest: Manifest, network: Network, tolerances: Tolerances
+    frames: Iterable[GoldenFrame], manifest: Manifest, network: Runnable, tolerances: Tolerances
 ) -> Verdict:
-    """Ask a network about golden frames and say what is furthest from what is expected.
+    """Run a network on golden frames; the largest deviation from what is expected.
 
     Raises:
         ModelError: it can't be run, or gives what can't be read.
@@ -135,8 +128,8 @@ def check(
     return Verdict(worst.share, worst.line, compared)
 
 
-def self_test(bundle: Bundle, network: Network) -> Verdict:
-    """Ask a network about its bundle's golden frames, within the bundle's own tolerances.
+def self_test(bundle: Bundle, network: Runnable) -> Verdict:
+    """Run a network on its bundle's golden frames, within the bundle's own tolerances.
 
     Raises:
         BundleError: there are no frames, or they or the tolerances can't be read.
@@ -200,8 +193,8 @@ class _Comparison:
         expected, seen = self._expected.masks, self._seen.masks
         if expected is None or seen is None:
             return 1.0 if expected is seen else 0.0
-        first = pasted(expected[i], self._size, OUTLINE)
-        second = pasted(seen[j], self._size, OUTLINE)
+        first = pasted(expected[i], self._size, OUTLINE_PROBABILITY)
+        second = pasted(seen[j], self._size, OUTLINE_PROBABILITY)
         union = int((first | second).sum())
         return int((first & second).sum()) / union if union else 1.0
 
@@ -216,7 +209,7 @@ def _pairs(expected: Instances, seen: Instances) -> list[tuple[int, int]]:
     overlap = iou(expected.boxes, seen.boxes)
     overlap[expected.classes[:, None] != seen.classes[None]] = 0
     pairs = []
-    while overlap.size and overlap.max() >= _SAME_OBJECT:
+    while overlap.size and overlap.max() >= _MIN_IOU:
         i, j = np.unravel_index(int(overlap.argmax()), overlap.shape)
         overlap[i], overlap[:, j] = 0, 0
         pairs.append((int(i), int(j)))

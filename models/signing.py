@@ -27,6 +27,7 @@ _SCHEME = "sfumato-ed25519"
 _KEY_BYTES = 32
 _SIGNATURE_BYTES = 64
 _MAX_KEY_FILE_BYTES = 4096
+"""Chosen, not measured: thirty times what a key file has."""
 
 
 @dataclass(frozen=True, slots=True)

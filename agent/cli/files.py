@@ -30,13 +30,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--allow-unsigned", action="store_true", help="run a bundle that nobody has signed"
     )
+    model.add_argument(
+        "--allow-expired", action="store_true", help="run a bundle whose time is over"
+    )
 
 
 def open_bundle(args: argparse.Namespace) -> Bundle:
     """The bundle that `add_model_arguments` asked for.
 
     Raises:
-        ModelError: it is damaged, or not signed by a trusted key.
+        ModelError: it is damaged, has expired, or is not signed by a trusted key.
     """
     from models.bundle import Bundle
 
@@ -45,7 +48,12 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
         from models.signing import load_public
 
         trusted = [load_public(path) for path in args.trust]
-    return Bundle.open(args.model, trusted, allow_unsigned=args.allow_unsigned)
+    return Bundle.open(
+        args.model,
+        trusted,
+        allow_unsigned=args.allow_unsigned,
+        allow_expired=args.allow_expired,
+    )
 
 
 _VIDEOS = frozenset({".mp4", ".mov", ".mkv"})

@@ -11,7 +11,7 @@ from agent.errors import InputError, OutputError, UsageError
 from models.manifest import Family, Layout
 
 if TYPE_CHECKING:
-    from models.bundle import Claims
+    from models.claims import Claims
     from models.importing import Description
     from models.manifest import Manifest
 
@@ -209,7 +209,7 @@ def _list(names: list[str], most: int = 6) -> str:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from models.bundle import read_claims
+    from models.claims import read_claims
 
     claims = read_claims(args.bundle)
     if args.json:
@@ -221,7 +221,7 @@ def _show(args: argparse.Namespace) -> int:
     lines = {
         "name": f"{manifest.name}, version {manifest.version}",
         "created": f"{manifest.created:%Y-%m-%d %H:%M} UTC",
-        "expires": f"{manifest.expires:%Y-%m-%d}" if manifest.expires else "never",
+        "expires": _expiry(manifest),
         "signature": signature,
         "digest": claims.digest,
         "family": family,
@@ -235,6 +235,12 @@ def _show(args: argparse.Namespace) -> int:
     for title, text in lines.items():
         print(f"{title:10} {text}")
     return 0
+
+
+def _expiry(manifest: Manifest) -> str:
+    if manifest.expires is None:
+        return "never"
+    return f"{manifest.expires:%Y-%m-%d}" + (", which is over" if manifest.has_expired() else "")
 
 
 def _with_threshold(name: str, manifest: Manifest) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.decode import Decoder
     from models.instances import Instances
     from models.preprocess import InputSpec
-    from models.self_test import Network
+    from models.runtime.choose import Chosen
 
 MAX_COORDINATE_PX = 1e6
 """A box that reaches further is a fault. Chosen, not measured: no sensor is as wide."""
@@ -37,12 +37,13 @@ class NetworkDetector:
 
     Args:
         min_score: detections that score no more than this are of no use to anyone.
+
+    Attributes:
+        chosen: which of the bundle's networks runs, and on what.
     """
 
-    def __init__(
-        self, network: Network, decoder: Decoder, spec: InputSpec, min_score: float
-    ) -> None:
-        self._network, self._decoder = network, decoder
+    def __init__(self, chosen: Chosen, decoder: Decoder, spec: InputSpec, min_score: float) -> None:
+        self.chosen, self._decoder = chosen, decoder
         self._spec, self._min_score = spec, min_score
 
     def detect(self, frame: Frame) -> Instances:
@@ -50,7 +51,7 @@ class NetworkDetector:
         fit = Letterbox.fit(frame.size, self._spec)
         colour = frame.colour
         rgb = rgb_from_yuv(planes_of(frame), fit.inner, colour.matrix, full_range=colour.full_range)
-        outputs = self._network.run(network_input(rgb, fit, self._spec))
+        outputs = self.chosen.network.run(network_input(rgb, fit, self._spec))
         return self._decoder.decode(outputs, fit, min_score=self._min_score)
 
 

@@ -36,11 +36,11 @@ def cover_of(
     Returns:
         x, y and uint8 [h, w] of 0 and 1; None where nothing is hidden.
     """
-    shape = Outline.of(found, index)
-    if shape is None:
+    outline = Outline.of(found, index)
+    if outline is None:
         return None
-    grow_px = margin * longer_side(shape.bounds)
-    painted = render(shape.bounds, shape.field, grow_px, (size[1], size[0]))
+    grow_px = margin * longer_side(outline.bounds)
+    painted = render(outline.bounds, outline.field, grow_px, (size[1], size[0]))
     if painted is None:
         return None
     x, y, pixels = painted

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distill.evaluate.metrics import Predict
     from models.bundle import Bundle
     from models.manifest import Manifest
-    from models.runtime.onnxruntime import OnnxRuntimeNetwork
+    from models.runtime.network import Network
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,7 @@ def _renumbered(found: Instances, place: Mapping[int, int]) -> Instances:
     return Instances(kept.boxes, kept.scores, classes, kept.masks)
 
 
-def subject_of_manifest(
-    name: str, sha256: str, manifest: Manifest, network: OnnxRuntimeNetwork
-) -> Subject:
+def subject_of_manifest(name: str, sha256: str, manifest: Manifest, network: Network) -> Subject:
     """A network as the device runs it: one image a time."""
     decoder, spec = decoder_for(manifest), manifest.input
 
@@ -98,10 +96,10 @@ def subject_of_manifest(
 
 def subject_of_bundle(name: str, bundle: Bundle, threads: int) -> Subject:
     """A verified bundle."""
-    from models.runtime.onnxruntime import network_of  # noqa: PLC0415 only where it is run
+    from models.runtime.choose import choose_network  # noqa: PLC0415 only where it is run
 
-    manifest = bundle.manifest
-    subject = subject_of_manifest(name, bundle.digest, manifest, network_of(bundle, threads))
+    manifest, network = bundle.manifest, choose_network(bundle, threads=threads).network
+    subject = subject_of_manifest(name, bundle.digest, manifest, network)
     thresholds = {spec.name: manifest.threshold(spec.name) for spec in manifest.classes}
     return replace(subject, thresholds=thresholds)
 

@@ -17,7 +17,7 @@ from models.classes import ClassSpec
 from models.errors import ModelError
 from models.golden import GoldenFrame, encode_expected, encode_image
 from models.manifest import GOLDEN, FileSpec, GoldenSpec, Manifest, TeacherSpec, first_problem
-from models.runtime.onnxruntime import network_of
+from models.runtime.choose import choose_network
 from models.self_test import Tolerances, look, self_test
 from models.whole_file import sync
 
@@ -176,7 +176,7 @@ def _put(
         write_bundle(written, manifest, files, key, golden)
         trusted = [key.public] if key else []
         bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
-        verdict = self_test(bundle, network_of(bundle))
+        verdict = self_test(bundle, choose_network(bundle).network)
         if not verdict.ok:
             raise ModelError(f"the bundle fails its own test: {verdict.line}; nothing was written")
         written.replace(out)

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from distill.parity.table import Row
+from models.decode.dynamic import mask_logits
 from models.decode.rtmdet_ins import (
     MAX_INSTANCES,
     OUTPUT_NAMES,
     RtmdetInsDecoder,
     input_spec,
-    mask_logits,
 )
 from models.masks import pasted
 from models.nets.rtmdet_ins import RTMDetIns

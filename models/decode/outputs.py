@@ -26,7 +26,7 @@ MAX_INSTANCES = 300
 """The most objects of one image, as Ultralytics has it."""
 
 MIN_SCORE = 0.25
-"""The least score of an instance where nobody says otherwise."""
+"""The least score of an instance where nobody says otherwise, as Ultralytics' `predict` has it."""
 
 
 def shapes(outputs: Outputs) -> str:
@@ -151,7 +151,7 @@ def visible(boxes: Floats, fit: Letterbox) -> tuple[Floats, Ints]:
 
 
 def suppressed(boxes: Floats, scores: Floats, labels: Ints) -> Ints:
-    """Indices of what remains of boxes [N, 4] when doubles are gone, best score first."""
+    """Indices of what remains of boxes [N, 4] when duplicates are gone, best score first."""
     return nms(boxes, scores, labels, max_iou=NMS_IOU, limit=MAX_INSTANCES)
 
 

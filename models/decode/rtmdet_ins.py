@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from models.boxes import nms
+from models.decode.dynamic import KERNEL, MASK_STRIDE, PROTOTYPES, mask_logits
 from models.decode.outputs import MIN_SCORE, finite_floats, shapes
 from models.errors import FamilyError
 from models.instances import MASK_THRESHOLD, Instances
-from models.masks import SURE, probability, whole_mask, whole_rectangle
+from models.masks import LOGIT_LIMIT, probability, whole_mask, whole_rectangle
 from models.preprocess import InputSpec
 from models.resample import Resampling, resample_part
 
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from models.preprocess import Letterbox
 
 STRIDES = (8, 16, 32)
-PROTOTYPES = 8
-KERNEL = 169
-"""Values of an instance's own convolutions 10 -> 8 -> 8 -> 1: all weights, then all biases."""
+"""Input pixels per cell of the three levels."""
 
 OUTPUT_NAMES = (
     *(f"{kind}{level}" for kind in ("cls", "reg", "kernel") for level in range(len(STRIDES))),
@@ -40,16 +39,19 @@ OUTPUT_NAMES = (
 """How an export names the outputs, in the order that `decode` takes them."""
 
 NMS_IOU = 0.6
+"""Overlap above which two boxes of a class are one object (`nms` of `test_cfg`)."""
+
 MAX_CANDIDATES = 1000
 """The most candidates of a level that reach NMS (`nms_pre`)."""
 
 MAX_INSTANCES = 100
+"""The most objects of one image (`max_per_img`)."""
 
-_REACH = 8
-"""Relative coordinates are counted in this many strides of the instance's own level."""
+_MIN_MASK_LOGIT = -3.0
+"""Cells with a lower mask logit (probability 0.05) and none higher around are left out.
 
-_FAINT = -3.0
-"""Cells with a lower mask logit (probability 0.05) and none higher around are left out."""
+Chosen, not measured: what is resampled from such cells is far below what is hidden (0.27).
+"""
 
 
 def input_spec(size: int = 640) -> InputSpec:
@@ -184,14 +186,14 @@ class RtmdetInsDecoder:
         rows = _axis(logits.shape[1], fit.scale[1], fit.source[1])
         columns = _axis(logits.shape[2], fit.scale[0], fit.source[0])
         return tuple(
-            self._mask(resample_part(cells, rows, columns, floor=_FAINT), box, fit)
+            self._mask(resample_part(cells, rows, columns, floor=_MIN_MASK_LOGIT), box, fit)
             for cells, box in zip(logits, boxes, strict=True)
         )
 
     def _mask(self, part: tuple[int, int, Floats] | None, box: Floats, fit: Letterbox) -> Mask:
         if part is not None:
             x, y, logits = part
-            mask = probability(x, y, np.clip(logits, -SURE, SURE))
+            mask = probability(x, y, np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT))
             if mask.pixels.max() >= MASK_THRESHOLD:
                 return mask
         if self.as_published:
@@ -217,7 +219,7 @@ def _candidates(
     if classes is not None:
         wanted = np.isin(label, list(classes))
         label, cell = label[wanted], cell[wanted]
-    score = 1 / (1 + np.exp(-np.clip(flat[label, cell], -SURE, SURE)))
+    score = 1 / (1 + np.exp(-np.clip(flat[label, cell], -LOGIT_LIMIT, LOGIT_LIMIT)))
     best = np.argsort(-score, kind="stable")[:MAX_CANDIDATES]
     label, cell = label[best], cell[best]
     x, y = (cell % width) * stride, (cell // width) * stride
@@ -231,38 +233,8 @@ def _candidates(
     )
 
 
-def mask_logits(features: Floats, kernels: Floats, priors: Floats) -> Floats:
-    """Draw N masks: [N, h, w] at stride 8, before the sigmoid.
-
-    Args:
-        features: [8, h, w].
-        kernels: [N, 169].
-        priors: [N, 3] as x, y, stride.
-    """
-    count, (_, height, width) = len(kernels), features.shape
-    weights0, weights1, weights2, bias0, bias1, bias2 = np.split(
-        kernels, np.cumsum([80, 64, 8, 8, 8]), axis=1
-    )
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) * STRIDES[0]
-    shared = np.concatenate([x[None], y[None], features]).reshape(10, -1)
-    # Coordinates are relative to each instance, (prior - cell) / reach. Written as a line in the
-    # cell's place they are shared, too, and the first layer is one matrix product.
-    first = weights0.reshape(count, 8, 10).copy()
-    first[:, :, :2] /= (priors[:, 2] * _REACH)[:, None, None]
-    offset = bias0 + (first[:, :, :2] * priors[:, None, :2]).sum(axis=2)
-    first[:, :, :2] *= -1
-    hidden = (first.reshape(-1, 10) @ shared).reshape(count, 8, height * width)
-    hidden += offset[:, :, None]
-    np.maximum(hidden, 0, out=hidden)
-    hidden = weights1.reshape(count, 8, 8) @ hidden
-    hidden += bias1[:, :, None]
-    np.maximum(hidden, 0, out=hidden)
-    logits = weights2[:, None] @ hidden + bias2[:, :, None]
-    return np.asarray(logits.reshape(count, height, width), np.float32)
-
-
 def _axis(cells: int, scale: float, length: int) -> Resampling:
     """From cells of stride 8 to source pixels along one axis, in mmdetection's two steps."""
-    pixels = cells * STRIDES[0]
+    pixels = cells * MASK_STRIDE
     whole = int(np.ceil(pixels * (1 / scale)))
     return Resampling.bilinear(cells, pixels).then(Resampling.bilinear(pixels, whole)).first(length)

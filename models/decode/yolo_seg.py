@@ -3,9 +3,9 @@
 Two layouts, told apart by shape:
 
 * YOLOv8, YOLO11: `[1, 4 + classes + 32, anchors]`: centre and size in input pixels, a score per
-  class, mask coefficients. Doubles are still in it.
+  class, mask coefficients. Duplicates are still in it.
 * YOLO26, and older ones exported with `nms=True`: `[1, 300, 6 + 32]`: corners in input pixels,
-  score, class, mask coefficients. Doubles are gone.
+  score, class, mask coefficients. Duplicates are gone.
 
 Both come with prototypes `[1, 32, height / 4, width / 4]`: an object's mask is the sigmoid of
 the prototypes weighted by its coefficients (Bolya et al., YOLACT, 2019).

@@ -29,7 +29,7 @@ def replace_head(
         net: what to start from; it is left alone. The new one is on the CPU, in the same mode.
         known: its class names by id.
         classes: the new names by id.
-        head: `fresh`: the class layer starts anew, and believes little of everything.
+        head: `fresh`: the class layer starts anew, each class at a low prior probability.
             `from:bottle,cup`: it starts from what was learned of these classes, in the order
             of `classes`, so that the network works at once.
 

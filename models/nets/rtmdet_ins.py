@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from models.nets.head import RawOutputs
 
-_RARE = 0.01
-"""What every cell of an untrained head believes of every class."""
+PRIOR_PROBABILITY = 0.01
+"""Score of every class at every cell of an untrained head: the initialisation of the bias that
+keeps a focal loss from being swamped by the background (Lin et al., "Focal loss for dense object
+detection", 2017, 3.3 and 4.1, which RTMDet takes over)."""
 
 
 class RTMDetIns(nn.Module):
@@ -54,6 +56,8 @@ def initialise_head(head: RTMDetInsSepBNHead) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for classify in head.rtm_cls:
-        nn.init.constant_(classify.get_parameter("bias"), -math.log((1 - _RARE) / _RARE))
+        nn.init.constant_(
+            classify.get_parameter("bias"), -math.log((1 - PRIOR_PROBABILITY) / PRIOR_PROBABILITY)
+        )
     for regress in head.rtm_reg:  # keeps the relu alive at the start
         nn.init.constant_(regress.get_parameter("bias"), 1.0)

@@ -12,22 +12,12 @@ from models.errors import InferenceError, ModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.bundle import Bundle
-    from models.manifest import Manifest, Role
+    from models.manifest import Role
     from models.preprocess import InputSpec
+    from models.runtime.network import TensorShape
 
 _ERROR = 3
-"""ONNX Runtime's severity from which it prints."""
-
-_PREFERENCE: tuple[Role, ...] = ("fp32", "int8", "fp16")
-"""What a CPU runs best of what a bundle holds.
-
-YOLOv8n-seg at 320 px on one thread of an x86 server: 26 ms in FP32, 201 ms in a dynamically
-quantised INT8 file. FP16 is widened to FP32 there, for nothing.
-"""
-
-
-Shape = tuple[int | str | None, ...]
+"""ONNX Runtime's severity (0 to 4) from which it prints."""
 
 _TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -37,14 +27,15 @@ _TYPES: dict[str, type[np.generic]] = {
 
 
 class OnnxRuntimeNetwork:
-    """One network, which any number of threads may run at once.
+    """A `models.runtime.network.Network` on the CPU.
 
     With one thread per run (the default) each caller computes on its own thread and there is no
     pool at all: two detection workers are two busy cores, and nobody waits for the other.
 
     Attributes:
-        input_shape: what the network wants; a dimension that varies is a name or None.
-        outputs: every output's shape by its name, likewise.
+        input_shape: what the network wants, as the file has it.
+        outputs: shape by name of every output that the file has.
+        precision: what the weights are stored in.
         metadata: what the exporter wrote into the file.
     """
 
@@ -55,6 +46,7 @@ class OnnxRuntimeNetwork:
         *,
         spec: InputSpec | None = None,
         outputs: Sequence[str] = (),
+        precision: Role | None = None,
     ) -> None:
         """Load a network.
 
@@ -63,6 +55,7 @@ class OnnxRuntimeNetwork:
             threads: threads that share the work of one run.
             spec: what the network will be fed, to check it now.
             outputs: names of the outputs to give, in this order; empty: all.
+            precision: what its bundle says of it; None for what the file tells.
 
         Raises:
             ModelError: it is no network that ONNX Runtime can run, or not the one described.
@@ -86,11 +79,14 @@ class OnnxRuntimeNetwork:
             raise ModelError(f"ONNX Runtime can't load the model: {_first_line(error)}") from error
         self._session: Any = session
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
-        self.outputs: dict[str, Shape] = {o.name: tuple(o.shape) for o in session.get_outputs()}
+        self.outputs: dict[str, TensorShape] = {
+            o.name: tuple(o.shape) for o in session.get_outputs()
+        }
         self._outputs = list(outputs) or list(self.outputs)
         if missing := set(self._outputs) - self.outputs.keys():
             raise ModelError(f"the network has no output named {min(missing)!r}")
         self._read_input(session.get_inputs())
+        self.precision: Role = precision or self._told_precision()
         if spec is not None:
             self._check_input(spec)
 
@@ -98,7 +94,7 @@ class OnnxRuntimeNetwork:
         if len(inputs) != 1:
             raise ModelError(f"the network wants {len(inputs)} inputs, not one image")
         self._input = inputs[0].name
-        self.input_shape: Shape = tuple(inputs[0].shape)
+        self.input_shape: TensorShape = tuple(inputs[0].shape)
         if len(self.input_shape) != 4 or inputs[0].type not in _TYPES:
             raise ModelError(
                 f"the network wants {inputs[0].type} {list(self.input_shape)}, not one image"
@@ -129,30 +125,28 @@ class OnnxRuntimeNetwork:
             return width, height
         return None
 
-    @property
-    def precision(self) -> Role:
-        """What the network computes in, as far as the file tells."""
+    def _told_precision(self) -> Role:
+        """As far as the file tells: FP16 weights behind FP32 inputs look like FP32."""
         if self._dtype is np.float16:
             return "fp16"
         return "int8" if "quant" in self.metadata.get("onnx.infer", "") else "fp32"
 
-    def run(self, image: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
-        """Run once; callable from several threads at once.
-
-        Args:
-            image: float32 [1, 3, H, W] from `models.preprocess`.
-
-        Raises:
-            InferenceError: the run failed, or the network was closed.
-        """
+    def run(self, batch: npt.NDArray[np.float32], /) -> tuple[npt.NDArray[Any], ...]:
+        """Run N images, each caller on its own thread; see `models.runtime.network.Network`."""
         session = self._session
         if session is None:
             raise InferenceError("the network was closed")
+        size = self.input_shape[0]
+        if isinstance(size, int) and 0 < size != len(batch):
+            raise InferenceError(
+                f"the network was made for {size} image{'s' * (size > 1)} a run, not for "
+                f"{len(batch)}; export it for any number"
+            )
         if self._channels_last:
-            image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+            batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
         try:
             return tuple(
-                session.run(self._outputs, {self._input: image.astype(self._dtype, copy=False)})
+                session.run(self._outputs, {self._input: batch.astype(self._dtype, copy=False)})
             )
         except Exception as error:  # ONNX Runtime's errors share no base
             raise InferenceError(f"the network failed to run: {_first_line(error)}") from error
@@ -160,22 +154,6 @@ class OnnxRuntimeNetwork:
     def close(self) -> None:
         """Free the network once the runs under way are done."""
         self._session = None
-
-
-def network_of(bundle: Bundle, threads: int = 1, role: Role | None = None) -> OnnxRuntimeNetwork:
-    """Load a bundle's network, by default the precision that suits a CPU.
-
-    Raises:
-        BundleError: the bundle has no network of this precision.
-        ModelError: the network can't be loaded, or contradicts the manifest.
-    """
-    manifest = bundle.manifest
-    model = bundle.model_bytes(role or _suits_cpu(manifest))
-    return OnnxRuntimeNetwork(model, threads, spec=manifest.input, outputs=manifest.outputs)
-
-
-def _suits_cpu(manifest: Manifest) -> Role:
-    return next(role for role in _PREFERENCE if role in manifest.files)
 
 
 def _first_line(error: Exception) -> str:

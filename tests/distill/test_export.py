@@ -11,7 +11,8 @@ from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
 from models.importing import import_onnx
 from models.instances import Instances, Mask
 from models.preprocess import preprocess
-from models.runtime.onnxruntime import OnnxRuntimeNetwork, network_of
+from models.runtime.choose import choose_network
+from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_the_agent_s_own_path_reads_it(exported, tmp_path, pictures):
     write_bundle(tmp_path / "teacher.sfm", manifest, files, None)
     bundle = Bundle.open(tmp_path / "teacher.sfm", allow_unsigned=True)
     fed, fit = preprocess(pictures[0], bundle.manifest.input)
-    outputs = network_of(bundle).run(fed)
+    outputs = choose_network(bundle).network.run(fed)
     seen = decoder_for(bundle.manifest).decode(outputs, fit, min_score=0.3, classes={1})
     assert len(seen) > 0
     assert set(seen.classes) == {1}

@@ -20,7 +20,8 @@ from models.errors import ModelError
 from models.golden import golden_frames
 from models.manifest import TeacherSpec
 from models.preprocess import InputSpec
-from models.runtime.onnxruntime import OnnxRuntimeNetwork, network_of
+from models.runtime.choose import choose_network
+from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import Tolerances, self_test
 from models.signing import PrivateKey
 from tests.distill.conftest import picture
@@ -99,7 +100,7 @@ def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     assert Tolerances.of(manifest) == SELF_TEST
     assert list(manifest.files) == [role]
     assert len(manifest.golden_files) == 3
-    assert self_test(bundle, network_of(bundle)).ok
+    assert self_test(bundle, choose_network(bundle).network).ok
     assert [file.name for file in tmp_path.iterdir()] == ["toy.sfm"]
 
 

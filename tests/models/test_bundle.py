@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 
 from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
-from models.bundle import Bundle, read_claims, sign_bundle, write_bundle
+from models.bundle import Bundle, sign_bundle, write_bundle
+from models.claims import read_claims
 from models.errors import BundleError, TrustError
 from models.signing import PrivateKey
 
@@ -118,14 +119,64 @@ def test_a_zip_that_is_no_bundle_is_refused(tmp_path):
 def test_an_expired_bundle_is_refused(bundle_path):
     restate(bundle_path, expires="2026-02-03T00:00:00Z")
     assert datetime.now(timezone.utc).year >= 2026
-    with pytest.raises(BundleError, match="expired on 2026-02-03"):
+    with pytest.raises(BundleError, match=r"expired on 2026-02-03; .*--allow-expired"):
         Bundle.open(bundle_path, allow_unsigned=True)
+    bundle = Bundle.open(bundle_path, allow_unsigned=True, allow_expired=True)
+    assert bundle.manifest.has_expired()
 
 
-def test_a_bundle_for_a_newer_agent_is_refused(bundle_path):
+def test_what_was_installed_before_opens_again_when_it_has_expired(bundle_path, model):
+    restate(bundle_path, expires="2026-02-03T00:00:00Z")
+    sign_bundle(bundle_path, bundle_path, KEY)
+    bundle = Bundle.reopen(bundle_path, [KEY.public])
+    assert bundle.manifest.has_expired()
+    assert bundle.model_bytes("fp32") == model
+
+
+def test_what_was_installed_before_is_verified_all_the_same(bundle_path):
+    with pytest.raises(TrustError, match="unsigned"):
+        Bundle.reopen(bundle_path, [KEY.public])
     restate(bundle_path, min_agent="999.0.0")
-    with pytest.raises(BundleError, match=r"needs Sfumato 999\.0\.0 or newer"):
-        Bundle.open(bundle_path, allow_unsigned=True)
+    with pytest.raises(BundleError, match="needs Sfumato"):
+        Bundle.reopen(bundle_path, allow_unsigned=True)
+    restate(bundle_path, min_agent=None)
+    rewrite(bundle_path, **{"model.onnx": b"damaged"})
+    with pytest.raises(BundleError, match="damaged"):
+        Bundle.reopen(bundle_path, allow_unsigned=True)
+
+
+NEWER = [
+    {"min_agent": "999.0.0"},
+    {"min_agent": "999.0.0", "zones": ["door"]},
+    {"min_agent": "999.0.0", "zones": ["door"], "schema": 2, "family": "yolo_9000"},
+    {"min_agent": "999.0.0", "classes": None},
+]
+
+
+@pytest.mark.parametrize("fields", NEWER)
+def test_a_bundle_for_a_newer_agent_says_which(bundle_path, fields):
+    """Whoever reads it, and whatever it holds that this version can't know."""
+    restate(bundle_path, **fields)
+    for read in (
+        lambda: Bundle.open(bundle_path, allow_unsigned=True),
+        lambda: read_claims(bundle_path),
+        lambda: sign_bundle(bundle_path, bundle_path, KEY),
+    ):
+        with pytest.raises(
+            BundleError, match=r"needs Sfumato 999\.0\.0 or newer; this is "
+        ) as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_signature_is_checked_before_a_bundle_may_say_that_it_is_newer(signed):
+    newer = json.loads(read_archive(signed)[MANIFEST]) | NEWER[1]
+    rewrite(signed, **{MANIFEST: json.dumps(newer).encode()})
+    with pytest.raises(TrustError, match="changed after signing"):
+        Bundle.open(signed, [KEY.public])
+    rewrite(signed, **{SIGNATURE: None})
+    with pytest.raises(TrustError, match="unsigned"):
+        Bundle.open(signed, [KEY.public])
 
 
 def test_a_bundle_for_an_older_agent_opens_if_ours_has_a_version(bundle_path):

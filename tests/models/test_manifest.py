@@ -25,6 +25,7 @@ FILE = {"path": "model.onnx", "bytes": 1, "sha256": "0" * 64}
     ("fields", "message"),
     [
         ({"schema": 2}, "schema"),
+        ({"schema": 0}, "schema"),
         ({"surprise": 1}, "surprise"),
         ({"name": "../up"}, "name"),
         ({"version": 0}, "version"),

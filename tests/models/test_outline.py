@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.instances import Mask
-from models.masks import OUTLINE
+from models.masks import OUTLINE_PROBABILITY
 from models.outline import Outline, centre, longer_side, render
 
 SIZE = (320, 240)
@@ -36,15 +36,15 @@ def in_frame(painted, size=SIZE):
 
 
 def placed(mask, size=SIZE):
-    return in_frame((mask.x, mask.y, np.where(mask.pixels >= OUTLINE, 255, 0)), size)
+    return in_frame((mask.x, mask.y, np.where(mask.pixels >= OUTLINE_PROBABILITY, 255, 0)), size)
 
 
 def overlap(a, b):
     return (a & b).sum() / (a | b).sum()
 
 
-def painted(shape, grow_px=0.0, size=SIZE):
-    return in_frame(render(shape.bounds, shape.field, grow_px, size), size)
+def painted(outline, grow_px=0.0, size=SIZE):
+    return in_frame(render(outline.bounds, outline.field, grow_px, size), size)
 
 
 def ragged(seed, width, height):
@@ -71,29 +71,29 @@ def test_ragged_outlines_come_back_nearly_as_they_were(seed, size):
 
 def test_bounds_are_tight_around_what_is_inside():
     pixels = np.zeros((50, 60), np.uint8)
-    pixels[10:30, 5:45] = OUTLINE
-    pixels[0, 0] = OUTLINE - 1
+    pixels[10:30, 5:45] = OUTLINE_PROBABILITY
+    pixels[0, 0] = OUTLINE_PROBABILITY - 1
     assert Outline.from_mask(Mask(100, 200, pixels)).bounds.tolist() == [105, 210, 145, 230]
 
 
-def test_a_mask_without_anything_inside_has_no_shape():
-    assert Outline.from_mask(Mask(3, 4, np.full((9, 9), OUTLINE - 1, np.uint8))) is None
+def test_a_mask_without_anything_inside_has_no_outline():
+    assert Outline.from_mask(Mask(3, 4, np.full((9, 9), OUTLINE_PROBABILITY - 1, np.uint8))) is None
     assert Outline.from_mask(Mask(3, 4, np.empty((0, 9), np.uint8))) is None
     assert Outline.from_mask(Mask(3, 4, np.empty((9, 0), np.uint8))) is None
 
 
-def test_a_single_pixel_has_a_shape():
-    shape = Outline.from_mask(Mask(30, 40, np.full((1, 1), 255, np.uint8)))
-    assert shape.bounds.tolist() == [30, 40, 31, 41]
-    assert painted(shape)[40, 30]
+def test_a_single_pixel_has_an_outline():
+    outline = Outline.from_mask(Mask(30, 40, np.full((1, 1), 255, np.uint8)))
+    assert outline.bounds.tolist() == [30, 40, 31, 41]
+    assert painted(outline)[40, 30]
 
 
 def test_specks_far_apart_are_hidden_with_what_lies_between():
     """Each is smaller than a cell of the raster; all of them are still an object."""
     pixels = np.zeros((900, 900), np.uint8)
     pixels[:8, :8] = pixels[-8:, -8:] = 255
-    shape = Outline.from_mask(Mask(100, 50, pixels))
-    x, y, painted = render(shape.bounds, shape.field, 0.0, (1920, 1080))
+    outline = Outline.from_mask(Mask(100, 50, pixels))
+    x, y, painted = render(outline.bounds, outline.field, 0.0, (1920, 1080))
     hidden = np.zeros((1080, 1920), bool)
     hidden[y : y + painted.shape[0], x : x + painted.shape[1]] = painted > 0
     assert hidden[50:58, 100:108].all()
@@ -105,8 +105,8 @@ def test_a_limb_thinner_than_a_cell_stays():
     pixels = np.zeros((700, 500), np.uint8)
     pixels[:, 180:320] = 255
     pixels[300:312] = 255
-    shape = Outline.from_mask(Mask(0, 0, pixels))
-    _, _, painted = render(shape.bounds, shape.field, 0.0, (500, 700))
+    outline = Outline.from_mask(Mask(0, 0, pixels))
+    _, _, painted = render(outline.bounds, outline.field, 0.0, (500, 700))
     assert (painted[300:312] > 0).mean() > 0.9
 
 
@@ -123,22 +123,22 @@ def test_a_box_is_filled(box):
 
 
 @pytest.mark.parametrize("box", [(10, 10, 10, 20), (10, 10, 5, 20), (10, 20, 20, 20)])
-def test_an_empty_box_has_no_shape(box):
+def test_an_empty_box_has_no_outline(box):
     assert Outline.from_box(np.float32(box)) is None
 
 
 @pytest.mark.parametrize("grow_px", [0, 1, 3, 8, 15])
 def test_growing_a_disc_by_n_pixels_makes_a_disc_of_n_pixels_more(grow_px):
-    shape = Outline.from_mask(disc(30, 100, 90))
-    area = painted(shape, grow_px).sum()
+    outline = Outline.from_mask(disc(30, 100, 90))
+    area = painted(outline, grow_px).sum()
     assert np.sqrt(area / np.pi) == pytest.approx(30 + grow_px, abs=1.0)
 
 
 def test_growing_never_uncovers():
-    shape = Outline.from_mask(ragged(3, 90, 70))
-    before = painted(shape)
+    outline = Outline.from_mask(ragged(3, 90, 70))
+    before = painted(outline)
     for grow_px in (0.3, 1, 2.5, 6, 12, 25):
-        after = painted(shape, grow_px)
+        after = painted(outline, grow_px)
         assert (after | ~before).all()
         before = after
 
@@ -160,8 +160,8 @@ def test_half_way_between_two_discs_is_the_disc_in_between():
 )
 @settings(max_examples=80, deadline=None)
 def test_painting_stays_inside_the_frame_wherever_a_box_lies(x, y, width, height, grow_px):
-    shape = Outline.from_box(np.float32([x, y, x + width, y + height]))
-    hidden = painted(shape, grow_px)
+    outline = Outline.from_box(np.float32([x, y, x + width, y + height]))
+    hidden = painted(outline, grow_px)
     left, top = max(0, int(np.ceil(x))), max(0, int(np.ceil(y)))
     right, bottom = max(0, int(x + width)), max(0, int(y + height))
     inner = hidden[top + 1 : max(top, bottom - 1), left + 1 : max(left, right - 1)]
@@ -169,10 +169,10 @@ def test_painting_stays_inside_the_frame_wherever_a_box_lies(x, y, width, height
     assert not inner.size or inner.mean() > 0.97
 
 
-def test_a_shape_outside_of_the_frame_paints_nothing():
+def test_an_outline_outside_of_the_frame_paints_nothing():
     for box in ([-50, 10, -20, 40], [400, 10, 440, 40], [10, -60, 40, -20], [10, 300, 40, 340]):
-        shape = Outline.from_box(np.float32(box))
-        assert not painted(shape).any()
+        outline = Outline.from_box(np.float32(box))
+        assert not painted(outline).any()
 
 
 def test_sides_and_centres():

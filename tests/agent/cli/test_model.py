@@ -9,8 +9,10 @@ import stat
 
 import pytest
 
+from agent.cli import main
 from agent.cli import model as command
 from agent.errors import InputError, OutputError, UsageError
+from models.archive import MANIFEST, read_archive, write_archive
 from models.bundle import Bundle
 from models.errors import BundleError, ModelError, TrustError
 from models.signing import load_public
@@ -185,6 +187,43 @@ def test_a_damaged_bundle_does_not_verify(sfumato, bundle, keys):
         sfumato("verify", bundle, "--trust", keys[1])
     with pytest.raises(BundleError, match="cut short"):
         sfumato("show", bundle)
+
+
+@pytest.fixture
+def restated(bundle):
+    """Changes fields of the bundle's manifest."""
+
+    def restate(**fields):
+        files = read_archive(bundle)
+        manifest = json.loads(files[MANIFEST]) | fields
+        write_archive(bundle, files | {MANIFEST: json.dumps(manifest).encode()})
+        return bundle
+
+    return restate
+
+
+def test_an_expired_bundle_says_so(sfumato, restated, keys, capsys):
+    bundle = restated(expires="2026-02-03T00:00:00Z")
+    sfumato("sign", bundle, "--key", keys[0])
+    assert "expires    2026-02-03, which is over\n" in sfumato("show", bundle)
+    assert main(["model", "verify", str(bundle), "--trust", str(keys[1])]) == 5
+    assert "expired on 2026-02-03" in capsys.readouterr().err
+
+
+def test_a_bundle_that_expires_later_is_good(sfumato, restated, keys):
+    bundle = restated(expires="9999-01-02T00:00:00Z")
+    assert "expires    9999-01-02\n" in sfumato("show", bundle)
+    sfumato("sign", bundle, "--key", keys[0])
+    assert "good" in sfumato("verify", bundle, "--trust", keys[1])
+
+
+@pytest.mark.parametrize("words", [["show"], ["verify", "--trust"], ["sign", "--key"]])
+def test_a_bundle_for_a_newer_version_says_which(restated, keys, capsys, words):
+    bundle = restated(min_agent="9.0.0", zones=["door"])
+    key = {"verify": [keys[1]], "sign": [keys[0]]}.get(words[0], [])
+    expected = "unsigned" if words[0] == "verify" else "needs Sfumato 9.0.0 or newer"
+    assert main([*map(str, ["model", *words, *key, bundle])]) == 5
+    assert expected in capsys.readouterr().err
 
 
 def test_keys_are_never_overwritten(sfumato, keys, tmp_path):

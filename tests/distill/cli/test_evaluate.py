@@ -89,7 +89,8 @@ def test_a_bundle_is_trusted_or_allowed_first(data, street, tmp_path, capsys):
     model = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
     manifest, files = import_onnx(model, "street", classes=["person"])
     bundle = tmp_path / "street.sfm"
-    write_bundle(bundle, manifest, files)
+    over = manifest.model_copy(update={"expires": manifest.created})  # it is not installed here
+    write_bundle(bundle, over, files)
     words = ["--model", str(bundle), "--data", str(street), "--classes", "person"]
     assert main(["evaluate", *words]) == 5
     assert "unsigned" in capsys.readouterr().err

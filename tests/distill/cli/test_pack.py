@@ -20,7 +20,8 @@ from distill.pack.student import read_student
 from models.bundle import Bundle
 from models.importing import import_onnx
 from models.preprocess import InputSpec, preprocess
-from models.runtime.onnxruntime import OnnxRuntimeNetwork, network_of
+from models.runtime.choose import choose_network
+from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import self_test
 from models.signing import PrivateKey
 from tests.distill.conftest import picture
@@ -99,7 +100,7 @@ def test_rtmdet_for_any_batch_at_another_shape(pack, tmp_path, seeing_weights):
     assert "rtmdet_ins 160x96 fp32" in said
     bundle = Bundle.open(tmp_path / "x.sfm", [KEY.public])
     assert bundle.manifest.name == "rtm"
-    network = network_of(bundle)
+    network = choose_network(bundle).network
     assert network.input_shape == ("batch", 3, 96, 160)
     assert self_test(bundle, network).compared > 0
 

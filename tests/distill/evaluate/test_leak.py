@@ -17,7 +17,7 @@ from distill.evaluate.cover import MARGIN, cover_of
 from distill.evaluate.leak import STEPS, LeakCounter
 from distill.evaluate.report import table
 from models.instances import Instances, Mask
-from models.masks import OUTLINE
+from models.masks import OUTLINE_PROBABILITY
 
 CUP, CAN = (0, 10, 10, 50, 50), (1, 60, 20, 100, 60)
 PICTURE = SIZE[0] * SIZE[1]
@@ -128,9 +128,9 @@ def probability(mask):
 
 
 def test_the_outline_lies_where_the_device_draws_it():
-    pixels = np.full((40, 60), OUTLINE - 1, np.uint8)
+    pixels = np.full((40, 60), OUTLINE_PROBABILITY - 1, np.uint8)
     assert cover_of(probability(Mask(2, 3, pixels)), 0, SIZE) is None
-    pixels[10:30] = OUTLINE
+    pixels[10:30] = OUTLINE_PROBABILITY
     x, y, inside = cover_of(probability(Mask(2, 3, pixels)), 0, SIZE)
     painted = np.zeros(SIZE, bool)
     painted[y : y + inside.shape[0], x : x + inside.shape[1]] = inside

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.decode.rtmdet_ins import KERNEL, MAX_INSTANCES, RtmdetInsDecoder, input_spec
+from models.decode.dynamic import KERNEL
+from models.decode.rtmdet_ins import MAX_INSTANCES, RtmdetInsDecoder, input_spec
 from models.errors import FamilyError, InferenceError
 from models.preprocess import Letterbox
 

@@ -82,7 +82,7 @@ def test_outputs_may_come_in_any_order(predictions):
 
 
 @pytest.mark.parametrize("predictions", [dense(), end_to_end()])
-def test_an_empty_street_is_empty(predictions):
+def test_an_empty_image_is_empty(predictions):
     found = DECODER.decode((predictions, everywhere()), FIT)
     assert len(found) == 0
     assert found.masks == ()
@@ -92,7 +92,7 @@ def test_an_empty_street_is_empty(predictions):
 @pytest.mark.parametrize("predictions", [dense, end_to_end])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [(0, 0, 0), (0, 5, 20), (0, 37, 37)])
-def test_a_value_that_is_not_finite_is_never_an_empty_street(predictions, value, place):
+def test_a_value_that_is_not_finite_is_never_an_empty_image(predictions, value, place):
     broken = predictions()
     broken[place] = value
     with pytest.raises(InferenceError, match="not finite"):
@@ -132,7 +132,7 @@ def test_other_shapes_are_of_another_family(outputs, given_shapes):
     ],
 )
 def test_scores_that_are_no_probabilities_are_refused(predictions):
-    """Logits below nought would otherwise read as an empty street for ever."""
+    """Logits below nought would otherwise read as an empty image for ever."""
     with pytest.raises(FamilyError, match="between 0 and 1"):
         DECODER.decode((predictions, everywhere()), FIT)
 

@@ -5,26 +5,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from models.bundle import Bundle
-from models.errors import BundleError, InferenceError, ModelError
+from models.errors import InferenceError, ModelError
 from models.preprocess import InputSpec
-from models.runtime.onnxruntime import OnnxRuntimeNetwork, network_of
+from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 SPEC = InputSpec(height=64, width=64)
 RAW = InputSpec(height=64, width=64, std=(1, 1, 1))
 
 
-def test_a_bundles_network_runs(bundle_path):
-    network = network_of(Bundle.open(bundle_path, allow_unsigned=True))
+def test_a_network_runs(model):
+    network = OnnxRuntimeNetwork(model, spec=SPEC)
     outputs = network.run(np.zeros((1, 3, 64, 64), np.float32))
     assert [output.shape for output in outputs] == [(1, 38, 84), (1, 32, 16, 16)]
     assert network.outputs == {"output0": (1, 38, 84), "output1": (1, 32, 16, 16)}
     assert network.input_shape == (1, 3, 64, 64)
-
-
-def test_a_precision_that_the_bundle_lacks_is_refused(bundle_path):
-    with pytest.raises(BundleError, match="no int8 model"):
-        network_of(Bundle.open(bundle_path, allow_unsigned=True), role="int8")
 
 
 def test_many_threads_may_run_one_network(data):
@@ -103,6 +97,24 @@ def test_a_run_that_fails_says_so_in_one_line(model):
     assert "\n" not in str(caught.value)
 
 
+def test_a_batch_that_the_network_was_not_made_for_is_refused_in_one_line(model, make_onnx):
+    with pytest.raises(InferenceError, match="made for 1 image a run, not for 3; export") as caught:
+        OnnxRuntimeNetwork(model).run(np.zeros((3, 3, 64, 64), np.float32))
+    assert "\n" not in str(caught.value)
+    two = OnnxRuntimeNetwork(make_onnx({"a": np.ones(1, np.float32)}, shape=(2, 3, 64, 64)))
+    with pytest.raises(InferenceError, match="made for 2 images a run, not for 1"):
+        two.run(np.zeros((1, 3, 64, 64), np.float32))
+
+
+@pytest.mark.parametrize("batch", ["n", -1])
+def test_a_network_for_any_number_takes_any(make_onnx, batch):
+    network = OnnxRuntimeNetwork(
+        make_onnx({"a": np.ones(1, np.float32)}, shape=(batch, 3, 64, 64)), spec=SPEC
+    )
+    for count in (1, 3):
+        network.run(np.zeros((count, 3, 64, 64), np.float32))
+
+
 def test_a_closed_network_runs_no_more(model):
     network = OnnxRuntimeNetwork(model)
     network.close()
@@ -121,3 +133,8 @@ def test_a_closed_network_runs_no_more(model):
 def test_precision_is_read_from_the_file(make_onnx, dtype, metadata, precision):
     model = make_onnx({"a": np.ones(1, np.float32)}, dtype=dtype, metadata=metadata)
     assert OnnxRuntimeNetwork(model).precision == precision
+
+
+def test_what_a_bundle_says_of_the_precision_counts(model):
+    """FP16 weights behind FP32 inputs look like FP32."""
+    assert OnnxRuntimeNetwork(model, precision="fp16").precision == "fp16"

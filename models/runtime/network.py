@@ -1,0 +1,71 @@
+"""Network: what every runtime makes of a model file, so that nobody asks which runtime it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from models.manifest import Role
+
+TensorShape = tuple[int | str | None, ...]
+"""Sizes of a tensor; one that varies is a name or None."""
+
+
+class Runnable(Protocol):
+    """Whatever computes raw outputs, in PyTorch or on a device."""
+
+    def run(self, batch: npt.NDArray[np.float32], /) -> Sequence[npt.NDArray[Any]]:
+        """Compute the raw outputs of N images, float32 [N, 3, H, W] from `models.preprocess`."""
+        ...
+
+
+class Network(Protocol):
+    """A loaded network. Any number of threads may run it at once, whatever it computes on.
+
+    A network that computes on one thread of its own (a CUDA context has one owner) takes batches
+    from the others by a queue, behind these same methods.
+    """
+
+    @property
+    def input_shape(self) -> TensorShape:
+        """What the network wants; its first size is the batch that it was made for."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, TensorShape]:
+        """Shape by name of every output that the file has."""
+        ...
+
+    @property
+    def precision(self) -> Role:
+        """What the weights are stored in."""
+        ...
+
+    def run(self, batch: npt.NDArray[np.float32], /) -> Sequence[npt.NDArray[Any]]:
+        """Compute the raw outputs of N images at once.
+
+        A batch that the network was not made for is refused, not taken apart: outputs such as a
+        count of detections have no batch axis along which they could be put together again. Who
+        gathers batches asks `input_shape` how large they may be.
+
+        Args:
+            batch: float32 [N, 3, H, W] from `models.preprocess`.
+
+        Returns:
+            The outputs that were asked for at loading, in that order; where they have a batch
+            axis it is the first, and N long.
+
+        Raises:
+            InferenceError: the run failed, the batch has another size than the network was made
+                for, or the network was closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the network once the runs under way are done; whoever runs it later gets an error."""
+        ...
