@@ -324,7 +324,7 @@ def test_the_report_tells_what_was_done(run, tmp_path):
         {"number": 3, "label": "person", "first": 20, "last": 39},
     ]
     assert told["model"]["name"] == "world"
-    assert len(told["model"]["sha256"]) == 64
+    assert len(told["model"]["digest"]) == 64
     assert told["model"]["signed_by"] is None
     assert told["settings"]["every"] == 5
     assert told["input"]["width"] == 160

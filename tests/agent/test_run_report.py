@@ -1,0 +1,54 @@
+"""Which network a report names: the one that ran, not the first in the bundle's list."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from worlds import SOLID, Eyes, World
+
+from agent.blur import blur
+from models.bundle import Bundle, write_bundle
+from models.manifest import FileSpec, Manifest
+from models.signing import load_public
+
+DEMO = Path(__file__).resolve().parents[2] / "models" / "demo"
+UNKNOWN_FIELD = b"\xfa\x07\x01x"
+"""Of protocol buffers: a reader leaves it out, but the file is another one."""
+
+
+@pytest.fixture(scope="module")
+def two_networks(tmp_path_factory):
+    """A bundle that lists INT8 first and FP32 last; a CPU prefers FP32."""
+    demo = Bundle.open(DEMO / "bottles.sfm", [load_public(DEMO / "demo.pub")])
+    model = demo.model_bytes("fp16")
+    files = {"int8": model + UNKNOWN_FIELD, "fp32": model}
+    described = demo.manifest.model_dump(by_alias=True, exclude={"files", "golden_files", "golden"})
+    manifest = Manifest.model_validate(
+        described
+        | {"files": {role: FileSpec.of(f"{role}.onnx", data) for role, data in files.items()}}
+    )
+    path = tmp_path_factory.mktemp("two") / "two.sfm"
+    write_bundle(path, manifest, files)
+    return Bundle.open(path, allow_unsigned=True), files
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return World(frames=3).write(tmp_path / "in.mp4")
+
+
+def test_it_is_the_one_that_ran(two_networks, clip, tmp_path):
+    bundle, files = two_networks
+    model = blur(clip, tmp_path / "out.mp4", bundle, SOLID).model
+    assert list(bundle.manifest.files) == ["int8", "fp32"]
+    assert model.precision == "fp32"
+    assert model.sha256 == hashlib.sha256(files["fp32"]).hexdigest()
+    assert model.runtime == "onnxruntime-cpu"
+    assert "fp32" in model.reason
+
+
+def test_another_detector_is_not_called_by_the_bundles_name(two_networks, clip, tmp_path):
+    eyes = Eyes(World(frames=3))
+    model = blur(clip, tmp_path / "out.mp4", two_networks[0], SOLID, detector=eyes).model
+    assert (model.precision, model.sha256, model.runtime) == (None, None, None)
+    assert model.digest == two_networks[0].digest
