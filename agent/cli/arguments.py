@@ -1,16 +1,30 @@
-"""Arguments that several commands share: what to hide and how, and the settings they make."""
+"""What several commands share: how they are registered, what to hide and how, the settings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import Any
 
 from pydantic import ValidationError
 
 from agent.errors import UsageError
 from agent.settings import BlurSettings
 
-if TYPE_CHECKING:
-    import argparse
+
+def add_command(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    """A command with its help; `summary` begins with a small letter."""
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def add_hiding_arguments(parser: argparse.ArgumentParser) -> None:
