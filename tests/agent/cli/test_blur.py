@@ -418,6 +418,19 @@ def unread_bytes(pipe):
     return count
 
 
+def wait_until_asleep(pid):
+    """Wait until no thread of a process has anything to do, however busy the machine is."""
+    deadline, calm = time.monotonic() + 30, 0
+    while calm < 10 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        states = [
+            path.read_text().rpartition(")")[2].split()[0]
+            for path in Path(f"/proc/{pid}/task").glob("*/stat")
+        ]
+        calm = calm + 1 if set(states) == {"S"} else 0
+    assert calm == 10
+
+
 @pytest.fixture
 def stream(tmp_path, world):
     stream = Stream(tmp_path, world)
@@ -476,8 +489,9 @@ def test_ctrl_c_leaves_a_playable_file(process, tmp_path, number):
 def test_twice_ctrl_c_ends_at_once_and_leaves_nothing(process, stream, tmp_path, number):
     """Even where the source has stalled, so that the first can't be obeyed."""
     stream.stall()
+    wait_until_asleep(process.pid)
     process.send_signal(number)
-    time.sleep(0.5)
+    wait_until_asleep(process.pid)
     assert process.poll() is None
     process.send_signal(number)
     _, said = process.communicate(timeout=10)
