@@ -14,11 +14,11 @@ import numpy as np
 from agent.detect.detector import check_sane
 from agent.errors import UsageError
 from agent.frames.cover import Cover, PlacedOutline
+from agent.frames.sighting import sightings_of
 from agent.image_file import FORMATS, encode_image, read_image
 from agent.output_file import check_paths, write_output_file
 from agent.redact.effect import Effect
 from agent.redact.rgb_image import redact_rgb
-from agent.track.track import sightings_of
 from models.decode import decoder_for
 from models.outline import longer_side, rectangle_of
 from models.preprocess import preprocess

@@ -22,7 +22,7 @@ from agent.detect.detector import check_sane
 from agent.detect.lane import Lane
 from agent.detect.schedule import Schedule
 from agent.detect.ticket import TIMED_OUT, Result
-from agent.track.track import sightings_of
+from agent.frames.sighting import sightings_of
 from models.errors import FamilyError, ModelError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agent.frames.frame import Frame
-    from agent.track.track import Sighting
+    from agent.frames.sighting import Sighting
     from models.errors import FamilyError
 
 

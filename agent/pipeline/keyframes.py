@@ -12,7 +12,8 @@ from models.outline import longer_side
 
 if TYPE_CHECKING:
     from agent.frames.frame import Frame
-    from agent.track.track import Sighting, Track
+    from agent.frames.sighting import Sighting
+    from agent.track.track import Track
     from agent.track.tracker import Tracker
 
 _GRID = (32, 18)

@@ -17,7 +17,8 @@ import numpy as np
 from models.outline import Bounds, Field, Outline, longer_side
 
 if TYPE_CHECKING:
-    from agent.track.track import Sighting, Track
+    from agent.frames.sighting import Sighting
+    from agent.track.track import Track
     from agent.track.tracker import Tracker
 
 DISAGREEMENT = 0.1

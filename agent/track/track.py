@@ -6,39 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from models.outline import Bounds, Outline, centre
+from models.outline import Bounds, centre
 
 if TYPE_CHECKING:
-    from models.instances import Instances
-
-EDGE_PX = 2
-"""Nearer to the frame's edge than this, an object is cut off by it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
-    """One object in one keyframe; two sightings are equal when they are the same one.
-
-    Attributes:
-        index: the keyframe's frame index.
-        class_id: what the detector called it this time.
-        cut_off: whether the frame's edge cut it off.
-    """
-
-    index: int
-    outline: Outline
-    score: float
-    class_id: int
-    cut_off: bool = False
-
-    def in_scene(self, at: npt.NDArray[np.float64], size: tuple[int, int]) -> Sighting:
-        """The same where it lies in the scene, which lies `at` (x, y) in a frame of `size`."""
-        x0, y0, x1, y1 = self.outline.bounds
-        cut_off = min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX
-        outline = Outline(self.outline.bounds - np.tile(at, 2), self.outline.field)
-        return Sighting(self.index, outline, self.score, self.class_id, bool(cut_off))
+    from agent.frames.sighting import Sighting
 
 
 @dataclass(slots=True)
@@ -69,15 +41,3 @@ class Track:
         first, second = self.sightings[:2] if at == 0 else self.sightings[-2:]
         moved = centre(second.outline.bounds) - centre(first.outline.bounds)
         return moved / (second.index - first.index)
-
-
-def sightings_of(instances: Instances, index: int) -> list[Sighting]:
-    """What a keyframe's instances show; those without a pixel of outline are left out."""
-    found = []
-    for i in range(len(instances)):
-        outline = Outline.of(instances, i)
-        if outline is not None:
-            found.append(
-                Sighting(index, outline, float(instances.scores[i]), int(instances.classes[i]))
-            )
-    return found

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agent.track.track import Sighting, Track
+from agent.track.track import Track
 from models.boxes import iou
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from agent.frames.sighting import Sighting
 
 MAX_LOOK_BACK = 3
 """Keyframes that a new track may reach back, and that must not have left before."""

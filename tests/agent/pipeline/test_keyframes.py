@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from worlds import Thing, World, grey_frame, linear
 
+from agent.frames.sighting import Sighting
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
-from agent.track.track import Sighting
 from agent.track.tracker import Keyframe, Tracker
 from models.outline import Outline
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from worlds import Eyes, Thing, World, linear
 
+from agent.frames.sighting import sightings_of
 from agent.track.interpolate import interpolated
-from agent.track.track import sightings_of
 from agent.track.tracker import Keyframe, Tracker
 from models.outline import render
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from agent.track.track import Sighting, Track, sightings_of
+from agent.frames.sighting import Sighting, sightings_of
+from agent.track.track import Track
 from models.instances import Instances, Mask
 from models.outline import Outline
 

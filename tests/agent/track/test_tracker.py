@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agent.track.track import Sighting
+from agent.frames.sighting import Sighting
 from agent.track.tracker import MAX_LOOK_BACK, MAX_MISSES, Keyframe, Tracker
 from models.outline import Outline
 
