@@ -16,7 +16,7 @@ from agent.redact.redactor import Redactor
 from agent.run_report import Report, report_of
 from agent.track.tracker import Tracker
 from agent.video.encoder import VideoSink
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.classes import choose
 from models.decode import decoder_for
 from models.errors import UnknownClassError
@@ -133,7 +133,7 @@ def blur(
         detector or detector_of(bundle, hidden), settings.workers, settings.detect_timeout_s
     )
     try:
-        with VideoSource(source) as video:
+        with FileSource(source) as video:
             return _run(video, (source, target), bundle, settings, hidden, pool, watcher)
     finally:
         pool.close()
@@ -157,7 +157,7 @@ def check_paths(source: Path, target: Path) -> None:
 
 
 def _run(
-    video: VideoSource,
+    video: FileSource,
     paths: tuple[Path, Path],
     bundle: Bundle,
     settings: BlurSettings,

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from agent.errors import OutputError
 from agent.frames.redacted import RedactedFrame
 from agent.video.audio import AudioCopy
-from agent.video.encoder_picture import Canvas
+from agent.video.encoder_picture import EncoderPicture
 from models.whole_file import sync
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class VideoSink:
             raise ValueError(f"frame {frame.index} at {frame.pts} follows one at {self._last_pts}")
         self._last_pts = frame.pts
         self._written += 1
-        picture = self._canvas.wrap(frame)
+        picture = self._picture.wrap(frame)
         picture.pts = frame.pts + self._shift
         picture.time_base = frame.time_base
         with self._failing_as_output_error():
@@ -231,13 +231,13 @@ class VideoSink:
 
     def _start(self, frame: RedactedFrame) -> None:
         """What the encoder must know before it opens, from the first picture."""
-        self._canvas = Canvas.around(
+        self._picture = EncoderPicture.around(
             (self._info.width, self._info.height),
             interleaved=len(frame.planes) == 2 and self._stream.codec_context.name == "libx264",
         )
         context = self._stream.codec_context
-        context.width, context.height = self._canvas.width, self._canvas.height
-        context.pix_fmt = self._canvas.pixel_format
+        context.width, context.height = self._picture.width, self._picture.height
+        context.pix_fmt = self._picture.pixel_format
         context.color_range = 2 if frame.colour.full_range else 1
         context.colorspace = self._info.matrix_code
         context.color_primaries = frame.colour.primaries

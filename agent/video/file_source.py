@@ -1,4 +1,4 @@
-"""VideoSource: a file's pictures, each once, in order, with its own time."""
+"""FileSource: a file's pictures, each once, in order, with its own time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agent.frames.cpu_frame import CpuFrame
 from agent.frames.stream_info import StreamInfo
 from agent.video.container import Packets, open_container
 from agent.video.decoded import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
-from agent.video.timestamps import Clock
+from agent.video.timestamps import Timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +34,13 @@ _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _USUAL_RATE = Fraction(25)
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
 
-_JUMP_S = 1
-"""A clock that falls back by more than this was restarted; by less, two frames share a time."""
+_MAX_STEP_BACK_S = 1
+"""Times that fall back by more than this were restarted; by less, two frames share one. Chosen,
+not measured."""
 
 
 @final
-class VideoSource:
+class FileSource:
     """The best video stream of a file.
 
     Frames come out upright, in order of presentation, with strictly rising `pts` in ticks of
@@ -70,8 +71,9 @@ class VideoSource:
             self._turn: Turn | None = None
             rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
             self._time_base = self._stream.time_base or 1 / rate
-            self._clock = Clock(
-                step=round(1 / (rate * self._time_base)), jump=round(_JUMP_S / self._time_base)
+            self._timestamps = Timestamps(
+                step=round(1 / (rate * self._time_base)),
+                max_step_back=round(_MAX_STEP_BACK_S / self._time_base),
             )
             self._skipped = 0
             self._newest_pts = -(2**63)
@@ -81,7 +83,7 @@ class VideoSource:
             self._container.close()
             raise
 
-    def __enter__(self) -> VideoSource:
+    def __enter__(self) -> FileSource:
         return self
 
     def __exit__(
@@ -104,7 +106,7 @@ class VideoSource:
         """Packets and pictures that were skipped so far because they are damaged."""
         return self._skipped + self._packets.damaged
 
-    def __iter__(self) -> VideoSource:
+    def __iter__(self) -> FileSource:
         return self
 
     def __next__(self) -> Frame:
@@ -117,7 +119,7 @@ class VideoSource:
         frame = CpuFrame(
             planes=upright(planes_of(picture, colour, self._reformatter), self._turn_of(picture)),
             index=self._index,
-            pts=self._clock.tell(
+            pts=self._timestamps.next_pts(
                 picture.dts if picture.pts is None else picture.pts, picture.duration
             ),
             time_base=self._time_base,

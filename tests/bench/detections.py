@@ -11,7 +11,7 @@ import numpy as np
 
 import models
 from agent.blur import WEAK_SHARE, detector_of, hidden_classes
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.instances import Instances, Mask
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def look(clip: Path, bundle: Bundle, settings: BlurSettings, store: Path | None)
 
 def _see(clip: Path, bundle: Bundle, settings: BlurSettings) -> list[Instances]:
     detector = detector_of(bundle, hidden_classes(bundle, settings))
-    with VideoSource(clip) as video, ThreadPoolExecutor(settings.workers) as workers:
+    with FileSource(clip) as video, ThreadPoolExecutor(settings.workers) as workers:
         return list(workers.map(detector.detect, video))
 
 

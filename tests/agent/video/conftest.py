@@ -11,7 +11,7 @@ import pytest
 from agent.frames.frame import Frame
 from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.video.encoder import VideoSink
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 
 BITS = 6
 """A picture's number stands as black and white cells in its upper third, lowest bit on the left."""
@@ -51,7 +51,7 @@ def redacted(frame: Frame) -> RedactedFrame:
 
 def through(source: Path, output: Path, **settings: object) -> list[Frame]:
     """Take every frame of `source` into `output`; the frames as they came out of the source."""
-    with VideoSource(source) as frames, VideoSink(output, frames.info, **settings) as sink:
+    with FileSource(source) as frames, VideoSink(output, frames.info, **settings) as sink:
         seen = []
         for frame in frames:
             sink.write(redacted(frame))
@@ -61,7 +61,7 @@ def through(source: Path, output: Path, **settings: object) -> list[Frame]:
 
 
 def frames_of(path: Path) -> list[Frame]:
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         return list(source)
 
 

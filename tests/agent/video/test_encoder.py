@@ -19,7 +19,7 @@ from agent.frames.frame import Colour
 from agent.frames.redacted import _SEAL, RedactedFrame
 from agent.frames.stream_info import StreamInfo
 from agent.video.encoder import VideoSink
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 
 INFO = StreamInfo(
     width=96,
@@ -146,7 +146,7 @@ def test_a_clip_may_be_short(clips, tmp_path, codec, suffix, length):
 def test_pictures_survive(clips, clip, tmp_path, codec, suffix):
     output = tmp_path / f"out{suffix}"
     seen = clips.through(clip, output, codec=codec, crf=6)
-    with VideoSource(output) as source:
+    with FileSource(output) as source:
         assert source.info.codec == codec
         for before, after in zip(seen, source, strict=True):
             for plane, other in zip(before.planes, after.planes, strict=True):
@@ -170,7 +170,7 @@ def test_output_is_tagged_like_the_input(tmp_path, codec, matrix_code, matrix, f
     with VideoSink(tmp_path / "out.mp4", info, codec=codec) as sink:
         sink.write(grey(info=info))
         sink.finish()
-    with VideoSource(tmp_path / "out.mp4") as source:
+    with FileSource(tmp_path / "out.mp4") as source:
         assert source.info.colour == colour
         assert source.info.matrix_code == matrix_code
         assert source.info.sample_aspect_ratio == Fraction(4, 3)
@@ -245,7 +245,7 @@ class Impostor:
 
 
 def test_only_redacted_frames_are_taken(clip, tmp_path):
-    with VideoSource(clip) as source, VideoSink(tmp_path / "out.mp4", source.info) as sink:
+    with FileSource(clip) as source, VideoSink(tmp_path / "out.mp4", source.info) as sink:
         frame = next(source)
         for raw in (frame, frame.planes, Impostor(), None):
             with pytest.raises(TypeError, match="takes redacted frames"):

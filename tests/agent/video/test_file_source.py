@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import InputError
 from agent.frames.frame import Colour
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.preprocess import rgb_from_yuv
 
 
@@ -58,7 +58,7 @@ def test_every_pixel_format_comes_as_8_bit_420_of_the_same_colours(
         pixel_format=pixel_format,
         options=options if codec in {"libx265", "mjpeg", "mpeg4"} else {},
     )
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         assert source.info.pixel_format == {"libx264rgb": "gbrp"}.get(codec, pixel_format)
         frames = list(source)
     assert [clips.number_of(frame.planes[0]) for frame in frames] == list(range(12))
@@ -96,28 +96,28 @@ def test_palette_is_looked_up(clips, tmp_path):
 
 def test_deep_colour_is_reported_as_lost(clips, tmp_path):
     deep = clips.write(tmp_path / "deep.mkv", codec="ffv1", pixel_format="yuv420p10le")
-    with VideoSource(deep) as source:
+    with FileSource(deep) as source:
         assert source.info.notes == ("yuv420p10le is written as 8-bit 4:2:0",)
 
 
 def test_odd_edge_and_odd_angle_are_reported(clips, tmp_path):
     odd = clips.write(tmp_path / "odd.mkv", codec="ffv1", size=(97, 64))
-    with VideoSource(odd) as source:
+    with FileSource(odd) as source:
         assert source.info.notes == ("97x64 is written with its odd edge repeated, to be even",)
     askew = clips.write(tmp_path / "askew.mp4")
     set_display_matrix(askew, (0.75, 0.66, -0.66, 0.75))
-    with VideoSource(askew) as source:
+    with FileSource(askew) as source:
         assert source.info.notes == ("a display rotation by -41 degrees is not applied",)
         assert next(source).size == (96, 64)
 
 
 def test_nothing_is_reported_about_ordinary_video(clip):
-    with VideoSource(clip) as source:
+    with FileSource(clip) as source:
         assert source.info.notes == ()
 
 
 def test_planes_are_views_that_nobody_can_write_and_that_outlive_the_source(clips, clip):
-    with VideoSource(clip) as source:
+    with FileSource(clip) as source:
         frame = next(source)
     gc.collect()
     assert clips.number_of(frame.planes[0]) == 0
@@ -135,7 +135,7 @@ def test_pictures_are_freed_without_the_garbage_collector(clips, tmp_path):
 
     gc.disable()
     try:
-        with VideoSource(path) as source:
+        with FileSource(path) as source:
             for frame in source:
                 if frame.index == 20:
                     early = resident_bytes()
@@ -165,7 +165,7 @@ def test_stream_is_described(clips, tmp_path):
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
 
     path = clips.write(tmp_path / "clip.mp4", sound="aac", prepare=wide_pixels)
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         info = source.info
     assert (info.width, info.height, info.codec, info.frames) == (96, 64, "h264", 12)
     assert info.frame_rate == 25
@@ -185,7 +185,7 @@ def test_colour_tags_are_read(clips, tmp_path, code, matrix, full_range):
         context.color_range = 2 if full_range else 1
 
     path = clips.write(tmp_path / "clip.mp4", prepare=tag)
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         assert source.info.matrix_code == code
         assert next(source).colour == Colour(matrix, full_range, primaries=9, transfer=16)
 
@@ -193,7 +193,7 @@ def test_colour_tags_are_read(clips, tmp_path, code, matrix, full_range):
 @pytest.mark.parametrize(("size", "matrix"), [((96, 64), "bt601"), ((1280, 720), "bt709")])
 def test_untagged_matrix_is_guessed_from_the_size_and_stays_untagged(clips, tmp_path, size, matrix):
     path = clips.write(tmp_path / "clip.mkv", range(1), size=size)
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         assert source.info.colour.matrix == matrix
         assert source.info.matrix_code == 2
 
@@ -235,7 +235,7 @@ def test_rotation_flag_is_obeyed(clips, tmp_path, turn, pixel_format):
         tmp_path / "clip.mp4", size=(width, height), draw=as_stored, pixel_format=pixel_format
     )
     set_display_matrix(path, linear)
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         assert (source.info.width, source.info.height) == (64, 96)
         frames = list(source)
     assert [clips.number_of(frame.planes[0]) for frame in frames] == list(range(12))
@@ -249,14 +249,14 @@ def test_pixel_aspect_turns_with_the_picture(clips, tmp_path):
 
     path = clips.write(tmp_path / "clip.mp4", prepare=wide_pixels)
     set_display_matrix(path, (0, 1, -1, 0))
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         assert source.info.sample_aspect_ratio == Fraction(3, 4)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_no_picture_is_left_in_the_decoder(clips, tmp_path, threads):
     path = clips.write(tmp_path / "clip.mp4", range(50), options={"bf": "4", "refs": "4"})
-    with VideoSource(path, threads=threads) as source:
+    with FileSource(path, threads=threads) as source:
         assert [clips.number_of(frame.planes[0]) for frame in source] == list(range(50))
         assert source.damaged == 0
 
@@ -271,7 +271,7 @@ def test_raw_stream_without_times_gets_even_ones(clips, tmp_path):
 
 
 def test_resolution_change_comes_as_it_is(data):
-    with VideoSource(data / "videos" / "resolution-change.h264") as source:
+    with FileSource(data / "videos" / "resolution-change.h264") as source:
         assert (source.info.width, source.info.height) == (848, 464)
         frames = list(source)
         assert source.damaged == 0
@@ -306,7 +306,7 @@ def test_song_with_cover_art_is_no_video(tmp_path):
         silence.sample_rate = 48000
         output.mux(stream.encode(silence) + stream.encode(None))
     with pytest.raises(InputError, match="no video stream in it"):
-        VideoSource(path)
+        FileSource(path)
 
 
 def test_camera_may_be_turned_in_mid_stream(clips, tmp_path):
@@ -326,7 +326,7 @@ def test_interlaced_video_is_refused_with_the_remedy(clips, tmp_path):
         tmp_path / "clip.mp4", options={"flags": "+ilme+ildct", "x264-params": "tff=1"}
     )
     with pytest.raises(InputError, match=r"interlaced; deinterlace it first: ffmpeg .*bwdif"):
-        VideoSource(path)
+        FileSource(path)
 
 
 def damage(path, start, length):
@@ -342,7 +342,7 @@ def test_garbage_in_mid_file_is_skipped_and_counted(clips, tmp_path, threads):
     path = clips.write(tmp_path / "clip.mp4", range(60), options={"g": "10", "bf": "2"})
     size = path.read_bytes().index(b"moov") - path.read_bytes().index(b"mdat")
     damage(path, size // 2, 2000)
-    with VideoSource(path, threads=threads) as source:
+    with FileSource(path, threads=threads) as source:
         frames = list(source)
         assert source.damaged > 0
     assert len(frames) + source.damaged >= 60
@@ -366,7 +366,7 @@ def test_picture_that_the_decoder_had_to_invent_is_skipped(clips, tmp_path, whic
     data = bytearray(path.read_bytes())
     data[at : at + 10] = b"\xff" * 10
     path.write_bytes(data)
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         given = [frame.pts for frame in source]
         assert source.damaged == 1
     assert len(given) == 19
@@ -387,7 +387,7 @@ def test_closing_in_mid_stream_lets_go_of_the_file(clip):
         links = Path("/proc/self/fd").iterdir()
         return [link for link in links if link.exists() and link.readlink() == clip]
 
-    source = VideoSource(clip)
+    source = FileSource(clip)
     next(source)
     assert open_files()
     source.close()
@@ -436,7 +436,7 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path, name, make, reason):
     path = tmp_path / name
     make(path)
     with pytest.raises(InputError) as refusal:
-        VideoSource(path)
+        FileSource(path)
     assert reason in str(refusal.value)
     assert str(refusal.value).startswith(str(path))
     assert "\n" not in str(refusal.value)
@@ -450,7 +450,7 @@ def test_sound_alone_is_no_video(tmp_path):
         silence.sample_rate = 48000
         output.mux(stream.encode(silence))
     with pytest.raises(InputError, match="no video stream in it"):
-        VideoSource(path)
+        FileSource(path)
 
 
 def test_video_without_a_whole_picture_is_refused(clips, tmp_path):
@@ -458,14 +458,14 @@ def test_video_without_a_whole_picture_is_refused(clips, tmp_path):
     size = path.read_bytes().index(b"moov") - path.read_bytes().index(b"mdat")
     damage(path, 4, size - 8)
     with pytest.raises(InputError, match="no picture in it can be decoded"):
-        VideoSource(path)
+        FileSource(path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_file_is_refused(clip):
     clip.chmod(0)
     with pytest.raises(InputError, match="Permission denied"):
-        VideoSource(clip)
+        FileSource(clip)
 
 
 def test_a_colon_in_the_name_is_no_protocol(clips, clip, monkeypatch):
