@@ -15,7 +15,9 @@ from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.run_report import Report, report_of
 from agent.track.tracker import Tracker
-from agent.video.encoder import VideoSink
+from agent.video.encoder import VideoEncoder
+from agent.video.encoding_sink import EncodingSink
+from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
 from models.classes import choose
 from models.decode import decoder_for
@@ -181,13 +183,10 @@ def _run(
         else Redactor(size, Effect.parse(settings.effect), settings.shape)
     )
     source, target = paths
-    with VideoSink(
-        target,
-        info,
-        codec=settings.codec,
-        crf=settings.crf,
-        preset=settings.preset,
-        audio_from=source if settings.audio == "copy" and info.has_audio else None,
+    sound = source if settings.audio == "copy" and info.has_audio else None
+    with EncodingSink(
+        VideoEncoder(info, codec=settings.codec, crf=settings.crf, preset=settings.preset),
+        FileOutput(target, audio_from=sound),
     ) as sink:
         pipeline = Pipeline(video, analyst, redactor, sink, watcher.wrote)
         watcher.started(info, pipeline)

@@ -10,6 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 if TYPE_CHECKING:
+    from agent.frames.annotated import AnnotatedFrame
     from agent.frames.frame import Plane, Planes
     from agent.frames.redacted import RedactedFrame
 
@@ -41,7 +42,7 @@ class EncoderPicture:
         """FFmpeg's name for the layout."""
         return "nv12" if self.interleaved else "yuv420p"
 
-    def wrap(self, frame: RedactedFrame) -> VideoFrame:
+    def wrap(self, frame: RedactedFrame | AnnotatedFrame) -> VideoFrame:
         """`frame` for the encoder; without a copy where its planes already lie as one."""
         packed = self._packed(frame.planes)
         # PyAV takes a packed picture's height to be a multiple of four, and cuts off the rest.
@@ -98,7 +99,7 @@ class EncoderPicture:
             flat[area + quarter :].reshape(half),
         )
 
-    def _draw(self, frame: RedactedFrame, targets: Planes) -> None:
+    def _draw(self, frame: RedactedFrame | AnnotatedFrame, targets: Planes) -> None:
         """Copy `frame` into `targets`: scaled to fit if its size is another, its edge continued."""
         planes = self._in_our_layout(frame.planes)
         if frame.size not in self._fitting:
@@ -125,7 +126,7 @@ class EncoderPicture:
             return planes[0], planes[1][..., 0], planes[1][..., 1]
         return planes
 
-    def _scaled(self, frame: RedactedFrame, planes: Planes) -> Planes:
+    def _scaled(self, frame: RedactedFrame | AnnotatedFrame, planes: Planes) -> Planes:
         """As large as fits without distortion, between black bars."""
         width, height = frame.size
         scale = min(self.width / width, self.height / height)

@@ -1,4 +1,4 @@
-"""Timestamps: presentation times that always rise, changed only where the stream's can't be used."""
+"""Timestamps: presentation times that rise, repaired only where the stream's can't be used."""
 
 from __future__ import annotations
 

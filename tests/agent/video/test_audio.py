@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import av
 import pytest
+from recording import file_sink
 
 from agent.errors import InputError, OutputError
-from agent.video.encoder import VideoSink
 from agent.video.file_source import FileSource
 
 
@@ -41,7 +41,7 @@ def test_sound_ends_with_the_pictures(clips, tmp_path):
     output = tmp_path / "out.mp4"
     with (
         FileSource(source) as frames,
-        VideoSink(output, frames.info, audio_from=source) as sink,
+        file_sink(output, frames.info, audio_from=source) as sink,
     ):
         for _ in range(20):
             sink.write(clips.redacted(next(frames)))
@@ -55,7 +55,7 @@ def test_sound_moves_with_pictures_that_start_before_zero(clips, tmp_path):
     output = tmp_path / "out.mp4"
     with (
         FileSource(source) as frames,
-        VideoSink(output, frames.info, audio_from=source) as sink,
+        file_sink(output, frames.info, audio_from=source) as sink,
     ):
         lead = Fraction(10, 25)
         for frame in frames:
