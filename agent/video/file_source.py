@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, final
 
 import av
 from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 from agent.errors import InputError
@@ -19,18 +18,16 @@ from agent.frames.stream_info import StreamInfo
 from agent.video.container import Packets, open_container
 from agent.video.decoded import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
 from agent.video.timestamps import Timestamps
+from models.video_stream import video_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
     from agent.frames.frame import Frame
 
-_NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _USUAL_RATE = Fraction(25)
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
 
@@ -56,8 +53,12 @@ class FileSource:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self._path = Path(path)
         self._container = open_container(self._path)
+        stream = video_stream(self._container.streams)
+        if stream is None:
+            self._container.close()
+            raise InputError(f"{self._path}: no video stream in it")
+        self._stream = stream
         try:
-            self._stream = _best_video(self._container, self._path)
             self._stream.thread_count = threads
             # Threads that each take a frame; slice threads, PyAV's default, would switch off the
             # check of H.264 that tells a damaged picture from a good one.
@@ -218,12 +219,3 @@ class FileSource:
             f"{self._path}: its pictures are interlaced; deinterlace it first: "
             f"ffmpeg -i {shlex.quote(str(self._path))} -vf bwdif -crf 16 progressive.mp4"
         )
-
-
-def _best_video(container: InputContainer, path: Path) -> VideoStream:
-    """The stream that FFmpeg would choose, cover art and thumbnails left aside."""
-    streams = [s for s in container.streams.video if not s.disposition & _NOT_A_VIDEO]
-    if not streams:
-        raise InputError(f"{path}: no video stream in it")
-    best = container.streams.best("video")
-    return next((stream for stream in streams if stream == best), streams[0])
