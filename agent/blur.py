@@ -12,13 +12,16 @@ from agent.pipeline.run_journal import RunJournal
 from agent.redact.annotator import Annotator
 from agent.run_report import report_of
 from agent.stream import Stream, redactor_of
-from agent.video.encoder import VideoSink
-from agent.video.file_source import VideoSource
+from agent.video.encoder import VideoEncoder
+from agent.video.encoding_sink import EncodingSink
+from agent.video.file_output import FileOutput
+from agent.video.file_source import FileSource
 from models.decode import decoder_for
 from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from agent.detect.detector import Detector
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
     from agent.hidden import Hidden
-    from agent.pipeline.pipeline import Pipeline, ShownT
+    from agent.pipeline.pipeline import Pipeline, ShownT, Sink
     from agent.run_report import RunReport
     from agent.settings import BlurSettings
     from models.bundle import Bundle
+
+    _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
 
 
 class Watcher:
@@ -83,10 +88,14 @@ def blur(
         ModelError: the network can't be loaded.
     """
 
-    def redacting(video: VideoSource) -> Callable[[Frame, Cover], RedactedFrame]:
-        return redactor_of(video, settings).redact
+    def parts(video: FileSource) -> _Parts[RedactedFrame]:
+        encoder = VideoEncoder(
+            video.info, codec=settings.codec, crf=settings.crf, preset=settings.preset
+        )
+        output = FileOutput(target, audio_from=_sound(video, source, settings))
+        return redactor_of(video, settings).redact, EncodingSink(encoder, output)
 
-    return _run(source, target, bundle, settings, redacting, watcher, detector, redacted=True)
+    return _run((source, target), bundle, settings, parts, watcher, detector, redacted=True)
 
 
 def annotate(
@@ -105,56 +114,53 @@ def annotate(
         UsageError: the caller does not say that it knows; else what `blur` raises.
     """
 
-    def annotating(video: VideoSource) -> Callable[[Frame, Cover], AnnotatedFrame]:
+    def parts(video: FileSource) -> _Parts[AnnotatedFrame]:
         size = video.info.width, video.info.height
-        return Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted).annotate
+        annotator = Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted)
+        encoder = VideoEncoder(
+            video.info,
+            codec=settings.codec,
+            crf=settings.crf,
+            preset=settings.preset,
+            annotated=True,
+        )
+        sound = _sound(video, source, settings)
+        output = FileOutput(target, audio_from=sound, annotated=True)
+        return annotator.annotate, EncodingSink(encoder, output)
 
-    return _run(source, target, bundle, settings, annotating, watcher, detector, redacted=False)
+    return _run((source, target), bundle, settings, parts, watcher, detector, redacted=False)
+
+
+def _sound(video: FileSource, source: Path, settings: BlurSettings) -> Path | None:
+    return source if settings.audio == "copy" and video.info.has_audio else None
 
 
 def _run(
-    source: Path,
-    target: Path,
+    paths: tuple[Path, Path],
     bundle: Bundle,
     settings: BlurSettings,
-    show_of: Callable[[VideoSource], Callable[[Frame, Cover], ShownT]],
+    parts: Callable[[FileSource], _Parts[ShownT]],
     watcher: Watcher | None,
     detector: Detector | None,
     *,
     redacted: bool,
 ) -> RunReport:
-    watcher = watcher or Watcher()
+    watcher, journal = watcher or Watcher(), RunJournal()
     hidden = hidden_classes(bundle, settings)
-    check_paths(source, target)
+    check_paths(*paths)
     detector = detector or detector_of(bundle, hidden)
     ran = detector.chosen if isinstance(detector, NetworkDetector) else None
     pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
-    journal = RunJournal()
     try:
-        with VideoSource(source) as video:
-            show = show_of(video)
-            with VideoSink(
-                target,
-                video.info,
-                codec=settings.codec,
-                crf=settings.crf,
-                preset=settings.preset,
-                audio_from=source if settings.audio == "copy" and video.info.has_audio else None,
-            ) as sink:
-                stream = Stream(
-                    video,
-                    pool.lane(source.name),
-                    hidden,
-                    settings,
-                    show,
-                    sink,
-                    journal,
-                    watcher.wrote,
-                )
+        with FileSource(paths[0]) as video:
+            show, opened = parts(video)
+            with opened as sink:
+                lane = pool.lane(paths[0].name)
+                stream = Stream(video, lane, hidden, settings, show, sink, journal, watcher.wrote)
                 watcher.started(video.info, stream.pipeline, journal)
                 stream.pipeline.run()
             return report_of(
-                stream.pipeline, journal, bundle, ran, settings, video, (source, target), redacted
+                stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
             )
     finally:
         pool.close()

@@ -1,4 +1,4 @@
-"""AnnotatedFrame: a frame with labelled boxes drawn in; it hides nothing, so it is for tuning."""
+"""AnnotatedFrame: a picture with boxes drawn in, for tuning; it hides nothing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SEAL = object()
 
 @final
 class AnnotatedFrame:
-    """A picture that shows what it was made of. No sink takes it that was not told so when made.
+    """A picture that may NOT be shown: an ordinary encoder refuses it.
 
     Attributes:
         planes: I420 or NV12, uint8, packed one after another in one buffer.
-        whole: why the whole picture is hidden, or None where boxes are drawn.
+        whole: why the whole picture is hidden, or None where it shows what the camera saw.
 
     Raises:
         TypeError: when anything but the annotator constructs one, or derives from it.
@@ -38,7 +38,7 @@ class AnnotatedFrame:
         self, seal: object, frame: Frame, planes: Planes, whole: str | None = None
     ) -> None:
         if seal is not _SEAL:
-            raise TypeError("only agent.redact.annotate makes an AnnotatedFrame")
+            raise TypeError("only agent.redact makes an AnnotatedFrame")
         values = {
             "planes": planes,
             "index": frame.index,
@@ -51,7 +51,7 @@ class AnnotatedFrame:
             object.__setattr__(self, name, value)
 
     def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("AnnotatedFrame has no kinds: a sink must be able to trust the type")
+        raise TypeError("AnnotatedFrame has no kinds: an encoder must be able to trust the type")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"an AnnotatedFrame can't be changed: {name}")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from agent.frames.annotated import AnnotatedFrame
+from agent.frames.redacted import RedactedFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.frames.cover import Cover
+    from agent.frames.encoded import EncodedPacket, EncodedStream
     from agent.frames.frame import Frame
-    from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
+
+FrameT_contra = TypeVar("FrameT_contra", RedactedFrame, AnnotatedFrame, contravariant=True)
 
 
 class Source(Protocol):
@@ -38,4 +43,61 @@ class Redactor(Protocol):
 
     def redact(self, frame: Frame, cover: Cover) -> RedactedFrame:
         """The frame with its cover applied."""
+        ...
+
+
+class Encoder(Protocol[FrameT_contra]):
+    """Turns frames that may be shown into packets, once, whoever gets them.
+
+    Attributes:
+        stream: what the packets are; known once a frame was encoded.
+    """
+
+    @property
+    def stream(self) -> EncodedStream: ...  # noqa: D102
+
+    def encode(self, frame: FrameT_contra) -> Sequence[EncodedPacket]:
+        """Take the next frame; the packets that are ready by now, perhaps none.
+
+        Raises:
+            OutputError: it can't be encoded.
+            TypeError: the frame was not redacted.
+        """
+        ...
+
+    def flush(self) -> Sequence[EncodedPacket]:
+        """The packets that were held back; no frames follow."""
+        ...
+
+
+class Output(Protocol):
+    """Takes packets to where they are seen. `start`, `write`..., then `finish` or `abort`."""
+
+    def start(self, stream: EncodedStream) -> None:
+        """Get ready for the packets of `stream`.
+
+        Raises:
+            OutputError: it can't be written to.
+            TypeError: the stream is annotated, and this is not a file that was made for that.
+        """
+        ...
+
+    def write(self, packet: EncodedPacket) -> None:
+        """Take the next packet.
+
+        Raises:
+            OutputError: it can't be written.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Make what was written whole; no packets follow.
+
+        Raises:
+            OutputError: that can't be done.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Give up, and leave nothing half done behind; harmless after `finish`."""
         ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import av
+
 from agent.errors import OutputError
 from agent.video.container import Packets, open_container
 
@@ -17,33 +19,42 @@ if TYPE_CHECKING:
 
 
 class AudioCopy:
-    """Reads `path` a second time, for its sound alone, and puts it into `output` as it is.
+    """Reads `path` a second time, for its sound alone, and puts it into an output as it is.
+
+    Args:
+        path: the file whose sound it is.
+        container: FFmpeg's name of the output's container.
+        name: the output, for errors.
 
     Raises:
         InputError: when `path` can't be read.
-        OutputError: when `output` can't hold a codec of `path`'s sound.
+        OutputError: when the container can't hold a codec of `path`'s sound.
     """
 
-    def __init__(self, path: Path, output: OutputContainer, name: Path) -> None:
-        self._output = output
+    def __init__(self, path: Path, container: str, name: Path) -> None:
+        self._name = name
         self._input = open_container(path)
         try:
-            self._targets = {
-                stream.index: self._add(stream, name) for stream in self._input.streams.audio
-            }
+            # Nothing is ever written to this one; it refuses what the output would.
+            self.start(av.open("", "w", format=container))
         except BaseException:
             self._input.close()
             raise
         self._packets = Packets(self._input, self._input.streams.audio)
         self._waiting: Packet[AudioStream] | None = None
 
-    def _add(self, stream: AudioStream, name: Path) -> AudioStream:
+    def start(self, output: OutputContainer) -> None:
+        """Add the sound's streams to `output`, which takes what is copied from now on."""
+        self._output = output
+        self._targets = {stream.index: self._added(stream) for stream in self._input.streams.audio}
+
+    def _added(self, stream: AudioStream) -> AudioStream:
         try:
             target = self._output.add_stream_from_template(stream)
         except ValueError as error:
             kind = stream.codec_context.name if stream.codec_context else "this"
             raise OutputError(
-                f"{name}: {name.suffix} can't hold {kind} sound; "
+                f"{self._name}: {self._name.suffix} can't hold {kind} sound; "
                 "write .mkv, or drop the sound with --audio drop"
             ) from error
         if stream.language:

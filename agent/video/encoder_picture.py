@@ -1,4 +1,4 @@
-"""Canvas: a redacted picture brought to the one size and layout that an encoder was opened with."""
+"""EncoderPicture: a redacted picture brought to the one size and layout that an encoder was opened with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 if TYPE_CHECKING:
+    from agent.frames.annotated import AnnotatedFrame
     from agent.frames.frame import Plane, Planes
     from agent.frames.redacted import RedactedFrame
 
@@ -17,7 +18,7 @@ _GREY = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Canvas:
+class EncoderPicture:
     """The encoder's picture: even in both directions, because 4:2:0 is coded in pairs.
 
     Attributes:
@@ -31,8 +32,8 @@ class Canvas:
     interleaved: bool
 
     @classmethod
-    def around(cls, size: tuple[int, int], *, interleaved: bool) -> Canvas:
-        """The smallest canvas that holds a picture of `size` (width, height) pixels."""
+    def around(cls, size: tuple[int, int], *, interleaved: bool) -> EncoderPicture:
+        """The smallest one that holds a picture of `size` (width, height) pixels."""
         width, height = size
         return cls(width + width % 2, height + height % 2, interleaved)
 
@@ -41,7 +42,7 @@ class Canvas:
         """FFmpeg's name for the layout."""
         return "nv12" if self.interleaved else "yuv420p"
 
-    def wrap(self, frame: RedactedFrame) -> VideoFrame:
+    def wrap(self, frame: RedactedFrame | AnnotatedFrame) -> VideoFrame:
         """`frame` for the encoder; without a copy where its planes already lie as one."""
         packed = self._packed(frame.planes)
         # PyAV takes a packed picture's height to be a multiple of four, and cuts off the rest.
@@ -98,12 +99,12 @@ class Canvas:
             flat[area + quarter :].reshape(half),
         )
 
-    def _draw(self, frame: RedactedFrame, canvas: Planes) -> None:
-        """Copy `frame` into `canvas`: scaled to fit if its size is another, its edge continued."""
+    def _draw(self, frame: RedactedFrame | AnnotatedFrame, targets: Planes) -> None:
+        """Copy `frame` into `targets`: scaled to fit if its size is another, its edge continued."""
         planes = self._in_our_layout(frame.planes)
         if frame.size not in self._fitting:
             planes = self._scaled(frame, planes)
-        for plane, target in zip(planes, canvas, strict=True):
+        for plane, target in zip(planes, targets, strict=True):
             height, width = plane.shape[:2]
             target[:height, :width] = plane
             target[height:, :width] = plane[-1:]
@@ -111,7 +112,7 @@ class Canvas:
 
     @property
     def _fitting(self) -> tuple[tuple[int, int], ...]:
-        """The sizes that fill the canvas but for an odd edge."""
+        """The sizes that fill the encoder's picture but for an odd edge."""
         return tuple(
             (width, height)
             for width in (self.width, self.width - 1)
@@ -125,8 +126,8 @@ class Canvas:
             return planes[0], planes[1][..., 0], planes[1][..., 1]
         return planes
 
-    def _scaled(self, frame: RedactedFrame, planes: Planes) -> Planes:
-        """As large as the canvas allows without distortion, between black bars."""
+    def _scaled(self, frame: RedactedFrame | AnnotatedFrame, planes: Planes) -> Planes:
+        """As large as fits without distortion, between black bars."""
         width, height = frame.size
         scale = min(self.width / width, self.height / height)
         inner = [max(1, round(side * scale / 2)) for side in (width, height)]  # chroma pixels

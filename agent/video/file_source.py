@@ -1,4 +1,4 @@
-"""VideoSource: a file's pictures, each once, in order, with its own time."""
+"""FileSource: a file's pictures, each once, in order, with its own time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, final
 
 import av
 from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 from agent.errors import InputError
@@ -18,28 +17,27 @@ from agent.frames.cpu_frame import CpuFrame
 from agent.frames.stream_info import StreamInfo
 from agent.video.container import Packets, open_container
 from agent.video.decoded import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
-from agent.video.timestamps import Clock
+from agent.video.timestamps import Timestamps
+from models.video_stream import video_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
     from agent.frames.frame import Frame
 
-_NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _USUAL_RATE = Fraction(25)
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
 
-_JUMP_S = 1
-"""A clock that falls back by more than this was restarted; by less, two frames share a time."""
+_MAX_STEP_BACK_S = 1
+"""Times that fall back by more than this were restarted; by less, two frames share one. Chosen,
+not measured."""
 
 
 @final
-class VideoSource:
+class FileSource:
     """The best video stream of a file.
 
     Frames come out upright, in order of presentation, with strictly rising `pts` in ticks of
@@ -55,8 +53,12 @@ class VideoSource:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self._path = Path(path)
         self._container = open_container(self._path)
+        stream = video_stream(self._container.streams)
+        if stream is None:
+            self._container.close()
+            raise InputError(f"{self._path}: no video stream in it")
+        self._stream = stream
         try:
-            self._stream = _best_video(self._container, self._path)
             self._stream.thread_count = threads
             # Threads that each take a frame; slice threads, PyAV's default, would switch off the
             # check of H.264 that tells a damaged picture from a good one.
@@ -70,8 +72,9 @@ class VideoSource:
             self._turn: Turn | None = None
             rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
             self._time_base = self._stream.time_base or 1 / rate
-            self._clock = Clock(
-                step=round(1 / (rate * self._time_base)), jump=round(_JUMP_S / self._time_base)
+            self._timestamps = Timestamps(
+                step=round(1 / (rate * self._time_base)),
+                max_step_back=round(_MAX_STEP_BACK_S / self._time_base),
             )
             self._skipped = 0
             self._newest_pts = -(2**63)
@@ -81,7 +84,7 @@ class VideoSource:
             self._container.close()
             raise
 
-    def __enter__(self) -> VideoSource:
+    def __enter__(self) -> FileSource:
         return self
 
     def __exit__(
@@ -104,7 +107,7 @@ class VideoSource:
         """Packets and pictures that were skipped so far because they are damaged."""
         return self._skipped + self._packets.damaged
 
-    def __iter__(self) -> VideoSource:
+    def __iter__(self) -> FileSource:
         return self
 
     def __next__(self) -> Frame:
@@ -117,7 +120,7 @@ class VideoSource:
         frame = CpuFrame(
             planes=upright(planes_of(picture, colour, self._reformatter), self._turn_of(picture)),
             index=self._index,
-            pts=self._clock.tell(
+            pts=self._timestamps.next_pts(
                 picture.dts if picture.pts is None else picture.pts, picture.duration
             ),
             time_base=self._time_base,
@@ -216,12 +219,3 @@ class VideoSource:
             f"{self._path}: its pictures are interlaced; deinterlace it first: "
             f"ffmpeg -i {shlex.quote(str(self._path))} -vf bwdif -crf 16 progressive.mp4"
         )
-
-
-def _best_video(container: InputContainer, path: Path) -> VideoStream:
-    """The stream that FFmpeg would choose, cover art and thumbnails left aside."""
-    streams = [s for s in container.streams.video if not s.disposition & _NOT_A_VIDEO]
-    if not streams:
-        raise InputError(f"{path}: no video stream in it")
-    best = container.streams.best("video")
-    return next((stream for stream in streams if stream == best), streams[0])

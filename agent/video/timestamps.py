@@ -1,34 +1,34 @@
-"""Clock: presentation times that always rise, touched only where the stream's own can't be used."""
+"""Timestamps: presentation times that rise, repaired only where the stream's can't be used."""
 
 from __future__ import annotations
 
 
-class Clock:
+class Timestamps:
     """Gives every frame its presentation time, in ticks.
 
     A time that rises is passed through as it is. A missing one follows the frame before by that
     frame's duration. One that stands still or falls back a little comes a tick after the frame
-    before; one that falls back by more than `jump` ticks is a clock that was restarted, and what
+    before; one that falls back by more than `max_step_back` ticks was restarted, and what
     follows is moved along with it.
     """
 
-    def __init__(self, step: int, jump: int) -> None:
+    def __init__(self, step: int, max_step_back: int) -> None:
         self._step = max(1, step)
-        self._jump = jump
+        self._max_step_back = max_step_back
         self._last: int | None = None
         self._shift = 0
         self.repaired = 0
         """Frames whose own time could not be used."""
 
-    def tell(self, pts: int | None, duration: int | None) -> int:
+    def next_pts(self, pts: int | None, duration: int | None) -> int:
         """The time of the next frame, whose stream says `pts` and `duration` ticks."""
-        told = self._rising(pts)
-        if told != pts:
+        rising = self._rising(pts)
+        if rising != pts:
             self.repaired += 1
-        self._last = told
+        self._last = rising
         if duration:
             self._step = duration
-        return told
+        return rising
 
     def _rising(self, pts: int | None) -> int:
         if self._last is None:
@@ -39,7 +39,7 @@ class Clock:
         moved = pts + self._shift
         if moved > self._last:
             return moved
-        if self._last - moved > self._jump:
+        if self._last - moved > self._max_step_back:
             self._shift = follow - pts
             return follow
         return self._last + 1

@@ -12,12 +12,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.reformatter import ColorRange, Interpolation
 
 from distill.data.mp4_tail import tail_problem
 from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
+from models.video_stream import video_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,6 @@ SUFFIXES = frozenset({
 # fmt: on
 """What counts as a clip in a folder; a file that is named counts whatever it is called."""
 
-_NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _BLOCK = 1 << 20
 _USUAL_RATE = 25
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
@@ -112,8 +111,12 @@ class Clip:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._container = _opened(path)
+        stream = video_stream(self._container.streams)
+        if stream is None:
+            self._container.close()
+            raise InputError(f"{path}: holds no video")
+        self._stream = stream
         try:
-            self._stream = _best_video(self._container, path)
             # One thread and no slices: pictures come out the same each time, and FFmpeg tells a
             # damaged one from a good one.
             self._stream.thread_count = 1
@@ -264,10 +267,3 @@ def _interlaced(path: Path) -> InputError:
         f"{path}: its pictures are interlaced; deinterlace it first: "
         f"ffmpeg -i {whole} -vf bwdif -crf 16 {progressive}"
     )
-
-
-def _best_video(container: InputContainer, path: Path) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & _NOT_A_VIDEO]
-    if not streams:
-        raise InputError(f"{path}: holds no video")
-    return max(streams, key=lambda stream: stream.width * stream.height)

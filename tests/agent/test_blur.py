@@ -26,7 +26,7 @@ from agent.blur import Watcher, blur
 from agent.errors import InputError, OutputError, UsageError
 from agent.run_report import RunReport
 from agent.settings import BlurSettings
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.bundle import Bundle, write_bundle
 from models.importing import import_onnx
 
@@ -185,7 +185,7 @@ def test_low_latency_follows_nothing_across_a_cut(run, every):
 
 def times(path):
     """Seconds of every picture."""
-    with VideoSource(path) as video:
+    with FileSource(path) as video:
         return [frame.pts * frame.time_base for frame in video]
 
 
@@ -245,7 +245,7 @@ def test_a_rotated_clip_is_hidden_upright(bundle, tmp_path):
 def test_frames_of_another_size_are_covered_whole(bundle, tmp_path, data):
     source, target = data / "videos" / "resolution-change.h264", tmp_path / "out.mp4"
     report = blur(source, target, bundle, SOLID, detector=Eyes(World()))
-    with VideoSource(source) as video:
+    with FileSource(source) as video:
         other = [
             frame.index for frame in video if frame.size != (video.info.width, video.info.height)
         ]
@@ -475,7 +475,7 @@ def test_a_person_on_a_real_video_is_hidden_in_every_frame(real_bundle, data, tm
     assert report.whole_frame_covers == {}
     assert report.keyframes == 13
     detector = detector_of(real_bundle, hidden_classes(real_bundle, BlurSettings()))
-    with VideoSource(clip) as before, VideoSource(target) as after:
+    with FileSource(clip) as before, FileSource(target) as after:
         shown = seen = 0
         for plain, redacted in zip(before, after, strict=True):
             found = detector.detect(plain)

@@ -16,7 +16,7 @@ from agent.pipeline.rhythm import Rhythm
 from agent.redact.patch import patches_of
 from agent.settings import BlurSettings
 from agent.track.tracker import Tracker
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.instances import MASK_THRESHOLD
 from tests.bench.davis import pictures
 from tests.bench.detections import look
@@ -163,7 +163,7 @@ def _placed(
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
     pool = DetectorPool(memory, 1, settings.detect_timeout_s)
     frames = []
-    with VideoSource(clip) as video:
+    with FileSource(clip) as video:
         size = video.info.width, video.info.height
         analyst = Analyst(
             pool.lane("covered"), tracker, Rhythm(every), size, hidden.labels, 0.0, [].append

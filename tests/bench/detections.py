@@ -12,7 +12,7 @@ import numpy as np
 import models
 from agent.blur import detector_of
 from agent.hidden import WEAK_SHARE, hidden_classes
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.instances import Instances, Mask
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def look(clip: Path, bundle: Bundle, settings: BlurSettings, store: Path | None)
 
 def _see(clip: Path, bundle: Bundle, settings: BlurSettings) -> list[Instances]:
     detector = detector_of(bundle, hidden_classes(bundle, settings))
-    with VideoSource(clip) as video, ThreadPoolExecutor(settings.workers) as workers:
+    with FileSource(clip) as video, ThreadPoolExecutor(settings.workers) as workers:
         return list(workers.map(detector.detect, video))
 
 

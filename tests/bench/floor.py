@@ -26,7 +26,7 @@ from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.settings import BlurSettings
 from agent.track.tracker import Tracker
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 from models.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -123,14 +123,14 @@ def costs_ms(clip: Path, bundle: Bundle, every: int) -> dict[str, float]:
     settings = BlurSettings(classes=("person",), conf=0.25, every=every, effect="solid:ff00ff")
     hidden = hidden_classes(bundle, settings)
     seen = Seen(detector_of(bundle, hidden), detect)
-    with VideoSource(clip) as video:
+    with FileSource(clip) as video:
         for frame in video:
             if frame.index == 0:
                 seen.detect(frame)  # the first run of a network allocates
             if frame.index % every == 0:
                 seen.look(frame)
     pool = DetectorPool(seen, 1, settings.detect_timeout_s)
-    with VideoSource(clip) as video:
+    with FileSource(clip) as video:
         size = video.info.width, video.info.height
         tracker = Tracker(tuple(hidden.labels), hidden.scores)
         analyst = Analyst(

@@ -7,11 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from recording import file_sink
 
 from agent.frames.frame import Frame
 from agent.frames.redacted import _SEAL, RedactedFrame
-from agent.video.encoder import VideoSink
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
+from models.preprocess import rgb_from_yuv
 
 BITS = 6
 """A picture's number stands as black and white cells in its upper third, lowest bit on the left."""
@@ -51,7 +52,7 @@ def redacted(frame: Frame) -> RedactedFrame:
 
 def through(source: Path, output: Path, **settings: object) -> list[Frame]:
     """Take every frame of `source` into `output`; the frames as they came out of the source."""
-    with VideoSource(source) as frames, VideoSink(output, frames.info, **settings) as sink:
+    with FileSource(source) as frames, file_sink(output, frames.info, **settings) as sink:
         seen = []
         for frame in frames:
             sink.write(redacted(frame))
@@ -61,8 +62,18 @@ def through(source: Path, output: Path, **settings: object) -> list[Frame]:
 
 
 def frames_of(path: Path) -> list[Frame]:
-    with VideoSource(path) as source:
+    with FileSource(path) as source:
         return list(source)
+
+
+def rgb_of(frame):
+    colour = frame.colour
+    return rgb_from_yuv(frame.planes, frame.size, colour.matrix, full_range=colour.full_range)
+
+
+def error_between(image, other):
+    """Mean absolute difference of two RGB images, edges of the number cells left out."""
+    return np.abs(image.astype(int) - other.astype(int))[image.shape[0] // 2 :].mean()
 
 
 def write_clip(
@@ -123,6 +134,8 @@ class Clips:
     redacted = staticmethod(redacted)
     through = staticmethod(through)
     frames_of = staticmethod(frames_of)
+    rgb_of = staticmethod(rgb_of)
+    error_between = staticmethod(error_between)
     write = staticmethod(write_clip)
 
 

@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import av
 import pytest
+from recording import file_sink
 
 from agent.errors import InputError, OutputError
-from agent.video.encoder import VideoSink
-from agent.video.file_source import VideoSource
+from agent.video.file_source import FileSource
 
 
 def packets_of(path):
@@ -40,8 +40,8 @@ def test_sound_ends_with_the_pictures(clips, tmp_path):
     source = clips.write(tmp_path / "in.mp4", range(50), sound="aac")
     output = tmp_path / "out.mp4"
     with (
-        VideoSource(source) as frames,
-        VideoSink(output, frames.info, audio_from=source) as sink,
+        FileSource(source) as frames,
+        file_sink(output, frames.info, audio_from=source) as sink,
     ):
         for _ in range(20):
             sink.write(clips.redacted(next(frames)))
@@ -54,8 +54,8 @@ def test_sound_moves_with_pictures_that_start_before_zero(clips, tmp_path):
     source = clips.write(tmp_path / "in.mp4", range(50), sound="aac")
     output = tmp_path / "out.mp4"
     with (
-        VideoSource(source) as frames,
-        VideoSink(output, frames.info, audio_from=source) as sink,
+        FileSource(source) as frames,
+        file_sink(output, frames.info, audio_from=source) as sink,
     ):
         lead = Fraction(10, 25)
         for frame in frames:

@@ -8,7 +8,7 @@ import pytest
 from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour
 from agent.frames.redacted import _SEAL, RedactedFrame
-from agent.video.encoder_picture import Canvas
+from agent.video.encoder_picture import EncoderPicture
 
 AREA = 8 * 4
 
@@ -37,7 +37,7 @@ def pixels_of(picture):
 def test_packed_planes_are_wrapped(make, shape):
     buffer = np.arange(48, dtype=np.uint8)
     frame = make(buffer.reshape(shape))
-    picture = Canvas.around((8, 4), interleaved=make is packed_nv12).wrap(frame)
+    picture = EncoderPicture.around((8, 4), interleaved=make is packed_nv12).wrap(frame)
     buffer += 100
     for plane, mine in zip(pixels_of(picture), frame.planes, strict=True):
         assert plane[:, : mine.shape[1]].ravel()[0] == mine.ravel()[0] >= 100
@@ -45,7 +45,7 @@ def test_packed_planes_are_wrapped(make, shape):
 
 def test_planes_from_several_buffers_are_copied():
     y, u, v = (np.full(shape, 9, np.uint8) for shape in ((4, 8), (2, 4), (2, 4)))
-    picture = Canvas.around((8, 4), interleaved=False).wrap(redacted(y, u, v))
+    picture = EncoderPicture.around((8, 4), interleaved=False).wrap(redacted(y, u, v))
     y += 1
     assert pixels_of(picture)[0][:, :8].max() == 9
 
@@ -53,7 +53,7 @@ def test_planes_from_several_buffers_are_copied():
 def test_planes_of_one_buffer_in_another_order_are_copied_right():
     buffer = np.arange(48, dtype=np.uint8)
     y, u, v = packed_i420(buffer).planes
-    picture = Canvas.around((8, 4), interleaved=False).wrap(redacted(y, v, u))
+    picture = EncoderPicture.around((8, 4), interleaved=False).wrap(redacted(y, v, u))
     _, first, second = pixels_of(picture)
     assert np.array_equal(first[:, :4], v)
     assert np.array_equal(second[:, :4], u)
@@ -62,7 +62,9 @@ def test_planes_of_one_buffer_in_another_order_are_copied_right():
 def test_padded_rows_are_copied_without_their_padding():
     wide = np.arange(4 * 20, dtype=np.uint8).reshape(4, 20)
     half = np.zeros((2, 4), np.uint8)
-    picture = Canvas.around((8, 4), interleaved=False).wrap(redacted(wide[:, :8], half, half))
+    picture = EncoderPicture.around((8, 4), interleaved=False).wrap(
+        redacted(wide[:, :8], half, half)
+    )
     assert np.array_equal(pixels_of(picture)[0][:, :8], wide[:, :8])
 
 
@@ -75,7 +77,7 @@ def test_no_height_is_cut(height, interleaved):
         planes = [y.reshape(height, 8), uv.reshape(*half, 2)]
     else:
         planes = [y.reshape(height, 8), *uv.reshape(2, *half)]
-    picture = Canvas.around((8, height), interleaved=interleaved).wrap(redacted(*planes))
+    picture = EncoderPicture.around((8, height), interleaved=interleaved).wrap(redacted(*planes))
     assert (picture.width, picture.height) == (8, height)
     for plane, mine in zip(pixels_of(picture), planes, strict=True):
         flat = mine.reshape(mine.shape[0], -1)

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.video.timestamps import Clock
+from agent.video.timestamps import Timestamps
 
 MISSING = None
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("stream_pts", "expected"),
     [
         pytest.param([7, 8, 19, 40], [7, 8, 19, 40], id="rising"),
         pytest.param([-5, -1, 0], [-5, -1, 0], id="before zero"),
@@ -21,24 +21,22 @@ MISSING = None
         pytest.param([1000, 1004, 0, 4, 8], [1000, 1004, 1008, 1012, 1016], id="restarted"),
     ],
 )
-def test_times_rise(told, expected):
-    clock = Clock(step=4, jump=100)
-    assert [clock.tell(pts, None) for pts in told] == expected
-    assert clock.repaired == sum(pts != other for pts, other in zip(told, expected, strict=True))
+def test_times_rise(stream_pts, expected):
+    timestamps = Timestamps(step=4, max_step_back=100)
+    assert [timestamps.next_pts(pts, None) for pts in stream_pts] == expected
+    assert timestamps.repaired == sum(
+        pts != other for pts, other in zip(stream_pts, expected, strict=True)
+    )
 
 
 def test_a_missing_time_follows_by_the_duration_of_the_frame_before():
-    clock = Clock(step=4, jump=100)
-    assert [clock.tell(0, 10), clock.tell(None, 0), clock.tell(None, 7), clock.tell(None, 1)] == [
-        0,
-        10,
-        20,
-        27,
-    ]
+    timestamps = Timestamps(step=4, max_step_back=100)
+    given = [(0, 10), (None, 0), (None, 7), (None, 1)]
+    assert [timestamps.next_pts(pts, duration) for pts, duration in given] == [0, 10, 20, 27]
 
 
 @given(st.lists(st.none() | st.integers(-1000, 1000)), st.integers(0, 50), st.integers(1, 500))
-def test_whatever_a_stream_says_times_rise(told, step, jump):
-    clock = Clock(step, jump)
-    times = [clock.tell(pts, None) for pts in told]
+def test_whatever_a_stream_says_times_rise(stream_pts, step, max_step_back):
+    timestamps = Timestamps(step, max_step_back)
+    times = [timestamps.next_pts(pts, None) for pts in stream_pts]
     assert times == sorted(set(times))

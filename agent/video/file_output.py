@@ -1,0 +1,150 @@
+"""FileOutput: packets into a file that gets its name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from av.error import FFmpegError
+
+from agent.errors import OutputError
+from agent.video.audio import AudioCopy
+from agent.video.muxer import Muxer
+from models.whole_file import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from agent.frames.encoded import EncodedPacket, EncodedStream
+
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+
+@final
+class FileOutput:
+    """Writes packets to a hidden file beside `path`, which takes `path`'s name in `finish`.
+
+    `abort` deletes it. Nothing of the input is known here but its pictures, colour tags and
+    (where asked for) sound, so nothing else can be copied.
+
+    Args:
+        path: the output; its extension chooses the container.
+        audio_from: a file whose sound is copied as it is; None for silence.
+        fragmented: write MP4 that can be played while it grows.
+        annotated: take annotated pictures, too; the file shows what the camera saw.
+
+    Raises:
+        InputError: when the sound can't be read.
+        OutputError: when the file can't be written, or the container can't hold the sound.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        audio_from: Path | None = None,
+        fragmented: bool = False,
+        annotated: bool = False,
+    ) -> None:
+        # A link stays a link: what it points to is replaced.
+        self._path = Path(os.path.realpath(path))
+        self._fragmented, self._annotated = fragmented, annotated
+        suffix = self._path.suffix
+        if suffix.lower() not in _FORMATS:
+            raise OutputError(
+                f"{path}: can't write {suffix or 'a file without extension'}; "
+                f"name it one of {' '.join(_FORMATS)}"
+            )
+        self._format = _FORMATS[suffix.lower()]
+        self._part = self._path.with_name(f".{self._path.stem}.{os.getpid()}.partial{suffix}")
+        self._create()
+        self._part.unlink()  # until there is something to write
+        self._muxer: Muxer | None = None
+        self._audio = AudioCopy(audio_from, self._format, self._path) if audio_from else None
+        self._last_pts: int | None = None
+
+    def start(self, stream: EncodedStream) -> None:
+        """Create the file.
+
+        Raises:
+            OutputError: when it can't be written.
+            TypeError: when the stream is annotated, and the file was not made for that.
+        """
+        if not self._annotated:
+            stream.require_redacted()
+        self._stream = stream
+        self._create()
+        with self._failing_as_output_error():
+            self._muxer = Muxer(self._part, self._format, stream, fragmented=self._fragmented)
+            if self._audio is not None:
+                self._audio.start(self._muxer.container)
+
+    def write(self, packet: EncodedPacket) -> None:
+        """Write one packet, and the sound up to it.
+
+        Raises:
+            OutputError: when it can't be written.
+            RuntimeError: before `start`, after `finish`.
+        """
+        if self._muxer is None:
+            raise RuntimeError(f"{self._path}: not started, or finished")
+        with self._failing_as_output_error():
+            self._muxer.write(packet)
+        self._last_pts = max(packet.pts, self._last_pts or 0)
+        self._copy_audio(self._last_pts * self._stream.time_base)
+
+    def finish(self) -> None:
+        """Write the sound of the last picture, and give the file its name.
+
+        Raises:
+            OutputError: when no packet was written, or the file can't be.
+        """
+        if self._muxer is None or self._last_pts is None:
+            raise OutputError(f"{self._path}: no frame to write")
+        self._copy_audio(self._last_pts * self._stream.time_base + 1 / self._stream.frame_rate)
+        if self._audio is not None:
+            self._audio.close()
+        with self._failing_as_output_error():
+            muxer, self._muxer = self._muxer, None
+            muxer.close()
+            sync(self._part)
+            self._part.replace(self._path)
+            sync(self._path.parent)
+
+    def abort(self) -> None:
+        """Delete what was written; harmless after `finish`."""
+        if self._audio is not None:
+            self._audio.close()
+        if self._muxer is not None:
+            # Closing writes a trailer; whether that works no longer matters.
+            with suppress(FFmpegError, OSError):
+                self._muxer.close()
+            self._muxer = None
+        self._part.unlink(missing_ok=True)
+
+    def _create(self) -> None:
+        try:
+            if self._path.exists() and not self._path.is_file():
+                kind = "a folder" if self._path.is_dir() else "not an ordinary file"
+                raise OutputError(f"{self._path}: is {kind}; name a file to write")
+            self._part.touch()
+        except OSError as error:
+            raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error
+
+    def _copy_audio(self, until: Fraction) -> None:
+        """Copy what sounds before `until` seconds in the output's time."""
+        if self._audio is None:
+            return
+        shift = self._stream.shift * self._stream.time_base
+        with self._failing_as_output_error():
+            self._audio.copy(until - shift, shift)
+
+    @contextmanager
+    def _failing_as_output_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (FFmpegError, OSError) as error:
+            raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error

@@ -1,0 +1,90 @@
+"""Muxer: an encoded stream, packet by packet into one of libav's containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import av
+from av.container import Flags as ContainerFlags
+from av.packet import Packet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+    from agent.frames.encoded import EncodedPacket, EncodedStream
+
+MP4_FORMATS = frozenset({"mp4", "mov"})
+
+
+class Muxer:
+    """A container that is being written, in which the pictures are the first stream.
+
+    Args:
+        path: the file to write.
+        name: FFmpeg's name of the container.
+        stream: what the packets are.
+        fragmented: write MP4 that can be played while it grows.
+
+    Attributes:
+        container: for sound; streams must be added before the first packet.
+
+    Raises:
+        FFmpegError: when libav refuses.
+        OSError: when the file can't be written.
+    """
+
+    def __init__(self, path: Path, name: str, stream: EncodedStream, *, fragmented: bool) -> None:
+        self._time_base = stream.time_base
+        self._duration = max(1, round(1 / (stream.frame_rate * stream.time_base)))
+        options = {}
+        if name in MP4_FORMATS:
+            # Edit lists hold the start offset in movie ticks: make those the stream's own, or
+            # it is rounded to a millisecond.
+            options["movie_timescale"] = str(stream.time_base.denominator)
+            if fragmented:
+                # Without a delayed moov there is no edit list, and B-frames would move every time.
+                options["movflags"] = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
+                options["flush_packets"] = "1"
+        self.container = av.open(f"file:{path}", "w", format=name, container_options=options)
+        # Leaves out library versions, dates and random identifiers.
+        self.container.flags |= cast("int", ContainerFlags.bitexact.value)
+        self._stream = _added(self.container, stream)
+
+    def write(self, packet: EncodedPacket) -> None:
+        """Write the next packet, once all streams have got as far."""
+        muxed = Packet(cast("bytes", packet.data))  # or any other buffer; without a copy
+        muxed.pts, muxed.dts, muxed.time_base = packet.pts, packet.dts, self._time_base
+        # The last picture's is all that is written. PyAV 17 doesn't hand on the frame rate from
+        # which libav would take it.
+        muxed.duration = self._duration
+        muxed.is_keyframe = packet.is_key
+        muxed.stream = self._stream
+        self.container.mux(muxed)
+
+    def close(self) -> None:
+        """Write what is left, and the trailer."""
+        self.container.close()
+
+
+def _added(container: OutputContainer, stream: EncodedStream) -> VideoStream:
+    """A stream of `container` that is what `stream` says, without an encoder of its own."""
+    # PyAV lets parameters be set only on a codec context, and opens an encoder for it unless the
+    # stream is another's copy. Nothing is ever written to that other one.
+    other = av.open("", "w", format="null").add_stream(stream.codec)
+    target = container.add_stream_from_template(other)
+    context = target.codec_context
+    context.width, context.height = stream.width, stream.height
+    context.time_base = stream.time_base
+    context.framerate = stream.frame_rate
+    context.sample_aspect_ratio = stream.sample_aspect_ratio
+    context.color_range = 2 if stream.colour.full_range else 1
+    context.colorspace = stream.matrix_code
+    context.color_primaries = stream.colour.primaries
+    context.color_trc = stream.colour.transfer
+    context.extradata = stream.extradata
+    if stream.codec == "hevc" and container.format.name in MP4_FORMATS:
+        context.codec_tag = "hvc1"  # the one that Apple's players open
+    return target

@@ -1,0 +1,111 @@
+"""What shows what the camera saw goes nowhere but into a file that was made for it."""
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recording import INFO, annotated_grey, grey, leftovers
+
+import agent
+from agent.frames import ports
+from agent.video.encoder import VideoEncoder
+from agent.video.encoding_sink import EncodingSink
+from agent.video.file_output import FileOutput
+from agent.video.file_source import FileSource
+from agent.video.tee import Tee
+
+
+@pytest.fixture
+def annotated_stream():
+    encoder = VideoEncoder(INFO, annotated=True)
+    encoder.encode(annotated_grey())
+    return encoder.stream
+
+
+OUTPUTS = {
+    FileOutput: lambda folder: FileOutput(folder / "out.mp4"),
+    Tee: lambda folder: Tee(FileOutput(folder / "out.mp4")),
+}
+"""Every output there is, made as for redacted pictures."""
+
+
+def outputs_of_the_agent():
+    """All classes of `agent` that have what an output has."""
+    methods = {name for name in vars(ports.Output) if not name.startswith("_")}
+    for module in pkgutil.walk_packages(agent.__path__, "agent."):
+        if module.name.endswith("__main__"):
+            continue
+        for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if kind is not ports.Output and all(hasattr(kind, method) for method in methods):
+                yield kind
+
+
+def test_every_output_is_tried_here():
+    assert set(outputs_of_the_agent()) == set(OUTPUTS)
+
+
+@pytest.mark.parametrize("kind", OUTPUTS, ids=lambda kind: kind.__name__)
+def test_every_output_refuses_an_annotated_stream(kind, annotated_stream, tmp_path):
+    output = OUTPUTS[kind](tmp_path)
+    with pytest.raises(TypeError, match="an annotated stream is not redacted"):
+        output.start(annotated_stream)
+    output.abort()
+    assert leftovers(tmp_path) == []
+    OUTPUTS[kind](tmp_path).start(replace(annotated_stream, annotated=False))  # that was all
+
+
+def test_no_other_output_can_be_told_to_take_one():
+    able = [kind for kind in OUTPUTS if "annotated" in inspect.signature(kind).parameters]
+    assert able == [FileOutput]
+
+
+def test_an_ordinary_encoder_refuses_annotated_frames():
+    encoder = VideoEncoder(INFO)
+    with pytest.raises(TypeError, match="takes redacted frames, not AnnotatedFrame"):
+        encoder.encode(annotated_grey())
+    encoder.encode(grey())
+    assert not encoder.stream.annotated
+    with pytest.raises(TypeError, match="takes redacted frames, not AnnotatedFrame"):
+        encoder.encode(annotated_grey(1))
+
+
+def test_an_annotated_encoder_takes_annotated_frames_alone(clip):
+    encoder = VideoEncoder(INFO, annotated=True)
+    with FileSource(clip) as source:
+        raw = next(source)
+    for other in (grey(), raw, raw.planes, None):
+        with pytest.raises(TypeError, match="takes annotated frames"):
+            encoder.encode(other)
+    encoder.encode(annotated_grey())
+    assert encoder.stream.annotated
+
+
+def test_a_pipeline_that_mixes_them_up_leaves_no_file(tmp_path):
+    with (
+        pytest.raises(TypeError, match="an annotated stream is not redacted"),
+        EncodingSink(VideoEncoder(INFO, annotated=True), FileOutput(tmp_path / "out.mp4")) as sink,
+    ):
+        sink.write(annotated_grey())
+    assert leftovers(tmp_path) == []
+
+
+def test_a_tee_refuses_although_one_of_its_files_would_take_it(tmp_path):
+    tee = Tee(FileOutput(tmp_path / "tuning.mp4", annotated=True), FileOutput(tmp_path / "out.mp4"))
+    with (
+        pytest.raises(TypeError, match="an annotated stream is not redacted"),
+        EncodingSink(VideoEncoder(INFO, annotated=True), tee) as sink,
+    ):
+        sink.write(annotated_grey())
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_that_was_made_for_it_takes_it(clips, tmp_path):
+    output = FileOutput(tmp_path / "tuning.mp4", annotated=True)
+    with EncodingSink(VideoEncoder(INFO, annotated=True), output) as sink:
+        for pts in range(5):
+            sink.write(annotated_grey(pts))
+        sink.finish()
+    assert len(clips.frames_of(Path(tmp_path / "tuning.mp4"))) == 5
