@@ -188,7 +188,7 @@ def _write(
 ) -> None:
     from distill.data.json_file import write_json
     from distill.evaluate.curves import draw_curves
-    from distill.evaluate.pictures import draw_worst
+    from distill.evaluate.worst_images import draw_worst
 
     names = [subject.name for subject in subjects]
     models = [

@@ -180,7 +180,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from distill.data.corrections import import_corrections
+    from distill.data.import_corrections import import_corrections
 
     master = args.into / "annotations.json" if args.into.is_dir() else args.into
     outcome = import_corrections(args.corrections, master)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from distill.data.rle import Rle
+    from distill.label.detection import Frame, Sighting
     from distill.label.journal import Moment
     from distill.label.settings import Settings
-    from distill.label.sighting import Frame, Sighting
 
 ACCEPT, REVIEW, IGNORE = BANDS = "accept", "review", "ignore"
 

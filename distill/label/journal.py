@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, final
 
 from distill.data.clips import sha256_of
 from distill.errors import OutputError, UsageError
-from distill.label.sighting import Frame
+from distill.label.detection import Frame
 from distill.lock import Lock
 from models.whole_file import whole_file
 

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from distill.data.clips import Clip, sha256_of
 from distill.errors import InputError, OutputError, UsageError
+from distill.label.detection import Frame, sightings_of
 from distill.label.journal import MASTER, Moment
 from distill.label.sampling import Sampler
-from distill.label.sighting import Frame, sightings_of
 from distill.label.tta import predict_flipped
 from models.whole_file import sync
 

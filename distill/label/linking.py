@@ -21,7 +21,7 @@ from models import boxes as box_geometry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.label.sighting import Frame, Sighting
+    from distill.label.detection import Frame, Sighting
 
     Floats = npt.NDArray[np.float64]
     Pixels = npt.NDArray[np.uint8]

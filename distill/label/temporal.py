@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.rle import Rle
+    from distill.label.detection import Frame, Sighting
     from distill.label.linking import Track
-    from distill.label.sighting import Frame, Sighting
 
     Floats = npt.NDArray[np.float64]
 

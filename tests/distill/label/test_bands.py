@@ -7,8 +7,8 @@ import pytest
 
 from distill.data import rle
 from distill.label.bands import annotate
+from distill.label.detection import Frame, sighting
 from distill.label.journal import Moment
-from distill.label.sighting import Frame, sighting
 from tests.distill.label.blobs import settings
 
 SIZE = 60, 200

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from distill.data import rle
+from distill.label.detection import Frame, sighting
 from distill.label.linking import cropped, link
-from distill.label.sighting import Frame, sighting
 
 SIZE = 60, 200
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from distill.data import rle
+from distill.label.detection import Frame, sighting
 from distill.label.linking import Track
-from distill.label.sighting import Frame, sighting
 from distill.label.temporal import between, fill, is_long
 
 SIZE = 80, 160

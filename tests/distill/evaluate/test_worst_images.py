@@ -7,8 +7,8 @@ from distill.data.images import read_rgb, size_of
 from distill.errors import OutputError
 from distill.evaluate import evaluate
 from distill.evaluate.curves import draw_curves
-from distill.evaluate.pictures import draw_worst
 from distill.evaluate.report import table
+from distill.evaluate.worst_images import draw_worst
 
 CUP, CAN = (0, 10, 10, 50, 50), (1, 60, 20, 100, 60)
 RED, YELLOW, ORANGE, GREEN = (255, 69, 58), (255, 214, 10), (255, 149, 0), (46, 204, 113)
