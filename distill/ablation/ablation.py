@@ -8,8 +8,8 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from distill.ablation.arms import Rung, variant
-from distill.data.clips import sha256_of
 from distill.errors import OutputError
+from distill.files import sha256_of
 from distill.lock import Lock
 from models.whole_file import whole_file
 

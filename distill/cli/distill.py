@@ -85,9 +85,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     """What it is worth, once; in the code that the device runs, up to the network itself."""
-    from distill.data.clips import sha256_of
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
+    from distill.files import sha256_of
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
 
@@ -109,7 +109,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 
 
 def _dry_run(config: DistillConfig) -> int:
-    from distill.data.clips import sha256_of
+    from distill.files import sha256_of
     from distill.finetune.recorder import first_lines
     from distill.student.check_weights import check_start
     from distill.student.training_images import read_images

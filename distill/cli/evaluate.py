@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.errors import OutputError, UsageError
+from distill.errors import UsageError
+from distill.files import writing
 
 if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
@@ -121,7 +122,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.sweep and (not args.out or len(args.model) > 1):
         raise UsageError("--sweep is for one --model, and writes into --out DIR; name both")
     if args.out:
-        _make(args.out)
+        with writing(args.out):
+            args.out.mkdir(parents=True, exist_ok=True)
     dataset = CocoDataset.read(args.data, args.images, args.classes)
     for line in dataset.problem_lines():
         print(line, file=sys.stderr)
@@ -218,13 +220,6 @@ def _sweep(
     write_json(args.out / "sweep.json", {**head, "margin": leaks.margin, **found.to_json()}, {})
     draw_sweep(args.out / "sweep.png", found, leaks)
     print(f"wrote {args.out}/sweep.json and sweep.png")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} can't be made: {error.strerror}") from error
 
 
 def _cores() -> int:

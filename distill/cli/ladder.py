@@ -71,8 +71,8 @@ def _run(args: argparse.Namespace) -> int:
     from distill.ablation.arms import chosen
     from distill.ablation.plot import draw_ladder
     from distill.ablation.summary import markdown, to_json
-    from distill.data.clips import sha256_of
     from distill.errors import UsageError
+    from distill.files import sha256_of
     from distill.finetune.sources import check_apart, check_shows
     from distill.student.config import read_config
     from distill.student.run import distil

@@ -162,10 +162,11 @@ def _check_place(args: argparse.Namespace) -> None:
 
 
 def _teacher(path: Path) -> TeacherSpec:
+    from distill.files import sha256_of
+    from models.errors import ModelError
     from models.manifest import TeacherSpec
-    from models.nets.pth import sha256_of
 
-    return TeacherSpec(name=path.stem[:100], weights_sha256=sha256_of(path))
+    return TeacherSpec(name=path.stem[:100], weights_sha256=sha256_of(path, ModelError))
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.errors import OutputError
+from distill.files import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,7 @@ def _convert(args: argparse.Namespace) -> int:
     from models.nets.checkpoint import read_checkpoint, save_safetensors
 
     read = read_checkpoint(args.weights, classes=args.names)
-    try:
+    with writing(args.out):
         save_safetensors(
             read.net(),
             args.out,
@@ -165,8 +165,6 @@ def _convert(args: argparse.Namespace) -> int:
             source_sha256=read.source_sha256,
             image_size=read.image_size,
         )
-    except OSError as error:
-        raise OutputError(f"{args.out}: can't write the weights ({error.strerror})") from error
     print(f"{args.out}: RTMDet-Ins {read.size}, {_counted(read.classes)}")
     return 0
 
@@ -237,10 +235,7 @@ def _export(args: argparse.Namespace) -> int:
     if not all(row.ok for row in rows):
         print("sfumato-distill: the export differs; nothing was written", file=sys.stderr)
         return 1
-    try:
-        with whole_file(args.out) as file:
-            file.write(model)
-    except OSError as error:
-        raise OutputError(f"{args.out}: can't write the model ({error.strerror})") from error
+    with writing(args.out), whole_file(args.out) as file:
+        file.write(model)
     print(f"{args.out}: rtmdet_ins {size}x{size}, {_counted(read.classes)}")
     return 0

@@ -11,6 +11,7 @@ from distill.data.coco import CocoDataset
 from distill.data.images import size_of
 from distill.data.record import Annotation, ImageRecord
 from distill.errors import InputError
+from distill.files import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,9 +74,8 @@ def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPL
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}") from error
+        with reading(path):
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())[:120]}") from error
     if not isinstance(settings, dict) or not {"train", "val"} & settings.keys():

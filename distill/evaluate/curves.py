@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distill.errors import OutputError
 from distill.evaluate.average_precision import RECALLS
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -56,11 +56,8 @@ def draw_curves(path: Path, names: Sequence[str], evaluations: Sequence[Evaluati
             order = slice(None, None, -1 if len(evaluations) == 1 else 1)
             box = axes.legend(lines[order], words[order], fontsize=8.5, loc="upper right")
             box.get_frame().set(facecolor="white", edgecolor="none", alpha=0.85)
-    try:
-        with whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=DPI)
 
 
 def _by_class(axes: Any, evaluation: Evaluation, quality: Quality) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distill.errors import InputError
 from distill.evaluate.metrics import MIN_SCORE
+from distill.files import reading
 from models.classes import nearest
 from models.decode import decoder_for
 from models.errors import UnknownClassError
@@ -116,10 +116,8 @@ def subject_of_onnx(path: Path, threads: int) -> Subject:
     from models.importing import import_onnx  # noqa: PLC0415 only where it is run
     from models.runtime.onnxruntime import OnnxRuntimeNetwork  # noqa: PLC0415
 
-    try:
+    with reading(path):
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}") from error
     manifest, _ = import_onnx(data, "evaluated")
     network = OnnxRuntimeNetwork(data, threads, spec=manifest.input, outputs=manifest.outputs)
     return subject_of_manifest(path.stem, hashlib.sha256(data).hexdigest(), manifest, network)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distill.errors import OutputError
 from distill.evaluate.curves import COLOURS, DPI, FAINT, INK, MOST_CLASSES, style
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -58,11 +58,8 @@ def draw_sweep(path: Path, found: Sweep, leaks: Leaks) -> None:
         left.plot([], [], "o", color="white", mec=INK, mew=2, ms=8, label="as it is")
         left.plot([], [], "o", color=INK, ms=7, label="proposed")
         left.legend(fontsize=8.5, loc="upper right", facecolor="white", edgecolor="none")
-    try:
-        with whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=DPI)
 
 
 def _draw_class(

@@ -11,7 +11,8 @@ from PIL import Image as Still
 from PIL import ImageDraw, ImageFont
 
 from distill.data import rle as run_length
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -63,11 +64,8 @@ def draw_worst(path: Path, name: str, evaluation: Evaluation) -> None:
     """
     worst = evaluation.results[:MOST_IMAGES]
     sheet = _sheet(name, evaluation, worst)
-    try:
-        with whole_file(path) as file:
-            sheet.save(file, format="PNG")
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        sheet.save(file, format="PNG")
 
 
 def _sheet(name: str, evaluation: Evaluation, worst: Sequence[ImageResult]) -> Still.Image:

@@ -17,8 +17,8 @@ import os
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, final
 
-from distill.data.clips import sha256_of
 from distill.errors import OutputError, UsageError
+from distill.files import sha256_of, writing
 from distill.label.detection import Frame
 from distill.lock import Lock
 from models.whole_file import whole_file
@@ -93,14 +93,12 @@ class Journal:
         self._digests: set[str] = set()
         """Of annotations.json, whenever it was written."""
         path = folder / NAME
-        try:
+        with writing(folder):
             _check(path)
             self._lock = Lock(folder)
             _begin(path, settings)
             lines = _whole_lines(path)
             self._file: IO[bytes] = path.open("ab")
-        except OSError as error:
-            raise OutputError(f"{folder} can't be written to: {error.strerror}") from error
         try:
             self._read(lines, settings)
         except BaseException:
@@ -171,12 +169,10 @@ class Journal:
         self._lock.close()
 
     def _add(self, line: dict[str, Any]) -> Any:
-        try:
+        with writing(self.folder):
             self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise OutputError(f"{self.folder} can't be written to: {error.strerror}") from error
         return self._take(line)
 
     def _read(self, lines: list[bytes], settings: Settings) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from PIL import Image as Still
 from tqdm import tqdm
 
-from distill.data.clips import Clip, sha256_of
-from distill.errors import InputError, OutputError, UsageError
+from distill.data.clips import Clip
+from distill.errors import InputError, UsageError
+from distill.files import sha256_of, writing
 from distill.label.detection import Frame, sightings_of
 from distill.label.journal import MASTER, Moment
 from distill.label.sampling import Sampler
@@ -231,10 +232,8 @@ class _Work:
             seen = sightings_of(instances, self._class_of, size, self._settings.floor)
             count = self._store(frame.index, image)
             frames.append(Frame(frame.index, round(frame.time_s, 6), size, count, seen))
-        try:
+        with writing(self._journal.folder):
             sync(self._journal.folder / "images" / self._entry.name)
-        except OSError as error:
-            raise OutputError(f"{self._journal.folder} can't be written to: {error}") from error
         self._journal.add_frames(self._entry, frames)
 
     def _store(self, index: int, image: Image) -> int:
@@ -243,7 +242,7 @@ class _Work:
         path = image_path(self._journal.folder, self._entry, index)
         buffer = BytesIO()
         Still.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # What a kill leaves of it is written over when the same frame is stored again.
             unseen = path.with_name(f".{path.name}")
@@ -252,8 +251,6 @@ class _Work:
                 file.flush()
                 os.fsync(file.fileno())
             unseen.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
         return buffer.getbuffer().nbytes
 
 

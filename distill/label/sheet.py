@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from distill.data import rle as run_length
 from distill.errors import InputError, OutputError
+from distill.files import writing
 from distill.label.bands import ACCEPT, BANDS, IGNORE, REVIEW
 from models.whole_file import whole_file
 
@@ -64,12 +65,10 @@ def write_sheets(folder: Path, clips: Sequence[LabelledClip], settings: Settings
     missing = [page for page in pages if not page[2].exists()]
     for clip, number, path in tqdm(missing, "sheets", unit="page", leave=False, disable=None):
         data = draw_page(clip, number, settings)
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
                 file.write(data)
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
 
 def draw_page(clip: LabelledClip, number: int, settings: Settings) -> bytes:

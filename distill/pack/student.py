@@ -10,8 +10,9 @@ from torch import nn
 
 from distill.errors import UsageError
 from distill.export import Flat, rtmdet_says, to_onnx
+from distill.files import sha256_of
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
-from models.nets.pth import sha256_of
+from models.errors import ModelError
 from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def read_student(path: Path, size: Size | None = None) -> Student:
 def _of_ultralytics(path: Path, size: Size | None) -> Student:
     from distill.predict.ultralytics import load_network  # noqa: PLC0415 seconds, one family a run
 
-    sha256 = sha256_of(path)  # a file that is not there would be looked for elsewhere
+    sha256 = sha256_of(path, ModelError)  # a file that is not there would be looked for elsewhere
     network = load_network(path)
     width, height = size or (network.image_size,) * 2
     module = _Fixed(network.model, network.head, (height, width))

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from distill.device import device_of
+from distill.files import sha256_of
 from distill.predict.hooks import tap
 from distill.predict.predictor import Dense
 from models.decode.yolo_seg import YoloSegDecoder
 from models.errors import ModelError
 from models.nets.class_names import check_names
-from models.nets.pth import sha256_of
 from models.preprocess import InputSpec, preprocess
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class UltralyticsTeacher:
             ModelError: it can't be loaded, or does not segment.
             UsageError: there is no such device.
         """
-        self.sha256 = sha256_of(path)
+        self.sha256 = sha256_of(path, ModelError)
         self._device = device_of(device)
         network = load_network(path)
         self.name, self.classes = path.stem, network.classes

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from distill.data.clips import sha256_of
 from distill.device import device_of
 from distill.errors import OutputError, TrainingError, UsageError
+from distill.files import sha256_of
 from distill.lock import Lock
 from distill.run_folder import RunFolder
 from distill.settings.document import first_change

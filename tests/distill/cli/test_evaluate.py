@@ -106,7 +106,7 @@ def test_a_bundle_is_trusted_or_allowed_first(data, street, tmp_path, capsys):
         (["--model", "x.onnx", "--data", "VAL"], 3, "x.onnx can't be read"),
         (["--model", "x.txt", "--data", "VAL"], 2, "end in .pth"),
         (["--model", "x.pth", "--data", "VAL", "--classes", "botle"], 3, "did you mean 'bottle'"),
-        (["--model", "x.pth", "--data", "VAL", "--out", "VAL"], 4, "can't be made"),
+        (["--model", "x.pth", "--data", "VAL", "--out", "VAL"], 4, "can't be written"),
     ],
 )
 def test_faults_are_one_line_and_have_their_exit_codes(squares, capsys, words, code, reason):
