@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from distill.label.annotations import LabelledClip
     from distill.label.settings import Settings
-    from distill.predict.predictor import Teacher
+    from distill.predict.predictor import Predictor
 
 _DESCRIPTION = """\
 Label clips with a teacher. Frames worth a label are chosen, the teacher says what is in them,
@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
     return label(paths, teacher, settings, args.out)
 
 
-def label(paths: Sequence[Path], teacher: Teacher, settings: Settings, folder: Path) -> int:
+def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder: Path) -> int:
     """Label clips into a folder; the exit code."""
     from distill.label.annotations import labelled_clips, write_dataset
     from distill.label.journal import Journal
@@ -204,7 +204,7 @@ def _clips(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _check_classes(names: Sequence[str], teacher: Teacher) -> None:
+def _check_classes(names: Sequence[str], teacher: Predictor) -> None:
     from models.classes import nearest
 
     for name in names:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.label.journal import ClipEntry, Journal
     from distill.label.settings import Settings
-    from distill.predict.predictor import Teacher
+    from distill.predict.predictor import Predictor
 
 _BATCH = 4
 """Frames that the teacher sees at once; a kill costs no more of them."""
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def label_clips(
-    paths: Sequence[Path], teacher: Teacher, settings: Settings, journal: Journal
+    paths: Sequence[Path], teacher: Predictor, settings: Settings, journal: Journal
 ) -> Outcome:
     """Label what of these clips is not labelled yet.
 
@@ -149,7 +149,7 @@ class _Work:
         path: Path,
         sha256: str,
         name: str,
-        teacher: Teacher,
+        teacher: Predictor,
         settings: Settings,
         journal: Journal,
     ) -> None:

@@ -1,4 +1,4 @@
-"""RTMDet-Ins as a teacher."""
+"""RTMDet-Ins as a predictor and a teacher."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RtmdetTeacher:
-    """One network in eval mode, its batch norms folded; see `distill.predict.predictor.Teacher`."""
+    """One network in eval mode, its batch norms folded; a `distill.predict.predictor.Teacher`."""
 
     def __init__(
         self, checkpoint: Checkpoint, *, image_size: int | None = None, device: str = "auto"
@@ -76,7 +76,7 @@ class RtmdetTeacher:
         ]
 
     def dense(self, batch: Tensor) -> Dense:
-        """Raw answers for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
+        """Raw predictions for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
         with torch.no_grad():  # not inference_mode: a loss may keep these for its gradient
             bgr = (batch.to(self._device).flip(1) * 255 - self._mean) / self._std
             last = features_of(self._net)
@@ -86,12 +86,15 @@ class RtmdetTeacher:
 
 
 def features_of(net: RTMDetIns) -> list[nn.Module]:
-    """The parts whose outputs are the features of `Dense`: the neck's, before norm and bend."""
+    """The modules whose outputs are the features of `Dense`: the neck's last convolutions.
+
+    They are taken before BatchNorm and activation.
+    """
     return [module.conv for module in net.neck.out_convs]
 
 
 def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
-    """What a network said, as its losses compare it; gradients stay where there are any.
+    """Raw outputs as `Dense`; gradients stay where there are any.
 
     Args:
         features: outputs of `features_of`, level by level.
