@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.cli import arguments
 from distill.errors import UsageError
 from distill.files import writing
 
@@ -72,7 +73,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="weights, an ONNX file or a bundle; several are compared",
     )
     what.add_argument(
-        "--size", type=_side, metavar="PX", help="weights: side of the input (what they are for)"
+        "--size",
+        type=arguments.input_side,
+        metavar="PX",
+        help="weights: side of the input (what they are for)",
     )
     what.add_argument("--device", default="auto", help="weights: cpu, cuda, cuda:1, ... (auto)")
     what.add_argument(
@@ -92,17 +96,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
     )
     truth.add_argument(
-        "--classes", type=_words, default=(), metavar="A,B", help="only these (all that it has)"
+        "--classes",
+        type=arguments.names,
+        default=(),
+        metavar="A,B",
+        help="only these (all that it has)",
     )
     result = parser.add_argument_group("what comes out")
     result.add_argument(
         "--conf",
-        type=_confidence,
+        type=arguments.number(0.01, 1),
         help="the working confidence, 0.01 to 1 (0.25; what leaks of a bundle: its own thresholds)",
     )
     result.add_argument(
         "--margin",
-        type=_margin,
+        type=arguments.number(0, 0.5),
         default=0.0,
         metavar="SHARE",
         help="what leaks: covers grow by this share of the object's longer side, up to 0.5 "
@@ -227,42 +235,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(","))
-    if not all(words):
-        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
-    return words
-
-
-def _confidence(text: str) -> float:
-    value = _share(text)
-    if value < 0.01:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is below 0.01, from where on networks are asked"
-        )
-    return value
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 1")
-    return value
-
-
-def _margin(text: str) -> float:
-    value = _share(text)
-    if value > 0.5:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 0.5")
-    return value
-
-
-def _side(text: str) -> int:
-    if not text.isdecimal() or int(text) % 32 or not 32 <= int(text) <= 4096:
-        raise argparse.ArgumentTypeError(f"'{text}' is no multiple of 32 up to 4096")
-    return int(text)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.cli import arguments
 from distill.files import writing
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     export.add_argument("weights", type=Path, metavar="W", help=".pth or .safetensors")
     export.add_argument("out", type=Path, metavar="OUT.onnx")
     export.add_argument(
-        "--size", type=_side, metavar="PX", help="side of its input; default: the weights' own"
+        "--size",
+        type=arguments.input_side,
+        metavar="PX",
+        help="side of its input; default: the weights' own",
     )
     export.add_argument(
         "--check", action="store_true", help="compare PyTorch with ONNX Runtime; 1 if they differ"
@@ -110,25 +114,11 @@ def _parser(
 def _add_classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--names",
-        type=_words,
+        type=arguments.names,
         default=(),
         metavar="A,B",
         help="its classes in the order of their ids, where the file doesn't say them",
     )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(","))
-    if not all(words):
-        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
-    return words
-
-
-def _side(text: str) -> int:
-    side = int(text) if text.isdecimal() else 0
-    if side % 32 or not 32 <= side <= 4096:
-        raise argparse.ArgumentTypeError(f"'{text}' is no multiple of 32 up to 4096")
-    return side
 
 
 def _fetch(args: argparse.Namespace) -> int:

@@ -203,7 +203,7 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (("--unsigned", "--key", "k"), "not allowed with"),
         (("--unsigned", "--size", "320x250"), "multiples of 32"),
         (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
-        (("--unsigned", "--frames", "17"), "between 1 and 16"),
+        (("--unsigned", "--frames", "17"), "from 1 to 16"),
         (("--unsigned", "--precision", "int8"), "invalid choice"),
     ],
 )
