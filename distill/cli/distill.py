@@ -101,10 +101,9 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
         figures = {"sha256": sha256, **found.to_json()}
         with whole_file(report) as file:
             file.write(json.dumps(figures, indent=1).encode())
-    mask, working = figures["mask"], figures["working"]
     print(
-        f"on {figures['images']} held-out images: mask mAP {mask['ap']:.3f}, mAP50 "
-        f"{mask['ap50']:.3f}, F1 {working['f1']:.3f} at {working['confidence']:g}"
+        f"on {figures['images']} held-out images: mask mAP {figures['mask_map']:.3f}, mAP50 "
+        f"{figures['mask_map50']:.3f}, F1 {figures['f1']:.3f} at {figures['confidence']:g}"
     )
 
 

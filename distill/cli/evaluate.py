@@ -176,7 +176,7 @@ def _evaluate(
 ) -> Evaluation:
     from tqdm import tqdm
 
-    from distill.evaluate.metrics import CONFIDENCE, evaluate
+    from distill.evaluate.evaluator import CONFIDENCE, evaluate
 
     progress = partial(tqdm, desc=subject.name, unit="image", disable=None, leave=False)
     chosen = args.conf is not None

@@ -1,6 +1,6 @@
 """Subject: what is evaluated, whatever kind of file it comes in.
 
-Weights go through a teacher; an ONNX file or a bundle goes through the device's own code, so
+Weights go through a predictor; an ONNX file or a bundle goes through the device's own code, so
 that what is measured is what ships.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distill.evaluate.metrics import MIN_SCORE
+from distill.evaluate.evaluator import MIN_SCORE
 from distill.files import reading
 from models.classes import nearest
 from models.decode import decoder_for
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from distill.data.images import Image
-    from distill.evaluate.metrics import Predict
+    from distill.evaluate.evaluator import Predict
+    from distill.predict.predictor import Predictor
     from models.bundle import Bundle
     from models.manifest import Manifest
     from models.runtime.onnxruntime import OnnxRuntimeNetwork
@@ -132,10 +133,10 @@ def subject_of_weights(path: str, size: int | None, device: str) -> Subject:
     """
     from distill.predict.open import load_teacher  # noqa: PLC0415 torch takes a second
 
-    teacher = load_teacher(path, image_size=size, device=device)
+    predictor: Predictor = load_teacher(path, image_size=size, device=device)
 
     def predict(images: list[Image]) -> list[Instances]:
-        return teacher.predict(images, min_score=MIN_SCORE)
+        return predictor.predict(images, min_score=MIN_SCORE)
 
-    classes = dict(enumerate(teacher.classes))
-    return Subject(Path(path).stem, teacher.sha256, classes, predict)
+    classes = dict(enumerate(predictor.classes))
+    return Subject(Path(path).stem, predictor.sha256, classes, predict)

@@ -31,7 +31,7 @@ def test_weights_are_measured_and_a_report_is_written(squares, seeing_weights, t
     assert "ms an image" in said
     (model,) = json.loads((out / "metrics.json").read_text())["models"]
     assert (model["name"], model["images"], len(model["sha256"])) == ("seeing", 4, 64)
-    assert 0 <= model["mask"]["ap50"] <= 1
+    assert 0 <= model["mask_map50"] <= 1
     for name in ("pr.png", "worst.png"):
         assert size_of(out / name)[0] > 500
 

@@ -2,13 +2,14 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 from evaluating import oracle, seen, truth, world
 
 from distill.errors import InputError
-from distill.evaluate import evaluate
+from distill.evaluate import evaluate, metrics
 from distill.evaluate.matching import match, mistakes
 from distill.evaluate.working_point import Scores
 
@@ -90,7 +91,7 @@ def test_nothing_to_find_is_no_figure_rather_than_zero(judge):
     assert math.isnan(found.mask.ap)
     assert math.isnan(found.working.recall)
     assert (found.working.precision, found.best) == (0, None)
-    assert found.to_json()["mask"]["ap"] is None
+    assert found.to_json()["mask_map"] is None
     assert [mistake.fault for mistake in found.results[0].mistakes] == ["false"]
 
 
@@ -107,7 +108,7 @@ def test_boxes_alone_are_judged_as_boxes(judge):
     assert found.mask is None
     assert found.box.ap == 1
     assert found.working.right == 1
-    assert found.to_json()["mask"] is None
+    assert found.to_json()["mask_map"] is None
 
 
 def test_mask_and_box_are_judged_apart(judge):
@@ -178,10 +179,21 @@ def test_an_image_that_cant_be_read_is_left_out_and_said(tmp_path):
 def test_the_json_holds_what_a_program_needs(judge):
     found = judge([[truth(CUP)]], [seen([(CUP, 0.9)])])
     figures = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert figures["classes"]["cup"]["mask_ap"] == 1
-    assert figures["classes"]["can"]["mask_ap"] is None
-    assert figures["working"]["confidence"] == 0.25
-    assert figures["best_f1"]["f1"] == 1
+    assert figures["classes"]["cup"]["mask_map"] == 1
+    assert figures["classes"]["can"]["mask_map"] is None
+    assert figures["confidence"] == 0.25
+    assert figures["best_f1"] == 1
+
+
+def test_every_name_in_the_json_is_explained_and_means_the_same_in_a_class_s_row(judge):
+    figures = judge([[truth(CUP)]], [seen([(CUP, 0.9)])]).to_json()
+    row = figures["classes"]["cup"]
+    explained = set(re.findall(r"\w+", metrics.__doc__))
+    assert {name.replace("box_", "mask_") for name in figures.keys() | row.keys()} <= explained
+    assert row.keys() - figures.keys() == {"threshold"}
+    assert {name: figures[name] for name in row.keys() & figures.keys()} == {
+        name: value for name, value in row.items() if name != "threshold"
+    }
 
 
 def test_the_worst_image_comes_first(judge):
