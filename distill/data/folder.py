@@ -42,8 +42,8 @@ def make_folder(folder: Path) -> None:
             raise OutputError(f"{folder} is not empty; name a new folder")
 
 
-def place(source: Path, target: Path) -> None:
-    """Have an image stand in another folder, too: one file with two names where that is possible.
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put an image into another folder, too: a hard link where that is possible, else a copy.
 
     Raises:
         OutputError: it can't be written.

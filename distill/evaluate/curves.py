@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INK, FAINT = "#1d2733", "#d8dde3"
 COLOURS = ("#1f6fb4", "#d9542b", "#2f9e63", "#8a5cc2", "#c79a12", "#2ba3b8", "#b8447f", "#6b7683")
-MOST_CLASSES = len(COLOURS)
+MAX_CLASSES = len(COLOURS)
 DPI = 150
 
 
@@ -68,12 +68,12 @@ def _by_class(axes: Any, evaluation: Evaluation, quality: Quality) -> None:
     )
     if len(order) < 2:
         return
-    for place, i in reversed(list(enumerate(order))):
-        coloured = place < MOST_CLASSES
+    for rank, i in reversed(list(enumerate(order))):
+        coloured = rank < MAX_CLASSES
         axes.plot(
             RECALLS,
             quality.precision[i],
-            color=COLOURS[place] if coloured else FAINT,
+            color=COLOURS[rank] if coloured else FAINT,
             lw=1.3 if coloured else 0.9,
             alpha=0.85,
             label=_named(evaluation.classes[i], quality.class_ap50[i]) if coloured else None,

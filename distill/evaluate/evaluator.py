@@ -17,7 +17,7 @@ from distill.evaluate.cover import MARGIN
 from distill.evaluate.leak import LeakCounter
 from distill.evaluate.matching import match, mistakes, outcome
 from distill.evaluate.metrics import Evaluation, ImageResult
-from distill.evaluate.predictions import answers_of
+from distill.evaluate.predictions import predictions_of
 from distill.evaluate.working_point import Scores
 
 if TYPE_CHECKING:
@@ -27,22 +27,23 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.data.record import ImageRecord
     from distill.evaluate.leak import Leaks
-    from distill.evaluate.predictions import Answer, Kind
+    from distill.evaluate.predictions import Kind, Prediction
     from models.instances import Instances
 
     Predict = Callable[[list[Image]], list[Instances]]
     Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]
 
 MIN_SCORE = 0.01
-"""What `predict` should give at least: average precision needs the doubtful answers, too."""
+"""What `predict` should give at least: average precision needs the doubtful predictions, too.
+Chosen, not measured."""
 
 CONFIDENCE = 0.25
-"""The working confidence where nobody says otherwise."""
+"""The working confidence where nobody says otherwise; Ultralytics' own."""
 
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 
 _WARM_UP = 3
-"""Calls that are not timed: caches fill, kernels are chosen."""
+"""Calls that are not timed: caches fill, kernels are chosen. Chosen, not measured."""
 
 
 def evaluate(
@@ -72,7 +73,7 @@ def evaluate(
         InputError: no image can be read.
     """
     records: list[ImageRecord] = []
-    answers: list[tuple[Answer, ...]] = []
+    predictions: list[tuple[Prediction, ...]] = []
     problems: list[str] = []
     times: list[float] = []
     waiting: list[tuple[ImageRecord, Image]] = []
@@ -84,7 +85,7 @@ def evaluate(
         times.append((time.perf_counter() - began) / len(waiting) * 1000)
         for (record, _), instances in zip(waiting, found, strict=True):
             records.append(record)
-            answers.append(answers_of(instances, record))
+            predictions.append(predictions_of(instances, record))
             leaks.add(instances, record)
         waiting.clear()
 
@@ -102,32 +103,32 @@ def evaluate(
     timed = times[_WARM_UP:]
     milliseconds = float(np.median(timed)) if timed else float("nan")
     return _judge(
-        dataset.classes, records, answers, conf, leaks.leaks(), milliseconds, tuple(problems)
+        dataset.classes, records, predictions, conf, leaks.leaks(), milliseconds, tuple(problems)
     )
 
 
 def _judge(
     classes: tuple[str, ...],
     records: list[ImageRecord],
-    answers: list[tuple[Answer, ...]],
+    predictions: list[tuple[Prediction, ...]],
     conf: float,
     leaks: Leaks,
     milliseconds: float,
     problems: tuple[str, ...],
 ) -> Evaluation:
-    every = [answer for of_image in answers for answer in of_image]
-    masked = all(answer.rle is not None for answer in every)
+    every = [prediction for of_image in predictions for prediction in of_image]
+    masked = all(prediction.rle is not None for prediction in every)
     kind: Kind = "mask" if masked else "box"
     objects = [0] * len(classes)
     counted: list[tuple[int, float, bool]] = []
     results = []
-    for record, of_image in zip(records, answers, strict=True):
+    for record, of_image in zip(records, predictions, strict=True):
         for truth in record.annotations:
             objects[truth.class_id] += not truth.ignore
         matches = match(of_image, record.annotations, kind)
         counted += [
-            (answer.class_id, answer.score, right)
-            for answer, right in zip(of_image, outcome(matches), strict=True)
+            (prediction.class_id, prediction.score, right)
+            for prediction, right in zip(of_image, outcome(matches), strict=True)
             if right is not None
         ]
         wrong = mistakes(of_image, record.annotations, matches, conf, kind)
@@ -138,8 +139,8 @@ def _judge(
         classes,
         tuple(objects),
         len(records),
-        quality(classes, records, answers, "box"),
-        quality(classes, records, answers, "mask") if masked else None,
+        quality(classes, records, predictions, "box"),
+        quality(classes, records, predictions, "mask") if masked else None,
         scores.at(conf),
         scores.best(),
         tuple(

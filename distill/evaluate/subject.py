@@ -66,18 +66,18 @@ class Subject:
                     f"{self.name} does not know '{name}', which the data set has; {hint}"
                     "choose the classes to compare with --classes"
                 )
-        place = {number_of[name]: index for index, name in enumerate(classes)}
+        index_of = {number_of[name]: index for index, name in enumerate(classes)}
         ask = self.predict
 
         def predict(images: list[Image]) -> list[Instances]:
-            return [_renumbered(found, place) for found in ask(images)]
+            return [_renumbered(found, index_of) for found in ask(images)]
 
         return predict
 
 
-def _renumbered(found: Instances, place: Mapping[int, int]) -> Instances:
-    kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in place])
-    classes = np.array([place[number] for number in kept.classes.tolist()], np.int64)
+def _renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
+    kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in index_of])
+    classes = np.array([index_of[number] for number in kept.classes.tolist()], np.int64)
     return Instances(kept.boxes, kept.scores, classes, kept.masks)
 
 

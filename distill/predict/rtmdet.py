@@ -102,17 +102,17 @@ def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
     """
     # Half precision would move a corner at 640 px by two.
     dtype = torch.promote_types(raw.mask_features.dtype, torch.float32)
-    places = [
+    by_level = [
         priors(level.shape[2:], stride, level.device, dtype)
         for level, stride in zip(raw.distances, STRIDES, strict=True)
     ]
-    boxes = tuple(map(_boxes, raw.distances, places))
+    boxes = tuple(map(_boxes, raw.distances, by_level))
     kernels = torch.cat([level.flatten(2) for level in raw.kernels], dim=2)
-    every_place = torch.cat(places)
+    every_prior = torch.cat(by_level)
 
     def draw(image: int, anchors: Tensor) -> Tensor:
         return mask_logits(
-            raw.mask_features[image], kernels[image, :, anchors].T, every_place[anchors]
+            raw.mask_features[image], kernels[image, :, anchors].T, every_prior[anchors]
         )
 
     return Dense(STRIDES, tuple(features), raw.class_logits, boxes, STRIDES[0], draw)
@@ -123,8 +123,8 @@ def in_order(raw: RawOutputs) -> tuple[Tensor, ...]:
     return (*raw.class_logits, *raw.distances, *raw.kernels, raw.mask_features)
 
 
-def _boxes(distances: Tensor, places: Tensor) -> Tensor:
+def _boxes(distances: Tensor, centres: Tensor) -> Tensor:
     """[B, 4, h, w] distances from their cells' corners to x0 y0 x1 y1."""
-    x, y = (places[:, i].reshape(distances.shape[2:]) for i in range(2))
+    x, y = (centres[:, i].reshape(distances.shape[2:]) for i in range(2))
     left, top, right, bottom = distances.unbind(1)
     return torch.stack([x - left, y - top, x + right, y + bottom], dim=1)

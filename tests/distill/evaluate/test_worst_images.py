@@ -16,8 +16,8 @@ RED, YELLOW, ORANGE, GREEN = (255, 69, 58), (255, 214, 10), (255, 149, 0), (46, 
 
 @pytest.fixture
 def judge(tmp_path):
-    def judge(images, answers):
-        return evaluate(oracle(answers), world(tmp_path, images))
+    def judge(images, predictions):
+        return evaluate(oracle(predictions), world(tmp_path, images))
 
     return judge
 
@@ -82,9 +82,9 @@ def test_boxes_are_drawn_where_there_are_no_masks(judge, tmp_path):
     assert RED in colours(tmp_path / "worst.png")
 
 
-@pytest.mark.parametrize("answers", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
-def test_curves_are_drawn_of_much_and_of_nothing(judge, tmp_path, answers):
-    found = judge([[truth(CUP), truth(CAN)]], answers)
+@pytest.mark.parametrize("predictions", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
+def test_curves_are_drawn_of_much_and_of_nothing(judge, tmp_path, predictions):
+    found = judge([[truth(CUP), truth(CAN)]], predictions)
     draw_curves(tmp_path / "one.png", ["tiny"], [found])
     draw_curves(tmp_path / "two.png", ["tiny", "large"], [found, found])
     for name in ("one.png", "two.png"):
