@@ -174,7 +174,7 @@ def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder:
     from distill.label.sheet import write_sheets
 
     with Journal(folder, settings) as journal:
-        outcome = label_clips(paths, teacher, settings, journal)
+        result = label_clips(paths, teacher, settings, journal)
         clips = []
         if journal.clips and journal.master() in {"none", "old"}:
             clips = labelled_clips(journal, settings)
@@ -183,13 +183,13 @@ def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder:
             write_dataset(journal, settings, clips)
             print_summary(clips, settings, folder)
         for sha256, entry in journal.clips.items():
-            if entry.moments is None and sha256 not in {*outcome.clips, *journal.failed}:
-                outcome.notes.append(
+            if entry.moments is None and sha256 not in {*result.clips, *journal.failed}:
+                result.notes.append(
                     f"{entry.file}: was begun, but is not finished; name it again to go on"
                 )
-    for note in outcome.notes:
+    for note in result.notes:
         print(f"warning: {note}", file=sys.stderr)
-    if not outcome.clips:
+    if not result.clips:
         raise InputError("none of the clips could be used; nothing was labelled")
     if not clips:
         print(f"nothing is new; {folder} is as it was")

@@ -62,7 +62,7 @@ def quality(
 ) -> Quality:
     """Compare predictions, one list an image, with what is true.
 
-    Regions to ignore take in any number of predictions, which then count as neither right nor wrong.
+    Regions to ignore take in any number of predictions, which then count neither way.
     """
     truth = COCO(_truth(classes, records))
     found = truth.loadRes(_found(predictions, kind))

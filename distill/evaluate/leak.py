@@ -1,13 +1,13 @@
 """Leak: what would show although it should be hidden, and what would be hidden in vain.
 
-Counted on single images by the device's rule for covers (`distill.evaluate.cover`): all predictions
-of a class from its threshold on, together. Average precision asks whether objects are told from
-one another; a cover need not do that, but it must not leave out an arm.
+Counted on single images by the device's rule for covers (`distill.evaluate.cover`): all
+predictions of a class from its threshold on, together. Average precision asks whether objects are
+told from one another; a cover need not do that, but it must not leave out an arm.
 
 One pass gives every threshold exactly. For each class a map holds, pixel by pixel, how many of
-the thresholds the best prediction there reaches; a histogram of that map over the object's pixels, or
-over the background, summed from the top, is what is hidden at each threshold. What is kept is a
-few numbers a class, however many images there are.
+the thresholds the best prediction there reaches; a histogram of that map over the object's
+pixels, or over the background, summed from the top, is what is hidden at each threshold. What is
+kept is a few numbers a class, however many images there are.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class LeakCounter:
         self._together.add(hidden, [one for some in objects.values() for one in some], background)
 
     def _painted(self, found: Instances, size: tuple[int, int]) -> tuple[dict[int, Levels], Levels]:
-        """By class, how many thresholds the best prediction at each pixel reaches; what is hidden."""
+        """By class, how many thresholds the best prediction of each pixel reaches; what is hidden."""
         levels: dict[int, Levels] = {}
         hidden = _unpainted(size)
         for i, (class_id, score) in enumerate(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Fault = Literal["background", "missed", "location", "class", "duplicate"]
 
 MATCH_IOU = 0.5
-"""A prediction that overlaps an object this much has found it, as in PASCAL VOC and COCO's mAP50."""
+"""A prediction that overlaps an object this much has found it, as in PASCAL VOC and for mAP50."""
 
 _NEAR_IOU = 0.1
 """A wrong prediction and a missed object that overlap this much belong together: TIDE's threshold
@@ -51,8 +51,8 @@ class Mistake:
     The kinds of faults are those of TIDE (Bolya et al., ECCV 2020).
 
     Attributes:
-        fault: `background` nothing is there, `missed` it was not found, `location` the outline is off,
-            `class` it is something else, `duplicate` it was found before.
+        fault: `background` nothing is there, `missed` it was not found, `location` the outline is
+            off, `class` it is something else, `duplicate` it was found before.
         prediction: what the network said, if anything.
         truth: what is there, if anything.
         iou: their overlap.

@@ -56,7 +56,10 @@ def predictions_of(found: Instances, record: ImageRecord) -> tuple[Prediction, .
 def overlaps(
     predictions: Sequence[Prediction], truths: Sequence[Annotation], kind: Kind
 ) -> npt.NDArray[np.float64]:
-    """Intersection over union [predictions, truths]; for a region to ignore, over the prediction alone."""
+    """Intersection over union [predictions, truths].
+
+    For a region to ignore, intersection over the prediction alone.
+    """
     regions = [truth.ignore for truth in truths]
     masks = [prediction.rle for prediction in predictions if prediction.rle is not None]
     if kind == "mask" and len(masks) == len(predictions):

@@ -1,8 +1,8 @@
 """Sweep: from which score on each class should be hidden, read off a labelled data set.
 
 The price of a threshold is what shows plus a tenth of what is hidden in vain, both in pixels: one
-pixel that shows is as bad as ten of the background that are blurred for nothing. For a score that is
-a probability this hides whatever is an object with a chance of more than one in eleven (Elkan,
+pixel that shows is as bad as ten of the background that are blurred for nothing. For a score that
+is a probability this hides whatever is an object with a chance of more than one in eleven (Elkan,
 "The foundations of cost-sensitive learning", IJCAI 2001), far below where F1 is best: what has
 leaked can't be called back, what was blurred in vain is only ugly.
 

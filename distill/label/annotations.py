@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from distill.data.coco import ImageRecord, write_coco
 from distill.files import sha256_of, writing
 from distill.label.bands import REVIEW, annotate
+from distill.label.clip_labeller import image_path
 from distill.label.journal import MASTER
-from distill.label.labeller import image_path
 from distill.label.provenance import provenance
 from distill.label.split import held_out
 from models.whole_file import sync

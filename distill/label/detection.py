@@ -1,9 +1,9 @@
-"""Sighting: one object in one frame, as the teacher saw it; Frame: what it saw in one."""
+"""Detection: one object in one frame, as the teacher found it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill.data import rle as run_length
 
@@ -18,7 +18,7 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Detection:
     """One object.
 
     Attributes:
@@ -33,54 +33,15 @@ class Sighting:
     rle: Rle
     box: tuple[float, float, float, float]
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One labelled frame of a clip.
-
-    Attributes:
-        index: of the frame in its clip.
-        time_s: by the clip's clock.
-        size: height, width, pixels (COCO's order).
-        bytes: of its JPEG file, so that one that is not whole is noticed.
-        sightings: best score first.
-    """
-
-    index: int
-    time_s: float
-    size: tuple[int, int]
-    bytes: int
-    sightings: tuple[Sighting, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """What stands in the journal."""
-        return {
-            "index": self.index,
-            "time_s": self.time_s,
-            "size": list(self.size),
-            "bytes": self.bytes,
-            "seen": [[s.class_id, s.score, s.rle.counts] for s in self.sightings],
-        }
-
     @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> Frame:
-        """What was written by `to_json`."""
-        height, width = line["size"]
-        sightings = tuple(
-            sighting(class_id, score, run_length.Rle((height, width), counts))
-            for class_id, score, counts in line["seen"]
-        )
-        return cls(line["index"], line["time_s"], (height, width), line["bytes"], sightings)
+    def of_mask(cls, class_id: int, score: float, rle: Rle) -> Detection:
+        """A detection whose box is that of its mask."""
+        return cls(class_id, score, rle, run_length.box(rle))
 
 
-def sighting(class_id: int, score: float, rle: Rle) -> Sighting:
-    """A sighting whose box is that of its mask."""
-    return Sighting(class_id, score, rle, run_length.box(rle))
-
-
-def sightings_of(
+def detections_of(
     instances: Instances, class_of: Mapping[int, int], size: tuple[int, int], floor: float
-) -> tuple[Sighting, ...]:
+) -> tuple[Detection, ...]:
     """Those of a teacher's instances that count.
 
     Args:
@@ -101,5 +62,5 @@ def sightings_of(
         if class_id in class_of and score >= floor:
             packed = run_length.from_mask(mask, size)
             if run_length.area(packed):
-                found.append(sighting(class_of[class_id], round(score, _DIGITS), packed))
+                found.append(Detection.of_mask(class_of[class_id], round(score, _DIGITS), packed))
     return tuple(sorted(found, key=lambda one: -one.score))

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, final
 
 from distill.errors import OutputError, UsageError
 from distill.files import sha256_of, writing
-from distill.label.detection import Frame
+from distill.label.labelled_frame import LabelledFrame
 from distill.lock import Lock
 from models.whole_file import whole_file
 
@@ -66,7 +66,7 @@ class ClipEntry:
     name: str
     file: str
     sha256: str
-    frames: dict[int, Frame] = field(default_factory=dict)
+    frames: dict[int, LabelledFrame] = field(default_factory=dict)
     moments: tuple[Moment, ...] | None = None
     seen: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Journal:
         """A clip is begun."""
         return self._add({"kind": "clip", "name": name, "file": file, "sha256": sha256})
 
-    def add_frames(self, clip: ClipEntry, frames: Sequence[Frame]) -> None:
+    def add_frames(self, clip: ClipEntry, frames: Sequence[LabelledFrame]) -> None:
         """Frames of a clip are labelled."""
         self._add(
             {"kind": "frames", "sha256": clip.sha256, "frames": [f.to_json() for f in frames]}
@@ -208,7 +208,7 @@ class Journal:
             return None
         clip = self.clips[sha256]
         if kind == "frames":
-            frames = map(Frame.from_json, line["frames"])
+            frames = map(LabelledFrame.from_json, line["frames"])
             clip.frames.update((frame.index, frame) for frame in frames)
         else:
             clip.moments = tuple(Moment(*moment) for moment in line["moments"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from distill.predict.predictor import Predictor
 
 _SAME_IOU = 0.5
-"""Boxes that overlap this much are one object, seen twice."""
+"""Boxes that overlap this much are one object, seen twice; COCO's loosest threshold."""
 
 
 def predict_flipped(

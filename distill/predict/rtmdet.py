@@ -123,8 +123,8 @@ def in_order(raw: RawOutputs) -> tuple[Tensor, ...]:
     return (*raw.class_logits, *raw.distances, *raw.kernels, raw.mask_features)
 
 
-def _boxes(distances: Tensor, centres: Tensor) -> Tensor:
+def _boxes(distances: Tensor, points: Tensor) -> Tensor:
     """[B, 4, h, w] distances from their cells' corners to x0 y0 x1 y1."""
-    x, y = (centres[:, i].reshape(distances.shape[2:]) for i in range(2))
+    x, y = (points[:, i].reshape(distances.shape[2:]) for i in range(2))
     left, top, right, bottom = distances.unbind(1)
     return torch.stack([x - left, y - top, x + right, y + bottom], dim=1)
