@@ -176,14 +176,14 @@ def _import(args: argparse.Namespace) -> int:
     from distill.data.import_corrections import import_corrections
 
     master = args.into / "annotations.json" if args.into.is_dir() else args.into
-    outcome = import_corrections(args.corrections, master)
-    _print_problems(outcome.problems)
-    if outcome.kept is None:
-        print(f"{outcome.confirmed} images came back as they were; {master} is unchanged")
+    result = import_corrections(args.corrections, master)
+    _print_problems(result.problems)
+    if result.kept is None:
+        print(f"{result.confirmed} images came back as they were; {master} is unchanged")
         return 0
     print(
-        f"{outcome.corrected} images corrected ({outcome.objects} objects), "
-        f"{outcome.confirmed} confirmed; the old master is {outcome.kept}"
+        f"{result.corrected} images corrected ({result.objects} objects), "
+        f"{result.confirmed} confirmed; the old master is {result.kept}"
     )
     return 0
 
