@@ -1,4 +1,4 @@
-"""Figures: what was measured elsewhere and is written into the manifest."""
+"""Figures: metrics and thresholds for a manifest, from the files of evaluate and ladder."""
 
 from __future__ import annotations
 
