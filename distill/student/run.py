@@ -112,7 +112,7 @@ def _same_run(
 
 
 def _train(config: DistillConfig, device: str, student: Path) -> None:
-    from distill.student.ultralytics.trainer import (  # noqa: PLC0415 takes seconds
+    from distill.student.ultralytics.student_trainer import (  # noqa: PLC0415 takes seconds
         StudentTrainer,
         epochs_done,
         write_student,

@@ -33,7 +33,7 @@ from distill.predict.open import load_teacher
 from distill.student.config import read_config
 from distill.student.distillation import distillation_of
 from distill.student.training_images import read_images
-from distill.student.ultralytics.criterion import Criterion, NotFiniteError
+from distill.student.ultralytics.combined_loss import Criterion, NotFiniteError
 from distill.student.ultralytics.dataset import RecordDataset
 from distill.student.ultralytics.ignored_regions import take_out_ignored
 from distill.student.ultralytics.sampler import ShareSampler

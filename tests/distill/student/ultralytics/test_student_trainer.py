@@ -25,7 +25,7 @@ from distill.predict.open import load_teacher
 from distill.student import run
 from distill.student.classes import classes_of_teacher
 from distill.student.run import distil
-from distill.student.ultralytics.trainer import FAILED, StudentTrainer
+from distill.student.ultralytics.student_trainer import FAILED, StudentTrainer
 from models.errors import ModelError
 from models.nets.checkpoint import save_safetensors
 from tests.distill.yolos import build

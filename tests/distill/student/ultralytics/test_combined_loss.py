@@ -2,7 +2,7 @@ import pytest
 import torch
 from ultralytics.cfg import get_cfg
 
-from distill.student.ultralytics.criterion import Criterion, NotFiniteError
+from distill.student.ultralytics.combined_loss import Criterion, NotFiniteError
 from tests.distill.yolos import build
 
 SIDE = 64
