@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from pathlib import Path  # noqa: TC003 pydantic reads these
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from distill.settings.document import Strict, read_document
+from distill.settings.kinds import Location, Rate, Share, Source, SourceList  # noqa: TC001 likewise
 
 _MULTIPLE = 32  # px; the coarsest level's stride
-
-
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder", Path())
-    return Path(os.path.abspath(folder / path.expanduser()))  # noqa: PTH100 links stay links
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
-
-
-Location = Annotated[Path, AfterValidator(_beside_the_file)]
-"""A path; a relative one is relative to the YAML file, not to where the command is run."""
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(gt=0, le=0.1)]
 
 
 class Model(Strict):
@@ -63,33 +47,13 @@ class Model(Strict):
         return self
 
 
-class Source(Strict):
-    """One COCO file and its images; in the YAML a bare path will do."""
-
-    annotations: Location = Field(description="COCO JSON")
-    images: Location | None = Field(
-        None, description="folder that file names are relative to (default: the JSON's own folder)"
-    )
-    names: dict[str, str] = Field(
-        default={}, description="our class: what this file calls it, where the names differ"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_path(cls, value: Any) -> Any:
-        return {"annotations": value} if isinstance(value, str) else value
-
-
-Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed), Field(max_length=100)]
-
-
 class Data(Strict):
     """What is learned from, and what is measured on."""
 
-    own: Sources = Field(
+    own: SourceList = Field(
         default=(), description="your own labelled clips; images without objects count"
     )
-    public: Sources = Field(
+    public: SourceList = Field(
         default=(), description="a public dataset; only its images with our classes are used"
     )
     public_empty: bool = Field(

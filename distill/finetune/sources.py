@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distill.data.coco import ImageRecord
-    from distill.finetune.config import FinetuneConfig, Source
+    from distill.finetune.config import FinetuneConfig
+    from distill.settings.kinds import Source
 
 
 @dataclass(frozen=True)

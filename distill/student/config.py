@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.finetune.config import Location, Share, Source, Sources  # noqa: TC001 likewise
 from distill.settings.document import Strict, read_document
+from distill.settings.kinds import Location, Rate, Share, Source, SourceList  # noqa: TC001 likewise
 
 _MULTIPLE = 32  # px; the coarsest level's stride
 _RTMDET = "rtmdet-ins-"
@@ -77,8 +77,8 @@ class TeacherChoice(Strict):
 class Data(Strict):
     """What is learned from, and what is measured on."""
 
-    labelled: Sources = Field(default=(), description="images that people labelled")
-    pseudo: Sources = Field(
+    labelled: SourceList = Field(default=(), description="images that people labelled")
+    pseudo: SourceList = Field(
         default=(),
         description="images that the teacher labelled (`sfumato-distill label`): what it accepts "
         "is a target, what it doubts is neither positive nor negative",
@@ -103,7 +103,7 @@ class Schedule(Strict):
         4000, ge=1, description="whatever the data sets hold, so that arms are comparable"
     )
     batch_size: int = Field(16, ge=1, le=4096, description="images a step")
-    lr: float = Field(0.001, gt=0, le=0.1, description="peak learning rate of AdamW")
+    lr: Rate = Field(0.001, description="peak learning rate of AdamW")
     warmup_epochs: float = Field(1.0, ge=0, description="linear rise of the learning rate")
     close_mosaic: int = Field(10, ge=0, description="last epochs without mosaic")
 

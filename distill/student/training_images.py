@@ -10,7 +10,7 @@ from distill.finetune.sources import check_apart, check_shows
 
 if TYPE_CHECKING:
     from distill.data.record import ImageRecord
-    from distill.finetune.config import Source
+    from distill.settings.kinds import Source
     from distill.student.config import DistillConfig
 
 
