@@ -76,7 +76,7 @@ class Stage(Strict):
     trains: Literal["head", "all"] = Field(
         description="'head': backbone and neck are frozen, their batch norms too"
     )
-    steps: int = Field(ge=1, le=10_000_000, description="optimiser steps, `batch_size` images each")
+    steps: int = Field(ge=1, le=10_000_000, description="optimizer steps, `batch_size` images each")
     lr: Rate = Field(description="peak learning rate of this stage, at this batch size")
     backbone_lr_factor: float = Field(
         1.0, gt=0, le=1, description="backbone's learning rate as a share of `lr`"
@@ -107,7 +107,7 @@ class Augmentation(Strict):
     mixup: Share = Field(0.1, description="probability that two are blended (strong part)")
 
 
-class Optimiser(Strict):
+class OptimizerSettings(Strict):
     """AdamW; norms and biases never decay."""
 
     weight_decay: float = Field(0.05, ge=0, le=1, description="per unit of learning rate")
@@ -136,7 +136,7 @@ class FinetuneConfig(Strict):
     data: Data
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=20)
     augmentation: Augmentation = Augmentation()
-    optimiser: Optimiser = Optimiser()
+    optimizer: OptimizerSettings = OptimizerSettings()
     schedule: Schedule = Schedule()
     batch_size: int = Field(8, ge=1, le=4096, description="images a step, over all processes")
     ema_momentum: float = Field(
@@ -189,7 +189,7 @@ class FinetuneConfig(Strict):
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of all stages together."""
+        """Optimizer steps of all stages together."""
         return sum(stage.steps for stage in self.stages)
 
 

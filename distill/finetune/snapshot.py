@@ -39,7 +39,7 @@ class Snapshot:
         data_sha256: of the annotation files that the run learns from and is measured on.
         source: name of the file that the run began with, empty for random weights.
         source_sha256: of that file.
-        companion: tensors of what learned beside the network, by name.
+        auxiliary: tensors of what learned beside the network, by name.
     """
 
     step: int
@@ -51,7 +51,7 @@ class Snapshot:
     data_sha256: str
     source: str
     source_sha256: str
-    companion: dict[str, Tensor] = field(default_factory=dict)
+    auxiliary: dict[str, Tensor] = field(default_factory=dict)
 
 
 def tensors_of(net: RTMDetIns) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from distill.errors import InputError
 from distill.evaluate.metrics import CONFIDENCE, MIN_SCORE, evaluate
-from distill.finetune.samples_page import drawn_instances, sheet
+from distill.finetune.samples_page import drawn_instances, grid
 from distill.finetune.snapshot import tensors_of
 from distill.predict.rtmdet import RtmdetTeacher
 from models.nets.checkpoint import Checkpoint
@@ -50,11 +50,11 @@ def measured(teacher: RtmdetTeacher, val: CocoDataset) -> Evaluation:
 
 
 def pictured(teacher: RtmdetTeacher, val: CocoDataset) -> Image:
-    """What the network sees in a few images from all over the dataset, side by side."""
-    places = np.linspace(0, len(val.images) - 1, min(_PICTURES, len(val.images))).astype(int)
+    """What the network finds in a few images from all over the dataset, side by side."""
+    numbers = np.linspace(0, len(val.images) - 1, min(_PICTURES, len(val.images))).astype(int)
     images = []
-    for place in places:
+    for number in numbers:
         with suppress(InputError):  # the evaluation has said so
-            images.append(val.images[place].read())
+            images.append(val.images[number].read())
     found = teacher.predict(images, min_score=CONFIDENCE)
-    return sheet([drawn_instances(*pair) for pair in zip(images, found, strict=True)])
+    return grid([drawn_instances(*pair) for pair in zip(images, found, strict=True)])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Images:
+class TrainingImages:
     """Everything of `config.data`, with class ids as in `config.student.classes`.
 
     Attributes:
@@ -31,7 +31,7 @@ class Images:
     problems: tuple[str, ...]
 
 
-def read_images(config: DistillConfig) -> Images:
+def read_images(config: DistillConfig) -> TrainingImages:
     """Read all annotation files.
 
     Raises:
@@ -51,7 +51,7 @@ def read_images(config: DistillConfig) -> Images:
     learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
     check_apart(learned, val.images)
     check_shows(config.data.val.annotations, val)
-    return Images(
+    return TrainingImages(
         tuple(record for dataset in labelled for record in dataset.images),
         tuple(record for dataset in pseudo for record in dataset.images),
         val,

@@ -39,7 +39,7 @@ def settings_of(few, clips, held_out, seeing_weights):
                 "warmup_epochs": 1,
                 "close_mosaic": 1,
             },
-            "distil": {"warmup": 0.2, "stop": 0.8},
+            "distill": {"warmup": 0.2, "stop": 0.8},
             **changes,
         }
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from ultralytics.cfg import get_cfg
 
-from distill.student.ultralytics.combined_loss import Criterion, NotFiniteError
+from distill.student.ultralytics.combined_loss import CombinedLoss, NotFiniteError
 from tests.distill.yolos import build
 
 SIDE = 64
@@ -22,7 +22,7 @@ def student():
 
 @pytest.fixture
 def criterion(student):
-    return Criterion(student.init_criterion(), student, None, None, lambda _step: 0.0)
+    return CombinedLoss(student.init_criterion(), student, None, None, lambda _step: 0.0)
 
 
 def batch(ignored):
@@ -49,7 +49,7 @@ def batch(ignored):
 @pytest.mark.parametrize("ignored", [True, False])
 def test_what_is_ignored_teaches_no_pixel_and_no_cell(name, ignored):
     model = network(name)
-    criterion = Criterion(model.init_criterion(), model, None, None, lambda _step: 0.0)
+    criterion = CombinedLoss(model.init_criterion(), model, None, None, lambda _step: 0.0)
     given = batch(ignored)
     preds = model(given["img"])
     branches = [preds["one2many"], preds["one2one"]] if "one2many" in preds else [preds]
@@ -91,7 +91,7 @@ class Echo:
 
 def test_the_teacher_is_compared_with_what_the_student_said(student):
     beside = Listener()
-    criterion = Criterion(
+    criterion = CombinedLoss(
         student.init_criterion(), student, beside, Echo(), lambda step: 0.5 * (step == 0), ["boxes"]
     )
     given = {
@@ -120,7 +120,7 @@ def test_the_teacher_is_compared_with_what_the_student_said(student):
 def test_a_loss_of_two_branches_stands_where_it_stood(student):
     """YOLO26 shifts weight from one to the other, epoch by epoch."""
     whole, resumed = (
-        Criterion(student.init_criterion(), student, None, None, lambda _step: 0.0)
+        CombinedLoss(student.init_criterion(), student, None, None, lambda _step: 0.0)
         for _ in range(2)
     )
     first = whole._task.o2m
