@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from distill.ablation.arms import Arm, arm_config
-from distill.data.clips import sha256_of
+from distill.files import sha256_of
 from distill.run_folder import RunFolder
 from models.whole_file import whole_file
 

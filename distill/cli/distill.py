@@ -85,9 +85,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     """What it is worth, once; in the code that the device runs, up to the network itself."""
-    from distill.data.clips import sha256_of
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
+    from distill.files import sha256_of
     from distill.student.student_folder import StudentFolder
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
@@ -102,15 +102,14 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
         figures = {"sha256": sha256, **found.to_json()}
         with whole_file(report) as file:
             file.write(json.dumps(figures, indent=1).encode())
-    mask, working = figures["mask"], figures["working"]
     print(
-        f"on {figures['images']} held-out images: mask mAP {mask['ap']:.3f}, mAP50 "
-        f"{mask['ap50']:.3f}, F1 {working['f1']:.3f} at {working['confidence']:g}"
+        f"on {figures['images']} held-out images: mask mAP {figures['mask_map']:.3f}, mAP50 "
+        f"{figures['mask_map50']:.3f}, F1 {figures['f1']:.3f} at {figures['confidence']:g}"
     )
 
 
 def _dry_run(config: DistillConfig) -> int:
-    from distill.data.clips import sha256_of
+    from distill.files import sha256_of
     from distill.finetune.recorder import first_lines
     from distill.student.check_weights import check_weights
     from distill.student.training_images import read_images

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.cli import arguments
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -44,7 +46,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="settings, a YAML file")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill")
-    parser.add_argument("--seeds", type=_count, default=1, metavar="K", help="default 1")
+    parser.add_argument(
+        "--seeds", type=arguments.whole_number(1, 100), default=1, metavar="K", help="default 1"
+    )
     parser.add_argument(
         "--rungs",
         default="gt,pseudo,feature,class-box,mask",
@@ -60,19 +64,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=_run)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 1 and 100")
-    return int(text)
-
-
 def _run(args: argparse.Namespace) -> int:
     from distill.ablation.ablation import run_ablation
     from distill.ablation.arms import arms_named
     from distill.ablation.plot import draw_ablation
     from distill.ablation.summary import markdown, to_json
-    from distill.data.clips import sha256_of
     from distill.errors import UsageError
+    from distill.files import sha256_of
     from distill.finetune.sources import check_apart, check_shows
     from distill.student.config import read_config
     from distill.student.run import train_student

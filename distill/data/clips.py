@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import stat
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from av.video.reformatter import ColorRange, Interpolation
 from distill.data.mp4_tail import tail_problem
 from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
+from distill.files import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,6 @@ SUFFIXES = frozenset({
 """What counts as a clip in a folder; a file that is named counts whatever it is called."""
 
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
-_BLOCK = 1 << 20
 _USUAL_RATE = 25
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
 _HD_WIDTH, _SD_HEIGHT = 1280, 576
@@ -220,30 +219,12 @@ class Clip:
         yield None
 
 
-def sha256_of(path: Path) -> str:
-    """The digest of a file's bytes, 64 hex digits.
-
-    Raises:
-        InputError: it can't be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    return digest.hexdigest()
-
-
 def _opened(path: Path) -> InputContainer:
-    try:
+    with reading(path):
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"{path}: is no file")
         if not path.stat().st_size:
             raise InputError(f"{path}: the file is empty")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
     try:
         # The prefix keeps a colon in a name from being read as a protocol, and what a local file
         # names (a playlist does) from being fetched over the network.

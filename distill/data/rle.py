@@ -75,8 +75,8 @@ def from_mask(mask: Mask, size: tuple[int, int], threshold: int = MASK_THRESHOLD
     rows = columns.shape[1]
     line = np.concatenate(([False], columns.ravel(), [False]))
     change = np.flatnonzero(line[1:] != line[:-1])
-    places = (x0 + change // rows) * height + y0 + change % rows
-    lengths = np.diff(places, prepend=0, append=height * width)
+    offsets = (x0 + change // rows) * height + y0 + change % rows
+    lengths = np.diff(offsets, prepend=0, append=height * width)
     return from_runs(lengths[: len(lengths) - (lengths[-1] == 0)].tolist(), size)
 
 

@@ -30,6 +30,7 @@ from distill.data.scenes import CLASSES
 from distill.data.scenes.preview import COLUMNS, ROWS, draw_sheet, thumbnail
 from distill.data.scenes.shoot import FORMAT, Line, Run, shoot
 from distill.errors import DistillError, OutputError
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def synthesise(run: Run, count: int, classes: tuple[str, ...], val: float, worke
     """
     done = _open(run)
     missing = [index for index in range(count) if index not in done]
-    try:
+    with writing(run.folder):
         with (
             (run.folder / JOURNAL).open("a", encoding="utf-8") as journal,
             tqdm(total=count, initial=count - len(missing), unit="scene", disable=None) as bar,
@@ -71,8 +72,6 @@ def synthesise(run: Run, count: int, classes: tuple[str, ...], val: float, worke
             for image in _records(run, done[index], classes, _held_out(index, val))
         ]
         _write(run, count, classes, images)
-    except OSError as error:
-        raise OutputError(f"{run.folder} can't be written to: {error.strerror or error}") from error
 
 
 def _open(run: Run) -> dict[int, Line]:
@@ -82,7 +81,7 @@ def _open(run: Run) -> dict[int, Line]:
         OutputError: something else is there.
     """
     path = run.folder / JOURNAL
-    try:
+    with writing(run.folder):
         run.folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             if any(run.folder.iterdir()):
@@ -92,8 +91,6 @@ def _open(run: Run) -> dict[int, Line]:
             with whole_file(path) as file:
                 file.write(json.dumps(run.identity).encode() + b"\n")
         lines = path.read_text("utf-8").splitlines(keepends=True)
-    except OSError as error:
-        raise OutputError(f"{run.folder} can't be written to: {error.strerror}") from error
     found = _parsed(lines[0]) if lines else None
     if found != run.identity:
         raise OutputError(

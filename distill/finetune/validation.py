@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from distill.errors import InputError
-from distill.evaluate.metrics import CONFIDENCE, MIN_SCORE, evaluate
+from distill.evaluate.evaluator import CONFIDENCE, MIN_SCORE, evaluate
 from distill.finetune.samples_page import drawn_instances, grid
 from distill.finetune.snapshot import tensors_of
 from distill.predict.rtmdet import RtmdetTeacher

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import writing
 from distill.pack.compare import check_parity
 from distill.pack.half import halved
 from models.bundle import Bundle, write_bundle
@@ -173,15 +174,16 @@ def _put(
     """Write under another name, open and ask as the device does, then rename."""
     written = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
-        write_bundle(written, manifest, files, key, golden)
-        trusted = [key.public] if key else []
-        bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
-        verdict = self_test(bundle, network_of(bundle))
-        if not verdict.ok:
-            raise ModelError(f"the bundle fails its own test: {verdict.line}; nothing was written")
-        written.replace(out)
-        sync(out.parent)
-    except OSError as error:
-        raise OutputError(f"{out}: can't write the bundle ({error.strerror})") from error
+        with writing(out):
+            write_bundle(written, manifest, files, key, golden)
+            trusted = [key.public] if key else []
+            bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
+            verdict = self_test(bundle, network_of(bundle))
+            if not verdict.ok:
+                raise ModelError(
+                    f"the bundle fails its own test: {verdict.line}; nothing was written"
+                )
+            written.replace(out)
+            sync(out.parent)
     finally:
         written.unlink(missing_ok=True)

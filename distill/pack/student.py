@@ -11,7 +11,6 @@ from torch import nn
 from distill.errors import UsageError
 from distill.export import Flat, rtmdet_says, to_onnx
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
-from models.nets.pth import sha256_of
 from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
@@ -85,20 +84,19 @@ def read_student(path: Path, size: Size | None = None) -> Student:
 
 
 def _of_ultralytics(path: Path, size: Size | None) -> Student:
-    from distill.predict.ultralytics import load_network  # noqa: PLC0415 seconds, one family a run
+    from distill.predict.ultralytics import load_fused  # noqa: PLC0415 seconds, one family a run
 
-    sha256 = sha256_of(path)  # a file that is not there would be looked for elsewhere
-    network = load_network(path)
-    width, height = size or (network.image_size,) * 2
-    module = _Fixed(network.model, network.head, (height, width))
+    loaded = load_fused(path)
+    width, height = size or (loaded.image_size,) * 2
+    module = _Fixed(loaded.model, loaded.head, (height, width))
     says = {
         "task": "segment",
-        "names": str(dict(enumerate(network.classes))),
+        "names": str(dict(enumerate(loaded.classes))),
         "imgsz": str([height, width]),
-        "stride": str(int(max(network.head.stride))),
+        "stride": str(int(max(loaded.head.stride))),
     }
     spec = InputSpec(width=width, height=height)
-    return Student(sha256, network.classes, "yolo_seg", spec, _THEIRS, module.eval(), says)
+    return Student(loaded.sha256, loaded.classes, "yolo_seg", spec, _THEIRS, module.eval(), says)
 
 
 def _of_rtmdet(path: Path, size: Size | None) -> Student:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.errors import InputError
+from distill.files import reading
 from models.nets.sizes import SIZES
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Fixture:
         self._path = path
         self._seen: dict[str, Image] = {}
         try:
-            with zipfile.ZipFile(path), np.load(path) as file:
+            with reading(path), zipfile.ZipFile(path), np.load(path) as file:
                 self._arrays = {key: file[key] for key in file.files}
             meta = json.loads(str(self._arrays["meta"]))
             self.size, self.classes = str(meta["size"]), int(meta["nc"])
@@ -100,8 +101,6 @@ class Fixture:
             self._canonical = dict(
                 zip(keys, (str(key) for key in self._arrays["sd_canon"]), strict=True)
             )
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or 'can not be read'}") from error
         except (KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(
                 f"{path}: is no parity fixture (an .npz of reference tensors)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from distill.data.clips import sha256_of
+from distill.files import sha256_of
 from distill.student.student_folder import StudentFolder
 
 if TYPE_CHECKING:

@@ -210,7 +210,7 @@ def _measured(work: Path, weights: dict[str, Path]) -> dict[str, tuple[float, fl
     _sfumato_distill("evaluate", "--model", *models, "--data", held, "--out", str(report))
     found = json.loads((report / "metrics.json").read_text())["models"]
     return {
-        arm: (model["mask"]["ap"], model["mask"]["ap50"], model["box"]["ap"])
+        arm: (model["mask_map"], model["mask_map50"], model["box_map"])
         for arm, model in zip(weights, found, strict=True)
     }
 

@@ -12,7 +12,7 @@ from distill.data.scenes.carton import Carton
 from distill.data.scenes.domain import CLASSES
 from distill.data.scenes.lathe import Finish, Solid
 from distill.data.scenes.prints import draw_print
-from distill.data.scenes.shapes import BOTTLES, CANS, CUPS, JARS, Shape
+from distill.data.scenes.vessels import BOTTLES, CANS, CUPS, JARS, Shape
 
 if TYPE_CHECKING:
     from distill.data.scenes.domain import Domain

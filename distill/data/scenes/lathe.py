@@ -14,7 +14,7 @@ from distill.data.scenes.surface import Surface, surface
 
 if TYPE_CHECKING:
     from distill.data.scenes.light import Light
-    from distill.data.scenes.shapes import Shape
+    from distill.data.scenes.vessels import Shape
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]

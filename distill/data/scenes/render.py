@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from distill.data.scenes.domain import DOMAINS
 from distill.data.scenes.scene import draw_scene
-from distill.data.scenes.stage import Stage
+from distill.data.scenes.scene_renderer import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

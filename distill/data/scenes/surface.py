@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from distill.data.scenes.shapes import Shape
+    from distill.data.scenes.vessels import Shape
 
 Floats = npt.NDArray[np.float32]
 

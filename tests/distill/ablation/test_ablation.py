@@ -9,8 +9,8 @@ from distill.ablation.ablation import ArmResult, run_ablation
 from distill.ablation.arms import ARMS, arm_config, arms_named
 from distill.ablation.summary import markdown, verdict
 from distill.cli import main
-from distill.data.clips import sha256_of
 from distill.errors import TrainingError, UsageError
+from distill.files import sha256_of
 from distill.student.config import read_config
 
 TEACHER = {"name": "large", "sha256": "0" * 64, "mask_map": 0.5}

@@ -9,7 +9,7 @@ import pytest
 
 from distill.data.scenes import CLASSES, DOMAINS, render_clip, render_scene
 from distill.data.scenes.scene import draw_scene
-from distill.data.scenes.stage import Stage
+from distill.data.scenes.scene_renderer import Stage
 
 SIZE = (160, 120)
 BOTH = pytest.mark.parametrize("domain", ["a", "b"])

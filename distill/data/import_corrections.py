@@ -6,7 +6,6 @@ record stays as it is, to the letter. The old master is kept beside the new one.
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from distill.data.cvat import ANNOTATIONS, read_cvat
 from distill.data.json_file import parse_json, read_json, write_json
 from distill.data.label_studio import read_label_studio
 from distill.data.record import Annotation, annotation_json
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import writing
+from models.whole_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,12 +214,9 @@ def _keep(master: Path) -> Path:
     number = 1
     while (kept := master.with_name(f"{master.name}.{number}")).exists():
         number += 1
-    try:
+    with writing(kept):
         shutil.copyfile(master, kept)
-        with kept.open("rb") as file:
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"{kept} can't be written: {error.strerror}") from error
+        sync(kept)
     return kept
 
 

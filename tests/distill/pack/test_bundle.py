@@ -205,7 +205,7 @@ def test_a_label_that_makes_no_sense_is_refused(student, tmp_path, label, messag
 
 
 def test_a_place_that_can_t_be_written_to_is_said(student, tmp_path):
-    with pytest.raises(OutputError, match="can't write the bundle"):
+    with pytest.raises(OutputError, match="can't be written: No such file"):
         pack(student, tmp_path / "none" / "toy.sfm", LABEL, IMAGES, key=None)
 
 
