@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from distill.errors import OutputError, UsageError
+from distill.errors import UsageError
+from distill.files import writing
 from distill.lock import Lock
 from distill.settings.document import first_change, read_document
 from models.whole_file import whole_file
@@ -80,11 +81,9 @@ class RunFolder:
             UsageError: another process is at work in it.
             OutputError: it can't be written to.
         """
-        try:
+        with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = self._lock or Lock(self.path)
-        except OSError as error:
-            raise self._unwritable(error) from error
 
     def begin(self, settings: Strict, inputs: Mapping[str, str] | None = None) -> None:
         """Hold the folder, check it, and keep settings and inputs in it.
@@ -98,7 +97,7 @@ class RunFolder:
             OutputError: it can't be written to.
         """
         self.hold()
-        try:
+        with writing(self.path):
             self.check(settings, inputs)
             content = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
             texts = {self.config: content}
@@ -107,8 +106,6 @@ class RunFolder:
             for path, text in texts.items():
                 with whole_file(path) as file:
                     file.write(text.encode())
-        except OSError as error:
-            raise self._unwritable(error) from error
 
     def close(self) -> None:
         """Let others work in the folder."""
@@ -119,6 +116,3 @@ class RunFolder:
     def _has_content(self) -> bool:
         """Whether anything is in it but what a kill leaves of a beginning, which is hidden."""
         return any(not path.name.startswith(".") for path in self.path.iterdir())
-
-    def _unwritable(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path} can't be written to: {error.strerror}")

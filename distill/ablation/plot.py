@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distill.errors import OutputError
 from distill.evaluate.curves import COLOURS, DPI, INK, style
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -47,8 +47,5 @@ def draw_ablation(path: Path, results: Sequence[ArmResult], teacher: float) -> N
     values = [100 * value for result in results for value in result.values()] + [100 * teacher]
     axes.set_ylim(max(0, min(values) - 5), max(values) + 5)
     axes.set_xlim(-0.4, len(results) - 0.6)
-    try:
-        with whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=DPI)

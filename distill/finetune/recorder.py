@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from distill.errors import OutputError
+from distill.files import writing
 from distill.finetune.metrics_log import MetricsLog, read_metrics
 from distill.finetune.results import figures, table
 from distill.finetune.samples_page import drawn, grid, write_png
@@ -146,7 +146,7 @@ class Recorder:
         self._metrics.close()
 
     def _keep(self, net: RTMDetIns, path: Path) -> None:
-        try:
+        with writing(path):
             save_safetensors(
                 net,
                 path,
@@ -155,8 +155,6 @@ class Recorder:
                 source_sha256=self._start.source_sha256,
                 image_size=self._config.model.image_size,
             )
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from distill.errors import OutputError
+from distill.files import writing
 from models.instances import MASK_THRESHOLD
 from models.whole_file import whole_file
 
@@ -77,11 +77,8 @@ def write_png(path: Path, image: Image) -> None:
         OutputError: it can't be written.
     """
     data = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-    try:
-        with whole_file(path) as file:
-            file.write(data)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        file.write(data)
 
 
 def _tint(image: Image, mask: Image, colour: tuple[int, int, int]) -> None:

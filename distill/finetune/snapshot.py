@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from distill.errors import OutputError, TrainingError
+from distill.errors import TrainingError
+from distill.files import writing
 from models.nets.state import plain, with_aliases, without_aliases
 from models.whole_file import whole_file
 
@@ -70,11 +71,8 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     Raises:
         OutputError: the disk is full, or the place can't be written to.
     """
-    try:
-        with whole_file(path) as file:
-            torch.save(vars(snapshot), file)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        torch.save(vars(snapshot), file)
 
 
 def read_snapshot(path: Path) -> Snapshot | None:

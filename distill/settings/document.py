@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from distill.errors import UsageError
+from distill.files import reading
 from models.classes import nearest
 
 if TYPE_CHECKING:
@@ -34,11 +35,8 @@ def read_document(path: Path, kind: type[Settings]) -> Settings:
         UsageError: the file can't be read, is no YAML, has a key twice, or a value is off; the
             message names the file, the dotted path and the value.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: can't be read ({error.strerror})") from error
+    with reading(path, UsageError), path.open("rb") as file:
+        data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise UsageError(f"{path}: larger than a settings file ever is; is it the right file?")
     try:

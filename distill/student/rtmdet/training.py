@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from distill.errors import OutputError
+from distill.files import writing
 from distill.finetune.finetune_folder import FinetuneFolder
 from distill.finetune.metrics_log import read_metrics
 from distill.finetune.trainer import finetune
@@ -118,8 +118,5 @@ def _write_losses(losses: Path, metrics: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        with whole_file(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        file.write(content)

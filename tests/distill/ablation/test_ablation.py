@@ -57,7 +57,7 @@ def test_each_arm_has_one_thing_more(tmp_path, config_of):
     on = []
     for arm in ARMS:
         run = arm_config(config, arm, 3, tmp_path / arm.name)
-        weights = run.train_student.weights().items()
+        weights = run.distill.weights().items()
         on.append((bool(run.data.pseudo), [name for name, weight in weights if weight]))
         assert (run.seed, run.steps, run.schedule) == (3, config.steps, config.schedule)
         assert run.student == config.student
