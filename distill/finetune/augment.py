@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from distill.finetune.picture import Picture
 
 _MIN_SIDE_PX = 3.0
-"""Thinner than half a cell of the finest level, nothing can be learned."""
+"""Less than half a cell of the finest level (8 px); chosen, not measured."""
 
 _MIN_VISIBLE_SHARE = 0.05
 """Of an object's pixels, below which what a crop left of it is no example; chosen, not measured."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MAX_EVALUATION_TIME = timedelta(hours=6)
 """The first process measures alone, and the others wait for it in their next step.
 
-Chosen, not measured: an hour of images and to spare.
+Chosen, not measured.
 """
 
 

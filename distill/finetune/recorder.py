@@ -15,7 +15,7 @@ from distill.finetune.metrics_log import MetricsLog, read_metrics
 from distill.finetune.results import figures, table
 from distill.finetune.samples_page import drawn, grid, write_png
 from distill.finetune.snapshot import write_snapshot
-from distill.finetune.validation import measured, pictured, teacher_of
+from distill.finetune.validation import measured, pictured, predictor_of
 from models.nets.checkpoint import save_safetensors
 from models.whole_file import whole_file
 
@@ -103,14 +103,14 @@ class Recorder:
             done: steps so far.
             ends: the stage that is over, `start` before the first, or empty in between.
         """
-        teacher = teacher_of(net, self._config.model.image_size, device)
-        evaluation = measured(teacher, val)
+        predictor = predictor_of(net, self._config.model.image_size, device)
+        evaluation = measured(predictor, val)
         self.say(first_lines(evaluation.problems))
         result = figures(evaluation)
         self._metrics.add(step=done, ends=ends, evaluation=result)
         for name, value in result.items():
             self._board.add_scalar(f"val/{name}", value, done)
-        self._board.add_image("val", pictured(teacher, val), done, dataformats="HWC")
+        self._board.add_image("val", pictured(predictor, val), done, dataformats="HWC")
         if result["mask_map"] >= self.best:
             self.best = result["mask_map"]
             self._keep(net, self._folder.best)

@@ -15,13 +15,16 @@ from torch import Tensor
 from torch.nn import functional
 
 CANDIDATES = 13
-"""An object may have as many cells as the sum of its best overlaps, of so many (`topk` of mmdetection)."""
+"""An object may have as many cells as the sum of its best overlaps, of so many.
+
+This, the radius and the weight are `topk`, `soft_center_radius` and `iou_weight` of mmdetection.
+"""
 
 CENTRE_RADIUS = 3.0
-"""Strides from the centre at which the centre costs 1; ten times more a stride on (`soft_center_radius`)."""
+"""Strides from the centre at which the centre costs 1; ten times more a stride on."""
 
 IOU_WEIGHT = 3.0
-"""Of the overlap's logarithm in the cost (`iou_weight`)."""
+"""Of the overlap's logarithm in the cost."""
 
 _EPS = 1e-7
 _UNION_EPS = 1e-6

@@ -31,7 +31,7 @@ _MASK_STRIDE = 4
 """Input pixels per pixel of the mask loss; of each block the third pixel is taken."""
 
 _BACKGROUND_LOGIT = -30.0
-"""A mask logit that Dice takes for none, and that gets no gradient from it in float32."""
+"""A mask logit that Dice takes for none, and that gets no gradient from it."""
 
 
 @dataclass(frozen=True, slots=True)
