@@ -19,7 +19,7 @@ class Arm:
     """What one arm of an ablation learns from.
 
     Attributes:
-        name: for the command line and folders.
+        name: for folders, and the command line, to which arms are rungs of a ladder.
         adds: what it has that the one before has not, for tables.
         pseudo: whether it sees pseudo-labels.
         losses: which of the config's weights stay.

@@ -29,7 +29,7 @@ _EPILOG = """\
   sfumato-distill ladder configs/distill-bottle.yaml --out ladder --seeds 3
   sfumato-distill ladder configs/distill-bottle.yaml --out ladder --rungs pseudo,mask
 
-DIR gets a folder for each arm, ladder.md, ladder.json and ladder.png. The same command goes on
+DIR gets a folder for each rung and seed, ladder.md, ladder.json and ladder.png. The same command goes on
 after a stop or a kill; more seeds or rungs only train what is missing. A ladder of five rungs and
 three seeds is fifteen trainings.
 """

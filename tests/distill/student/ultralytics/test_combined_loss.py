@@ -90,9 +90,9 @@ class Echo:
 
 
 def test_the_teacher_is_compared_with_what_the_student_said(student):
-    beside = Listener()
+    losses = Listener()
     criterion = CombinedLoss(
-        student.init_criterion(), student, beside, Echo(), lambda step: 0.5 * (step == 0), ["boxes"]
+        student.init_criterion(), student, losses, Echo(), lambda step: 0.5 * (step == 0), ["boxes"]
     )
     given = {
         key: torch.cat([value, value]) if isinstance(value, torch.Tensor) else value * 2
@@ -103,11 +103,11 @@ def test_the_teacher_is_compared_with_what_the_student_said(student):
     said = preds["one2many"]["scores"].detach().clone()
     drawn = preds["one2many"]["proto"][0].detach().clone()
     total, _ = criterion(preds, given)
-    assert beside.teacher is given["img"]
-    assert beside.strength == 0.5
-    heard = torch.cat([level.flatten(2) for level in beside.student.class_logits], dim=2)
+    assert losses.teacher is given["img"]
+    assert losses.strength == 0.5
+    heard = torch.cat([level.flatten(2) for level in losses.student.class_logits], dim=2)
     assert torch.equal(heard, said), "of the branch with several answers, doubts included"
-    mask = beside.student.mask_logits(1, torch.tensor([0]))
+    mask = losses.student.mask_logits(1, torch.tensor([0]))
     weights = preds["one2many"]["mask_coefficient"][1, :, 0]
     assert torch.allclose(mask[0], torch.einsum("k,khw->hw", weights, drawn[1]), atol=1e-5)
     assert float(total.detach()[-1]) == pytest.approx(2 * criterion.terms["boxes"]), "of two images"
