@@ -164,7 +164,7 @@ def _pretraining(work: Path) -> dict[str, Any]:
             }
         ],
         "augmentation": {"scale_min": 0.4, "scale_max": 1.5},
-        "optimiser": {"clip_norm": 10.0},
+        "optimizer": {"clip_norm": 10.0},
         "evaluate_every": 400,
     }
 
