@@ -1,7 +1,7 @@
 """Every failure that `distill` reports, each with the exit code a command ends with.
 
 DistillError           1  a fault of ours
-├── UsageError         2  the command's words, or a setting, are off
+├── UsageError         2  an argument or a setting is invalid
 ├── InputError         3  an input can't be read, or holds nothing to work on
 ├── OutputError        4  an output can't be written
 └── TrainingError      6  training can't go on; what was reached is kept
@@ -17,7 +17,7 @@ class DistillError(Exception):
 
 
 class UsageError(DistillError):
-    """The command's words or a setting are off."""
+    """An argument or a setting is invalid."""
 
     exit_code = 2
 

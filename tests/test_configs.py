@@ -27,7 +27,7 @@ def test_the_distill_config_shows_every_setting_with_its_default():
     shown = yaml.safe_load(path.read_text("utf-8"))
     config = read_distillation(path)
     assert set(shown) == set(type(config).model_fields) - {"seed", "augmentation"}
-    for part in ("schedule", "distil"):
+    for part in ("schedule", "distill"):
         assert set(shown[part]) == set(type(getattr(config, part)).model_fields)
         assert getattr(config, part) == type(getattr(config, part))()
 
@@ -37,7 +37,7 @@ def test_the_finetune_config_shows_every_setting_with_its_default():
     shown = yaml.safe_load(path.read_text("utf-8"))
     config = read_config(path)
     assert set(shown) == set(type(config).model_fields)
-    for part in ("augmentation", "optimiser", "schedule"):
+    for part in ("augmentation", "optimizer", "schedule"):
         assert set(shown[part]) == set(type(getattr(config, part)).model_fields)
         assert getattr(config, part) == type(getattr(config, part))()
     stage = type(config.stages[0])

@@ -1,16 +1,16 @@
-"""Ladder: every rung with every seed, trained and measured once, whatever interrupts it."""
+"""Ablation: every arm with every seed, trained and measured once, whatever interrupts it."""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from distill.ablation.arms import Rung, variant
-from distill.data.clips import sha256_of
-from distill.errors import OutputError
-from distill.lock import Lock
+from distill.ablation.arms import Arm, arm_config
+from distill.files import sha256_of
+from distill.run_folder import RunFolder
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     Measure = Callable[[Path], dict[str, Any]]
 
 MASK_MAP = "mask_map"
-"""The figure that rungs are compared by: mask mAP, IoU 0.50 to 0.95."""
+"""The figure that arms are compared by: mask mAP, IoU 0.50 to 0.95."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """What came of one rung.
+class ArmResult:
+    """What came of one arm.
 
     Attributes:
-        rung: which.
-        results: one for each seed, in their order: figures by name, among them `MASK_MAP`.
+        arm: which.
+        figures: one for each seed, in their order: numbers by name, among them `MASK_MAP`.
     """
 
-    rung: Rung
-    results: tuple[dict[str, Any], ...]
+    arm: Arm
+    figures: tuple[dict[str, Any], ...]
 
     def values(self, name: str = MASK_MAP) -> list[float]:
         """A figure of every seed."""
-        return [result[name] for result in self.results]
+        return [figures[name] for figures in self.figures]
 
     def mean(self, name: str = MASK_MAP) -> float:
         """Over the seeds."""
@@ -56,60 +56,56 @@ class Step:
         return max(self.values()) - min(self.values())
 
 
-def climb(
+def run_ablation(
     config: DistillConfig,
-    rungs: Sequence[Rung],
+    arms: Sequence[Arm],
     seeds: int,
     folder: Path,
     train: Train,
     measure: Measure,
     test: str,
-    progress: Callable[[Sequence[tuple[Rung, int]]], Iterable[tuple[Rung, int]]] = iter,
-) -> tuple[Step, ...]:
-    """Train and measure what is not yet done; a whole ladder of one seed before the next.
+    progress: Callable[[Sequence[tuple[Arm, int]]], Iterable[tuple[Arm, int]]] = iter,
+) -> tuple[ArmResult, ...]:
+    """Train and measure what is not yet done; all arms with one seed before the next.
 
     Args:
         config: the whole recipe.
-        rungs: which, from the lowest up.
+        arms: which, in the order of `ARMS`.
         seeds: how many, counted from the config's.
-        folder: gets a folder for each arm, named `rung-seedN`; the same call goes on there.
+        folder: gets a folder for each arm and seed, named `arm-seedN`; the same call goes on there.
         train: trains a run, or goes on with it, and gives its weights.
         measure: figures of weights, among them `MASK_MAP`, and their `sha256`.
         test: what tells the images that `measure` looks at from others, such as a hash; figures
             on others are measured anew.
-        progress: wraps the arms, such as `tqdm`.
+        progress: wraps the pairs of arm and seed, such as `tqdm`.
 
     Raises:
-        UsageError: another process climbs there, or the config lacks data for a rung.
+        UsageError: another process is at work there, or the config lacks data for an arm.
         OutputError: the folder can't be written to.
     """
     runs = {
-        (rung, seed): variant(config, rung, seed, folder / f"{rung.name}-seed{seed}")
+        (arm, seed): arm_config(config, arm, seed, folder / f"{arm.name}-seed{seed}")
         for seed in range(config.seed, config.seed + seeds)
-        for rung in rungs
+        for arm in arms
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = Lock(folder)
-    except OSError as error:
-        raise OutputError(f"{folder} can't be written to: {error.strerror}") from error
-    try:
-        found = {arm: _result(runs[arm], train, measure, test) for arm in progress(list(runs))}
-    finally:
-        lock.close()
+    with closing(RunFolder(folder)) as held:
+        held.hold()
+        found = {pair: _figures(runs[pair], train, measure, test) for pair in progress(list(runs))}
     return tuple(
-        Step(rung, tuple(result for (other, _), result in found.items() if other == rung))
-        for rung in rungs
+        ArmResult(arm, tuple(figures for (other, _), figures in found.items() if other == arm))
+        for arm in arms
     )
 
 
-def _result(run: DistillConfig, train: Train, measure: Measure, test: str) -> dict[str, Any]:
+def _figures(run: DistillConfig, train: Train, measure: Measure, test: str) -> dict[str, Any]:
     path = run.run / "result.json"
     weights = train(run)  # which sees, too, that what is there is this very run
-    known = json.loads(path.read_bytes()) if path.exists() else {"test": None}
-    if known["test"] != test or known["figures"]["sha256"] != sha256_of(weights):
-        known = {"test": test, "figures": measure(weights)}
-        with whole_file(path) as file:
-            file.write(json.dumps(known, indent=1).encode())
-    figures: dict[str, Any] = known["figures"]
+    if path.exists():
+        known = json.loads(path.read_bytes())
+        figures: dict[str, Any] = known["figures"]
+        if known["test"] == test and figures["sha256"] == sha256_of(weights):
+            return figures
+    figures = measure(weights)
+    with whole_file(path) as file:
+        file.write(json.dumps({"test": test, "figures": figures}, indent=1).encode())
     return figures

@@ -1,4 +1,4 @@
-"""Rungs: the same run five times, each with one thing more to learn from."""
+"""Arms: the same run five times, each with one thing more to learn from."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One step of the ladder.
+class Arm:
+    """What one arm of an ablation learns from.
 
     Attributes:
-        name: for the command line and folders.
+        name: for folders, and the command line, to which arms are rungs of a ladder.
         adds: what it has that the one before has not, for tables.
         pseudo: whether it sees pseudo-labels.
         losses: which of the config's weights stay.
@@ -31,45 +31,45 @@ class Rung:
     losses: tuple[str, ...]
 
 
-RUNGS = (
-    Rung("gt", "labels only", pseudo=False, losses=()),
-    Rung("pseudo", "+ pseudo-labels (the control)", pseudo=True, losses=()),
-    Rung("feature", "+ features", pseudo=True, losses=TERMS[:1]),
-    Rung("class-box", "+ class maps and boxes", pseudo=True, losses=TERMS[:3]),
-    Rung("mask", "+ masks (the whole recipe)", pseudo=True, losses=TERMS),
+ARMS = (
+    Arm("gt", "labels only", pseudo=False, losses=()),
+    Arm("pseudo", "+ pseudo-labels (the control)", pseudo=True, losses=()),
+    Arm("feature", "+ features", pseudo=True, losses=TERMS[:1]),
+    Arm("class-box", "+ class maps and boxes", pseudo=True, losses=TERMS[:3]),
+    Arm("mask", "+ masks (the whole recipe)", pseudo=True, losses=TERMS),
 )
-CONTROL = RUNGS[1]
+CONTROL = ARMS[1]
 
 
-def chosen(names: str) -> tuple[Rung, ...]:
-    """The rungs of these names, separated by commas, from the lowest up.
+def arms_named(names: str) -> tuple[Arm, ...]:
+    """The arms of these names, separated by commas, in the order of `ARMS`.
 
     Raises:
-        UsageError: there is no such rung.
+        UsageError: there is no such arm.
     """
     wanted = names.split(",")
-    known = [rung.name for rung in RUNGS]
+    known = [arm.name for arm in ARMS]
     for name in wanted:
         if name not in known:
             raise UsageError(f"there is no rung '{name}'; there are {', '.join(known)}")
-    return tuple(rung for rung in RUNGS if rung.name in wanted)
+    return tuple(arm for arm in ARMS if arm.name in wanted)
 
 
-def variant(config: DistillConfig, rung: Rung, seed: int, folder: Path) -> DistillConfig:
-    """The run of a rung: as many steps and images, the same start; nothing else differs.
+def arm_config(config: DistillConfig, arm: Arm, seed: int, folder: Path) -> DistillConfig:
+    """The run of an arm: as many steps and images, the same start; nothing else differs.
 
     Raises:
         UsageError: the config has no data for it.
     """
     data = config.data
-    if not rung.pseudo:
+    if not arm.pseudo:
         if not data.labelled:
             raise UsageError(
                 "rung gt needs data.labelled, which is empty; leave it out with --rungs"
             )
         data = data.model_copy(update={"pseudo": ()})
     elif not data.pseudo:
-        raise UsageError(f"rung {rung.name} needs data.pseudo, which is empty")
-    distil = config.distil.only(*rung.losses)
-    changes = {"data": data, "distil": distil, "seed": seed, "run": folder}
+        raise UsageError(f"rung {arm.name} needs data.pseudo, which is empty")
+    losses = config.distill.only(*arm.losses)
+    changes = {"data": data, "distill": losses, "seed": seed, "run": folder}
     return config.model_copy(update=changes)

@@ -1,16 +1,16 @@
-"""Ladder report: the table, and what it says in words."""
+"""Summary of an ablation: the table, and what it says in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from distill.ablation.ablation import MASK_MAP
-from distill.ablation.arms import CONTROL, RUNGS
+from distill.ablation.arms import ARMS, CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.ablation.ablation import Step
+    from distill.ablation.ablation import ArmResult
     from distill.student.config import DistillConfig
 
 _COLUMNS = {
@@ -23,24 +23,24 @@ _COLUMNS = {
 
 
 def markdown(
-    config: DistillConfig, steps: Sequence[Step], teacher: dict[str, Any], test: str
+    config: DistillConfig, results: Sequence[ArmResult], teacher: dict[str, Any], test: str
 ) -> str:
     """The whole report.
 
     Args:
         config: the whole recipe.
-        steps: from the lowest rung up.
+        results: in the order of `ARMS`.
         teacher: its name, sha256 and figures.
         test: what was measured on, in words.
     """
-    rows = [[step.rung.adds, *(_cell(step, name) for name in _COLUMNS)] for step in steps]
+    rows = [[result.arm.adds, *(_cell(result, name) for name in _COLUMNS)] for result in results]
     known = [f"{100 * teacher[name]:.1f}" if name in teacher else "" for name in _COLUMNS]
     rows.append([f"the teacher, {teacher['name']}", *known])
     titles = ["student learns from", *_COLUMNS.values()]
-    seeds = len(steps[0].results)
+    seeds = len(results[0].figures)
     if seeds > 1:
         titles.append("mask mAP, worst to best seed")
-        for row, text in zip(rows, [*map(_range, steps), ""], strict=True):
+        for row, text in zip(rows, [*map(_range, results), ""], strict=True):
             row.append(text)
     last = config.seed + seeds - 1
     spread = (
@@ -55,7 +55,7 @@ def markdown(
         _row(["---", *["---:"] * (len(titles) - 1)]),
         *map(_row, rows),
         "",
-        *(f"- {sentence}" for sentence in verdict(steps, teacher[MASK_MAP])),
+        *(f"- {sentence}" for sentence in verdict(results, teacher[MASK_MAP])),
         "",
         "Equal in all arms: " + _equal(config) + ".",
         f"The teacher: {teacher['name']}, sha256 {teacher['sha256']}.",
@@ -63,21 +63,23 @@ def markdown(
     return "\n".join(lines) + "\n"
 
 
-def verdict(steps: Sequence[Step], teacher: float) -> list[str]:
+def verdict(results: Sequence[ArmResult], teacher: float) -> list[str]:
     """What the figures say, and what they don't.
 
     Args:
-        steps: from the lowest rung up.
+        results: in the order of `ARMS`.
         teacher: its mask mAP, more than 0.
     """
-    top = steps[-1]
-    names = {RUNGS[0].name: "labels only", CONTROL.name: "the control with pseudo-labels"}
-    below = [(step, names[step.rung.name]) for step in steps[:-1] if step.rung.name in names]
-    sentences = [
-        *(_gain(top, step, words) for step, words in below),
-        f"{top.rung.name} has {100 * top.mean() / teacher:.1f} % of the teacher's mask mAP.",
+    top = results[-1]
+    names = {ARMS[0].name: "labels only", CONTROL.name: "the control with pseudo-labels"}
+    below = [
+        (result, names[result.arm.name]) for result in results[:-1] if result.arm.name in names
     ]
-    if len(top.results) == 1:
+    sentences = [
+        *(_gain(top, result, words) for result, words in below),
+        f"{top.arm.name} has {100 * top.mean() / teacher:.1f} % of the teacher's mask mAP.",
+    ]
+    if len(top.figures) == 1:
         sentences.append(
             "One seed has no spread: whether a gain is more than chance, this ladder can't say."
         )
@@ -87,7 +89,7 @@ def verdict(steps: Sequence[Step], teacher: float) -> list[str]:
 
 
 def to_json(
-    config: DistillConfig, steps: Sequence[Step], teacher: dict[str, Any], test: str
+    config: DistillConfig, results: Sequence[ArmResult], teacher: dict[str, Any], test: str
 ) -> dict[str, Any]:
     """The same for programs, with all settings."""
     return {
@@ -95,58 +97,56 @@ def to_json(
         "teacher": teacher,
         "test": test,
         "config": config.model_dump(mode="json"),
-        "seeds": [config.seed + i for i in range(len(steps[0].results))],
+        "seeds": [config.seed + i for i in range(len(results[0].figures))],
         "rungs": {
-            step.rung.name: {
-                "mean": step.mean(),
-                "spread": step.spread(),
-                "results": list(step.results),
+            result.arm.name: {
+                "mean": result.mean(),
+                "spread": result.spread(),
+                "results": list(result.figures),
             }
-            for step in steps
+            for result in results
         },
-        "verdict": verdict(steps, teacher[MASK_MAP]),
+        "verdict": verdict(results, teacher[MASK_MAP]),
     }
 
 
-def _gain(top: Step, below: Step, words: str) -> str:
+def _gain(top: ArmResult, below: ArmResult, words: str) -> str:
     pairs = zip(top.values(), below.values(), strict=True)
     gains = [100 * (ours - theirs) for ours, theirs in pairs]
     seeds = f" (by seed: {', '.join(f'{gain:+.1f}' for gain in gains)})" if len(gains) > 1 else ""
-    return f"{top.rung.name} against {words}: {sum(gains) / len(gains):+.1f} points{seeds}."
+    return f"{top.arm.name} against {words}: {sum(gains) / len(gains):+.1f} points{seeds}."
 
 
-def _significance(top: Step, below: Step, words: str) -> str:
+def _significance(top: ArmResult, below: ArmResult, words: str) -> str:
     gain, noise = top.mean() - below.mean(), max(below.span(), top.span())
     if gain > noise:
-        return (
-            f"{top.rung.name} beats {words} by more than seeds differ ({100 * noise:.1f} points)."
-        )
+        return f"{top.arm.name} beats {words} by more than seeds differ ({100 * noise:.1f} points)."
     return (
-        f"{top.rung.name} does NOT beat {words}: {100 * gain:+.1f} points, where seeds differ by "
+        f"{top.arm.name} does NOT beat {words}: {100 * gain:+.1f} points, where seeds differ by "
         f"{100 * noise:.1f}."
     )
 
 
-def _cell(step: Step, name: str) -> str:
-    if any(name not in result for result in step.results):
+def _cell(result: ArmResult, name: str) -> str:
+    if any(name not in figures for figures in result.figures):
         return ""
-    spread = step.spread(name)
-    return f"{100 * step.mean(name):.1f}" + (f" ± {100 * spread:.1f}" if spread else "")
+    spread = result.spread(name)
+    return f"{100 * result.mean(name):.1f}" + (f" ± {100 * spread:.1f}" if spread else "")
 
 
-def _range(step: Step) -> str:
-    values = step.values()
+def _range(result: ArmResult) -> str:
+    values = result.values()
     return f"{100 * min(values):.1f} to {100 * max(values):.1f}"
 
 
 def _equal(config: DistillConfig) -> str:
-    schedule, distil = config.schedule, config.distil
-    weights = ", ".join(f"{name} {value:g}" for name, value in distil.weights().items() if value)
+    schedule, losses = config.schedule, config.distill
+    weights = ", ".join(f"{name} {value:g}" for name, value in losses.weights().items() if value)
     return (
         f"{config.steps} steps of {schedule.batch_size} images, AdamW at {schedule.lr:g}, "
         f"augmentation, averaging, the start ({'weights' if config.student.weights else 'random'})"
         f"; the teacher's losses, where they are on: {weights}, off after "
-        f"{100 * distil.stop:g} % of the steps"
+        f"{100 * losses.stop:g} % of the steps"
     )
 
 

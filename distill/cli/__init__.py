@@ -26,7 +26,7 @@ _INTERRUPTED_EXIT_CODE = 130
 
 _EPILOG = """\
 exit codes:
-  0 done   1 a fault of ours   2 the command's words   3 an input can't be read
+  0 done   1 a fault of ours   2 invalid arguments   3 an input can't be read
   4 an output can't be written   5 the model can't be used   6 training could not go on
   130 stopped with Ctrl-C; the same command goes on from there
 """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from distill.student.config import DistillConfig
 
 _DESCRIPTION = """\
-Distil a large teacher into a compact student as a YAML file says. The student learns from labels,
+Distill a large teacher into a compact student as a YAML file says. The student learns from labels,
 from what the teacher labelled, and from what the teacher thinks of the very images it is shown:
 its features, its class maps, its boxes, its masks. The run has a folder of its own; the same
 command goes on with it after a stop or a kill, and does nothing once it is done.
@@ -75,9 +75,9 @@ def _run(args: argparse.Namespace) -> int:
         config = config.model_copy(update={"run": args.out.absolute()})
     if args.dry_run:
         return _dry_run(config)
-    from distill.student.run import distil
+    from distill.student.run import train_student
 
-    weights = distil(config, args.device)
+    weights = train_student(config, args.device)
     _measure(config, weights, args.device)
     print(f"student: {weights}")
     return 0
@@ -85,42 +85,42 @@ def _run(args: argparse.Namespace) -> int:
 
 def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     """What it is worth, once; in the code that the device runs, up to the network itself."""
-    from distill.data.clips import sha256_of
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
+    from distill.files import sha256_of
+    from distill.student.student_folder import StudentFolder
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
 
-    report, sha256 = config.run / "val.json", sha256_of(weights)
+    report, sha256 = StudentFolder(config.run).report, sha256_of(weights)
     figures = json.loads(report.read_bytes()) if report.exists() else {}
     if figures.get("sha256") != sha256:
         dataset = read_images(config).val
-        place = "auto" if "," in device or device.isdigit() else device
-        subject = subject_of_weights(str(weights), config.student.image_size, place)
+        device = "auto" if "," in device or device.isdigit() else device
+        subject = subject_of_weights(str(weights), config.student.image_size, device)
         found = evaluate(subject.seeing(config.student.classes), dataset)
         figures = {"sha256": sha256, **found.to_json()}
         with whole_file(report) as file:
             file.write(json.dumps(figures, indent=1).encode())
-    mask, working = figures["mask"], figures["working"]
     print(
-        f"on {figures['images']} held-out images: mask mAP {mask['ap']:.3f}, mAP50 "
-        f"{mask['ap50']:.3f}, F1 {working['f1']:.3f} at {working['confidence']:g}"
+        f"on {figures['images']} held-out images: mask mAP {figures['mask_map']:.3f}, mAP50 "
+        f"{figures['mask_map50']:.3f}, F1 {figures['f1']:.3f} at {figures['confidence']:g}"
     )
 
 
 def _dry_run(config: DistillConfig) -> int:
-    from distill.data.clips import sha256_of
+    from distill.files import sha256_of
     from distill.finetune.recorder import first_lines
-    from distill.student.check_weights import check_start
+    from distill.student.check_weights import check_weights
     from distill.student.training_images import read_images
 
     images = read_images(config)
-    check_start(config)
+    check_weights(config)
     print(f"student: {config.student.name}, finds {', '.join(config.student.classes)}")
     if config.student.weights:
         print(f"starts from {config.student.weights}, sha256 {sha256_of(config.student.weights)}")
-    if config.distils:
-        _tell_teacher(config)
+    if config.uses_teacher:
+        _print_teacher(config)
     parts = (
         ("labelled", images.labelled),
         ("pseudo", images.pseudo),
@@ -139,12 +139,12 @@ def _dry_run(config: DistillConfig) -> int:
     return 0
 
 
-def _tell_teacher(config: DistillConfig) -> None:
+def _print_teacher(config: DistillConfig) -> None:
     from distill.predict.open import load_teacher
     from distill.student.classes import classes_of_teacher
 
     teacher = load_teacher(config.teacher.weights, device="cpu")
     classes_of_teacher(config, teacher)
-    weights = config.distil.weights().items()
+    weights = config.distill.weights().items()
     on = ", ".join(f"{name} {weight:g}" for name, weight in weights if weight)
     print(f"teacher: {teacher.name}, sha256 {teacher.sha256}; weights of its losses: {on}")

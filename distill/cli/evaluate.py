@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.errors import OutputError, UsageError
+from distill.cli import arguments
+from distill.errors import UsageError
+from distill.files import writing
 
 if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
@@ -71,7 +73,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="weights, an ONNX file or a bundle; several are compared",
     )
     what.add_argument(
-        "--size", type=_side, metavar="PX", help="weights: side of the input (what they are for)"
+        "--size",
+        type=arguments.input_side,
+        metavar="PX",
+        help="weights: side of the input (what they are for)",
     )
     what.add_argument("--device", default="auto", help="weights: cpu, cuda, cuda:1, ... (auto)")
     what.add_argument(
@@ -91,17 +96,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
     )
     truth.add_argument(
-        "--classes", type=_words, default=(), metavar="A,B", help="only these (all that it has)"
+        "--classes",
+        type=arguments.names,
+        default=(),
+        metavar="A,B",
+        help="only these (all that it has)",
     )
     result = parser.add_argument_group("what comes out")
     result.add_argument(
         "--conf",
-        type=_confidence,
+        type=arguments.number(0.01, 1),
         help="the working confidence, 0.01 to 1 (0.25; what leaks of a bundle: its own thresholds)",
     )
     result.add_argument(
         "--margin",
-        type=_margin,
+        type=arguments.number(0, 0.5),
         default=0.0,
         metavar="SHARE",
         help="what leaks: covers grow by this share of the object's longer side, up to 0.5 "
@@ -121,7 +130,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.sweep and (not args.out or len(args.model) > 1):
         raise UsageError("--sweep is for one --model, and writes into --out DIR; name both")
     if args.out:
-        _make(args.out)
+        with writing(args.out):
+            args.out.mkdir(parents=True, exist_ok=True)
     dataset = CocoDataset.read(args.data, args.images, args.classes)
     for line in dataset.problem_lines():
         print(line, file=sys.stderr)
@@ -168,7 +178,7 @@ def _evaluate(
 ) -> Evaluation:
     from tqdm import tqdm
 
-    from distill.evaluate.metrics import CONFIDENCE, evaluate
+    from distill.evaluate.evaluator import CONFIDENCE, evaluate
 
     progress = partial(tqdm, desc=subject.name, unit="image", disable=None, leave=False)
     chosen = args.conf is not None
@@ -190,7 +200,7 @@ def _write(
 ) -> None:
     from distill.data.json_file import write_json
     from distill.evaluate.curves import draw_curves
-    from distill.evaluate.pictures import draw_worst
+    from distill.evaluate.worst_images import draw_worst
 
     names = [subject.name for subject in subjects]
     models = [
@@ -222,54 +232,8 @@ def _sweep(
     print(f"wrote {args.out}/sweep.json and sweep.png")
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} can't be made: {error.strerror}") from error
-
-
 def _cores() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(","))
-    if not all(words):
-        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
-    return words
-
-
-def _confidence(text: str) -> float:
-    value = _share(text)
-    if value < 0.01:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is below 0.01, from where on networks are asked"
-        )
-    return value
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 1")
-    return value
-
-
-def _margin(text: str) -> float:
-    value = _share(text)
-    if value > 0.5:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 0 and 0.5")
-    return value
-
-
-def _side(text: str) -> int:
-    if not text.isdecimal() or int(text) % 32 or not 32 <= int(text) <= 4096:
-        raise argparse.ArgumentTypeError(f"'{text}' is no multiple of 32 up to 4096")
-    return int(text)

@@ -60,10 +60,10 @@ def _run(args: argparse.Namespace) -> int:
         config = config.model_copy(update={"run": args.out.absolute()})
     if args.dry_run:
         return _dry_run(config)
+    from distill.finetune.finetune_folder import FinetuneFolder
     from distill.finetune.trainer import finetune
-    from distill.run_folder import RunFolder
 
-    folder = RunFolder(config.run)
+    folder = FinetuneFolder(config.run)
     ran = finetune(config, args.device)
     if int(os.environ.get("RANK", "0")):
         return 0  # under torchrun the first process speaks for all
@@ -75,16 +75,16 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _dry_run(config: FinetuneConfig) -> int:
-    from distill.finetune.initial_weights import starting_network
+    from distill.finetune.finetune_folder import FinetuneFolder
+    from distill.finetune.initial_weights import initial_network
     from distill.finetune.recorder import draw_samples
     from distill.finetune.samples import Samples
     from distill.finetune.sources import read_sources
-    from distill.run_folder import RunFolder
 
-    folder = RunFolder(config.run)
+    folder = FinetuneFolder(config.run)
     folder.check(config)
     sources = read_sources(config)
-    net = starting_network(config.model, config.seed).net
+    net = initial_network(config.model, config.seed).net
     millions = sum(parameter.numel() for parameter in net.parameters()) / 1e6
     print(
         f"network: rtmdet-ins {config.model.size}, {millions:.1f} M parameters, "

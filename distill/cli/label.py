@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.cli import arguments
+from distill.cli.label_summary import print_summary
 from distill.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.label.annotations import LabelledClip
     from distill.label.settings import Settings
-    from distill.predict.predictor import Teacher
+    from distill.predict.predictor import Predictor
 
 _DESCRIPTION = """\
 Label clips with a teacher. Frames worth a label are chosen, the teacher says what is in them,
@@ -50,6 +49,10 @@ examples:
 """
 
 
+_MAX_COUNT = 10**6
+"""Of frames, wherever they are counted in: more than anybody means."""
+
+
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `label`."""
     parser = commands.add_parser(
@@ -71,7 +74,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     teacher.add_argument(
         "--classes",
-        type=_names,
+        type=arguments.names,
         required=True,
         metavar="NAME,…",
         help="of the teacher's classes, what to label",
@@ -84,7 +87,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     teacher.add_argument(
         "--size",
-        type=_positive,
+        type=arguments.input_side,
         metavar="PX",
         help="side of the teacher's input (default: the one it is meant for)",
     )
@@ -94,44 +97,51 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     frames = parser.add_argument_group("frames")
     frames.add_argument(
         "--every",
-        type=_positive,
+        type=arguments.whole_number(1, _MAX_COUNT),
         default=2,
         metavar="N",
         help="take every Nth frame (default 2); near-duplicates and blurred ones are left out",
     )
     labels = parser.add_argument_group("labels")
     labels.add_argument(
-        "--accept", type=_share, default=0.5, metavar="S", help="believed from here (default 0.5)"
+        "--accept",
+        type=arguments.number(0, 1),
+        default=0.5,
+        metavar="S",
+        help="believed from here (default 0.5)",
     )
     labels.add_argument(
-        "--ignore", type=_share, default=0.3, metavar="S", help="ignored below (default 0.3)"
+        "--ignore",
+        type=arguments.number(0, 1),
+        default=0.3,
+        metavar="S",
+        help="ignored below (default 0.3)",
     )
     labels.add_argument(
         "--min-track",
-        type=_positive,
+        type=arguments.whole_number(1, _MAX_COUNT),
         default=3,
         metavar="N",
         help="frames that a track needs; near-duplicates count (default 3)",
     )
     labels.add_argument(
         "--max-gap",
-        type=_natural,
+        type=arguments.whole_number(0, _MAX_COUNT),
         default=2,
         metavar="N",
         help="labelled frames in a row that a track may miss; they are filled (default 2)",
     )
     labels.add_argument(
         "--val-share",
-        type=_share,
+        type=arguments.number(0, 1),
         default=0.2,
         metavar="S",
         help="of the clips, held out for validation (default 0.2)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Label, write, and say what was done."""
+def _run(args: argparse.Namespace) -> int:
     if args.ignore > args.accept:
         raise UsageError(f"--ignore {args.ignore} is above --accept {args.accept}; lower it")
     paths = _clips(args.clips)
@@ -143,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings(
         teacher.name,
         teacher.sha256,
-        args.classes,
+        tuple(dict.fromkeys(args.classes)),
         every=args.every,
         tta=args.tta,
         accept=args.accept,
@@ -156,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
     return label(paths, teacher, settings, args.out)
 
 
-def label(paths: Sequence[Path], teacher: Teacher, settings: Settings, folder: Path) -> int:
+def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder: Path) -> int:
     """Label clips into a folder; the exit code."""
     from distill.label.annotations import labelled_clips, write_dataset
     from distill.label.journal import Journal
@@ -164,22 +174,22 @@ def label(paths: Sequence[Path], teacher: Teacher, settings: Settings, folder: P
     from distill.label.sheet import write_sheets
 
     with Journal(folder, settings) as journal:
-        outcome = label_clips(paths, teacher, settings, journal)
+        result = label_clips(paths, teacher, settings, journal)
         clips = []
         if journal.clips and journal.master() in {"none", "old"}:
             clips = labelled_clips(journal, settings)
         if clips:
             write_sheets(folder, clips, settings)
             write_dataset(journal, settings, clips)
-            _say(clips, settings, folder)
+            print_summary(clips, settings, folder)
         for sha256, entry in journal.clips.items():
-            if entry.moments is None and sha256 not in {*outcome.clips, *journal.failed}:
-                outcome.notes.append(
+            if entry.moments is None and sha256 not in {*result.clips, *journal.failed}:
+                result.notes.append(
                     f"{entry.file}: was begun, but is not finished; name it again to go on"
                 )
-    for note in outcome.notes:
+    for note in result.notes:
         print(f"warning: {note}", file=sys.stderr)
-    if not outcome.clips:
+    if not result.clips:
         raise InputError("none of the clips could be used; nothing was labelled")
     if not clips:
         print(f"nothing is new; {folder} is as it was")
@@ -204,7 +214,7 @@ def _clips(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _check_classes(names: Sequence[str], teacher: Teacher) -> None:
+def _check_classes(names: Sequence[str], teacher: Predictor) -> None:
     from models.classes import nearest
 
     for name in names:
@@ -213,78 +223,3 @@ def _check_classes(names: Sequence[str], teacher: Teacher) -> None:
             some = ", ".join(teacher.classes[:8]) + (" ..." if len(teacher.classes) > 8 else "")
             hint = f"did you mean '{close}'?" if close else f"it knows {some}"
             raise UsageError(f"the teacher {teacher.name} has no class '{name}'; {hint}")
-
-
-def _say(clips: Sequence[LabelledClip], settings: Settings, folder: Path) -> None:
-    """A table of the clips, and where to look."""
-    from distill.label.bands import BANDS
-
-    rows = []
-    for clip in clips:
-        bands = Counter(one.band for image in clip.images for one in image.annotations)
-        tracks = {one.track_id for image in clip.images for one in image.annotations} - {None}
-        dropped = clip.entry.dropped
-        rows.append(
-            [
-                clip.entry.name,
-                clip.entry.seen,
-                len(clip.images),
-                dropped.get("near-duplicate", 0),
-                dropped.get("blurred", 0),
-                dropped.get("damaged", 0),
-                len(tracks),
-                *(bands[band] for band in BANDS),
-            ]
-        )
-    head = ["clip", "frames", "labelled", "same", "blurred", "damaged", "tracks", *BANDS]
-    total = ["all", *(sum(row[i] for row in rows) for i in range(1, len(head)))]
-    _print_table([head, *([str(cell) for cell in row] for row in [*rows, total])])
-    print()
-    print(f"labels: {folder / 'annotations.json'}")
-    print(f"next: look at every page in {folder / 'sheets'}")
-    review = folder / "review.json"
-    if review.exists():
-        print(
-            "then: correct what is doubtful, which counts neither way until you do: "
-            f"sfumato-distill labels export {shlex.quote(str(review))} --format cvat --out for-cvat"
-        )
-    if len(clips) == 1 and settings.val_share:
-        print("no val.json: there is one clip, and frames of one must not be in both parts")
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Words to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        print("  ".join([row[0].ljust(widths[0]), *cells]))
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
-    return names
-
-
-def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 10**6:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0 to 1000000")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    number = _natural(text)
-    if not number:
-        raise argparse.ArgumentTypeError("it must be 1 or more")
-    return number
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1")
-    return share

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.cli import arguments
+from distill.cli.columns import print_columns
 from distill.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     yolo.add_argument("--split", choices=("train", "val", "test"), help="of a data.yaml (all)")
     yolo.add_argument(
         "--names",
-        type=_names,
+        type=arguments.class_names,
         default=(),
         metavar="A,B",
         help="the classes by their number, where no data.yaml says them; 'coco' for COCO's 80",
@@ -118,11 +120,12 @@ def _show(args: argparse.Namespace) -> int:
     counts = Counter((a.class_id, a.band or ("ignore" if a.ignore else "accept")) for a in objects)
     bands = ["accept", "ignore", "review"]
     rows = [
-        [name, *(str(counts[number, band]) for band in bands)]
+        [name, *(counts[number, band] for band in bands)]
         for number, name in enumerate(dataset.classes)
         if any(counts[number, band] for band in bands)
     ]
-    _print_table(["class", *bands], rows)
+    print()
+    print_columns([["class", *bands], *rows])
     if any(record.clip for record in dataset.images):
         _print_clips(dataset)
     tracks = {(r.clip, a.track_id) for r in dataset.images for a in r.annotations}
@@ -140,19 +143,9 @@ def _print_clips(dataset: CocoDataset) -> None:
         clip = record.clip or "(none)"
         frames[clip] += 1
         objects[clip] += sum(not annotation.ignore for annotation in record.annotations)
-    _print_table(
-        ["clip", "images", "objects"],
-        [[clip, str(frames[clip]), str(objects[clip])] for clip in sorted(frames)],
-    )
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Words to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    rows = [[clip, frames[clip], objects[clip]] for clip in sorted(frames)]
     print()
-    for row in [head, *rows]:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        print("  ".join([row[0].ljust(widths[0]), *cells]))
+    print_columns([["clip", "images", "objects"], *rows])
 
 
 def _print_problems(problems: Sequence[str], most: int = 5) -> None:
@@ -180,17 +173,17 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from distill.data.corrections import import_corrections
+    from distill.data.import_corrections import import_corrections
 
     master = args.into / "annotations.json" if args.into.is_dir() else args.into
-    outcome = import_corrections(args.corrections, master)
-    _print_problems(outcome.problems)
-    if outcome.kept is None:
-        print(f"{outcome.confirmed} images came back as they were; {master} is unchanged")
+    result = import_corrections(args.corrections, master)
+    _print_problems(result.problems)
+    if result.kept is None:
+        print(f"{result.confirmed} images came back as they were; {master} is unchanged")
         return 0
     print(
-        f"{outcome.corrected} images corrected ({outcome.objects} objects), "
-        f"{outcome.confirmed} confirmed; the old master is {outcome.kept}"
+        f"{result.corrected} images corrected ({result.objects} objects), "
+        f"{result.confirmed} confirmed; the old master is {result.kept}"
     )
     return 0
 
@@ -209,14 +202,3 @@ def _from_yolo(args: argparse.Namespace) -> int:
     objects = sum(len(record.annotations) for record in dataset.images)
     print(f"wrote {len(dataset.images)} images and {objects} objects to {args.out}")
     return 0
-
-
-def _names(text: str) -> tuple[str, ...]:
-    if text == "coco":
-        from models.coco_names import COCO_NAMES
-
-        return COCO_NAMES
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
-    return names

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.cli import arguments
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from distill.ablation.arms import Rung
+    from distill.ablation.arms import Arm
     from distill.data.coco import CocoDataset
     from distill.evaluate.metrics import Evaluation
 
@@ -27,7 +29,7 @@ _EPILOG = """\
   sfumato-distill ladder configs/distill-bottle.yaml --out ladder --seeds 3
   sfumato-distill ladder configs/distill-bottle.yaml --out ladder --rungs pseudo,mask
 
-DIR gets a folder for each arm, ladder.md, ladder.json and ladder.png. The same command goes on
+DIR gets a folder for each rung and seed, ladder.md, ladder.json and ladder.png. The same command goes on
 after a stop or a kill; more seeds or rungs only train what is missing. A ladder of five rungs and
 three seeds is fifteen trainings.
 """
@@ -44,7 +46,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="settings, a YAML file")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill")
-    parser.add_argument("--seeds", type=_count, default=1, metavar="K", help="default 1")
+    parser.add_argument(
+        "--seeds", type=arguments.whole_number(1, 100), default=1, metavar="K", help="default 1"
+    )
     parser.add_argument(
         "--rungs",
         default="gt,pseudo,feature,class-box,mask",
@@ -60,39 +64,33 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=_run)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 1 and 100")
-    return int(text)
-
-
 def _run(args: argparse.Namespace) -> int:
-    from distill.ablation.ablation import climb
-    from distill.ablation.arms import chosen
-    from distill.ablation.plot import draw_ladder
+    from distill.ablation.ablation import run_ablation
+    from distill.ablation.arms import arms_named
+    from distill.ablation.plot import draw_ablation
     from distill.ablation.summary import markdown, to_json
-    from distill.data.clips import sha256_of
     from distill.errors import UsageError
+    from distill.files import sha256_of
     from distill.finetune.sources import check_apart, check_shows
     from distill.student.config import read_config
-    from distill.student.run import distil
+    from distill.student.run import train_student
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
 
     config = read_config(args.config)
-    rungs = chosen(args.rungs)
+    arms = arms_named(args.rungs)
     images = read_images(config)
     dataset = _test_set(args.test, config.student.classes) if args.test else images.val
     check_apart((*images.labelled, *images.pseudo), dataset.images)
     tested = args.test or config.data.val.annotations
     check_shows(tested, dataset)
-    place = "auto" if args.device.replace(",", "").isdigit() else args.device
+    device = "auto" if args.device.replace(",", "").isdigit() else args.device
 
     def measure(weights: Path, names: dict[str, str] | None = None) -> dict[str, Any]:
         from distill.evaluate import evaluate
         from distill.evaluate.subject import subject_of_weights
 
-        subject = subject_of_weights(str(weights), None, place)
+        subject = subject_of_weights(str(weights), None, device)
         theirs = [(names or {}).get(name, name) for name in config.student.classes]
         found = evaluate(subject.seeing(theirs), dataset)
         return {"sha256": subject.sha256, **_figures(found)}
@@ -102,23 +100,23 @@ def _run(args: argparse.Namespace) -> int:
     if not teacher["mask_map"]:
         raise UsageError(f"{weights} finds nothing in {tested}; take a teacher that does")
     out = args.out.absolute()
-    steps = climb(
+    results = run_ablation(
         config,
-        rungs,
+        arms,
         args.seeds,
         out,
-        lambda run: distil(run, args.device),
+        lambda run: train_student(run, args.device),
         measure,
         sha256_of(tested),
-        _told,
+        _announced,
     )
     test = f"{len(dataset.images)} images of {tested}"
-    report = markdown(config, steps, teacher, test)
-    content = json.dumps(to_json(config, steps, teacher, test), indent=1)
+    report = markdown(config, results, teacher, test)
+    content = json.dumps(to_json(config, results, teacher, test), indent=1)
     for name, text in (("ladder.md", report), ("ladder.json", content)):
         with whole_file(out / name) as file:
             file.write(text.encode())
-    draw_ladder(out / "ladder.png", steps, teacher["mask_map"])
+    draw_ablation(out / "ladder.png", results, teacher["mask_map"])
     print(report, end="")
     print(f"look at {out / 'ladder.png'}")
     return 0
@@ -133,16 +131,17 @@ def _test_set(path: Path, classes: Sequence[str]) -> CocoDataset:
 
 
 def _figures(found: Evaluation) -> dict[str, float]:
+    mask = found.mask  # None of a network that gives no masks
     return {
-        "mask_map": found.mask.ap,
-        "mask_map50": found.mask.ap50,
+        "mask_map": mask.ap if mask else 0.0,
+        "mask_map50": mask.ap50 if mask else 0.0,
         "box_map": found.box.ap,
         "f1": found.working.f1,
         "pixel_leak": found.leaks.together.pixel_leak,
     }
 
 
-def _told(arms: Sequence[tuple[Rung, int]]) -> Iterable[tuple[Rung, int]]:
-    for number, (rung, seed) in enumerate(arms, start=1):
-        print(f"arm {number} of {len(arms)}: {rung.name}, seed {seed}", file=sys.stderr)
-        yield rung, seed
+def _announced(runs: Sequence[tuple[Arm, int]]) -> Iterable[tuple[Arm, int]]:
+    for number, (arm, seed) in enumerate(runs, start=1):
+        print(f"run {number} of {len(runs)}: {arm.name}, seed {seed}", file=sys.stderr)
+        yield arm, seed

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.cli import arguments
 from distill.errors import OutputError, UsageError
 from models.manifest import MAX_GOLDEN_FRAMES
 
@@ -64,7 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     network = parser.add_argument_group("the network")
     network.add_argument(
         "--size",
-        type=_size,
+        type=arguments.input_size,
         metavar="WxH",
         help="input (px), multiples of 32; one number is a square (what it was trained at)",
     )
@@ -84,21 +85,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     proof.add_argument(
         "--frames",
-        type=_frames,
+        type=arguments.whole_number(1, MAX_GOLDEN_FRAMES),
         default=4,
         metavar="N",
         help=f"how many to take, 1 to {MAX_GOLDEN_FRAMES} (4)",
     )
 
-    label = parser.add_argument_group("what it says of itself")
-    label.add_argument("--name", help="the bundle's name (that of --out)")
-    label.add_argument(
+    release = parser.add_argument_group("what it says of itself")
+    release.add_argument("--name", help="the bundle's name (that of --out)")
+    release.add_argument(
         "--version", type=int, default=1, metavar="N", help="grows with every release (1)"
     )
-    label.add_argument(
+    release.add_argument(
         "--thresholds", type=Path, metavar="SWEEP.json", help="from evaluate --sweep (0.25 for all)"
     )
-    label.add_argument(
+    release.add_argument(
         "--metrics",
         type=Path,
         action="append",
@@ -106,7 +107,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="METRICS.json",
         help="figures; can be given several times",
     )
-    label.add_argument(
+    release.add_argument(
         "--teacher", type=Path, metavar="WEIGHTS", help="whose student it is: name and SHA-256"
     )
     parser.set_defaults(run=_run)
@@ -118,14 +119,14 @@ def _run(args: argparse.Namespace) -> int:
 
     key = load_private(args.key) if args.key else None
 
-    from distill.pack.bundle import Label, pack
+    from distill.pack.bundle import Release, pack
     from distill.pack.figures import read_metrics, read_thresholds
     from distill.pack.frames import choose_frames
     from distill.pack.student import read_student
 
     student = read_student(args.student, args.size)
     teacher = _teacher(args.teacher) if args.teacher else None
-    label = Label(
+    release = Release(
         args.name or args.out.stem,
         args.version,
         read_thresholds(args.thresholds, student.classes, student.sha256)
@@ -136,7 +137,7 @@ def _run(args: argparse.Namespace) -> int:
     )
     images = choose_frames(args.golden, args.images, args.frames, student.spec)
     packed = pack(
-        student, args.out, label, images, role=args.precision, dynamic=args.dynamic, key=key
+        student, args.out, release, images, role=args.precision, dynamic=args.dynamic, key=key
     )
     spec, parity = packed.manifest.input, packed.parity
     print(
@@ -162,26 +163,8 @@ def _check_place(args: argparse.Namespace) -> None:
 
 
 def _teacher(path: Path) -> TeacherSpec:
+    from distill.files import sha256_of
+    from models.errors import ModelError
     from models.manifest import TeacherSpec
-    from models.nets.pth import sha256_of
 
-    return TeacherSpec(name=path.stem[:100], weights_sha256=sha256_of(path))
-
-
-def _size(text: str) -> tuple[int, int]:
-    sides = text.lower().split("x")
-    if len(sides) == 1:
-        sides *= 2
-    if len(sides) != 2 or not all(
-        side.isdecimal() and int(side) % 32 == 0 and 32 <= int(side) <= 4096 for side in sides
-    ):
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not WIDTHxHEIGHT or one number, in multiples of 32 up to 4096"
-        )
-    return int(sides[0]), int(sides[1])
-
-
-def _frames(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_GOLDEN_FRAMES:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 1 and {MAX_GOLDEN_FRAMES}")
-    return int(text)
+    return TeacherSpec(name=path.stem[:100], weights_sha256=sha256_of(path, ModelError))

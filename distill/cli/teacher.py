@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.errors import OutputError
+from distill.cli import arguments
+from distill.files import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     export.add_argument("weights", type=Path, metavar="W", help=".pth or .safetensors")
     export.add_argument("out", type=Path, metavar="OUT.onnx")
     export.add_argument(
-        "--size", type=_side, metavar="PX", help="side of its input; default: the weights' own"
+        "--size",
+        type=arguments.input_side,
+        metavar="PX",
+        help="side of its input; default: the weights' own",
     )
     export.add_argument(
         "--check", action="store_true", help="compare PyTorch with ONNX Runtime; 1 if they differ"
@@ -110,25 +114,11 @@ def _parser(
 def _add_classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--names",
-        type=_words,
+        type=arguments.names,
         default=(),
         metavar="A,B",
         help="its classes in the order of their ids, where the file doesn't say them",
     )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(","))
-    if not all(words):
-        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
-    return words
-
-
-def _side(text: str) -> int:
-    side = int(text) if text.isdecimal() else 0
-    if side % 32 or not 32 <= side <= 4096:
-        raise argparse.ArgumentTypeError(f"'{text}' is no multiple of 32 up to 4096")
-    return side
 
 
 def _fetch(args: argparse.Namespace) -> int:
@@ -156,7 +146,7 @@ def _convert(args: argparse.Namespace) -> int:
     from models.nets.checkpoint import read_checkpoint, save_safetensors
 
     read = read_checkpoint(args.weights, classes=args.names)
-    try:
+    with writing(args.out):
         save_safetensors(
             read.net(),
             args.out,
@@ -165,8 +155,6 @@ def _convert(args: argparse.Namespace) -> int:
             source_sha256=read.source_sha256,
             image_size=read.image_size,
         )
-    except OSError as error:
-        raise OutputError(f"{args.out}: can't write the weights ({error.strerror})") from error
     print(f"{args.out}: RTMDet-Ins {read.size}, {_counted(read.classes)}")
     return 0
 
@@ -237,10 +225,7 @@ def _export(args: argparse.Namespace) -> int:
     if not all(row.ok for row in rows):
         print("sfumato-distill: the export differs; nothing was written", file=sys.stderr)
         return 1
-    try:
-        with whole_file(args.out) as file:
-            file.write(model)
-    except OSError as error:
-        raise OutputError(f"{args.out}: can't write the model ({error.strerror})") from error
+    with writing(args.out), whole_file(args.out) as file:
+        file.write(model)
     print(f"{args.out}: rtmdet_ins {size}x{size}, {_counted(read.classes)}")
     return 0

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from distill.data import rle as run_length
 from distill.data.correction import Correction
-from distill.data.folder import make_folder, names_of, place
+from distill.data.folder import link_or_copy, make_folder, names_of
 from distill.data.json_file import write_json
 from distill.data.label_name import label_name, label_names, read_label
 from distill.data.record import annotation_json, image_json
 from distill.data.segmentation import UnusableError, is_whole, mask_of
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def write_cvat(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
     make_folder(out)
     names = names_of(dataset.images, path)
     for record, name in zip(dataset.images, names, strict=True):
-        place(record.path, out / _IMAGES / name)
+        link_or_copy(record.path, out / _IMAGES / name)
     labels = label_names(dataset.classes)
     images = [
         {**image_json(record, name), "license": 0, "flickr_url": "", "coco_url": ""}
@@ -91,14 +92,12 @@ def _annotations(dataset: CocoDataset, labels: Sequence[str]) -> Iterator[dict[s
 
 
 def _pack(out: Path) -> None:
-    try:
-        with whole_file(out / ARCHIVE) as file, zipfile.ZipFile(file, "w") as archive:
-            for member in (out / "annotations", out / "images"):
-                for path in sorted(member.rglob("*")):
-                    if path.is_file():  # images don't get smaller
-                        archive.write(path, path.relative_to(out).as_posix())
-    except OSError as error:
-        raise OutputError(f"{out / ARCHIVE} can't be written: {error.strerror}") from error
+    target = out / ARCHIVE
+    with writing(target), whole_file(target) as file, zipfile.ZipFile(file, "w") as archive:
+        for member in (out / "annotations", out / "images"):
+            for path in sorted(member.rglob("*")):
+                if path.is_file():  # images don't get smaller
+                    archive.write(path, path.relative_to(out).as_posix())
 
 
 def read_cvat(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.errors import OutputError
+from distill.files import writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,28 +36,24 @@ def make_folder(folder: Path) -> None:
     Raises:
         OutputError: it can't be made, or holds something that might be lost.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty; name a new folder")
-    except OSError as error:
-        raise OutputError(f"{folder} can't be made: {error.strerror}") from error
 
 
-def place(source: Path, target: Path) -> None:
-    """Have an image stand in another folder, too: one file with two names where that is possible.
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put an image into another folder, too: a hard link where that is possible, else a copy.
 
     Raises:
         OutputError: it can't be written.
     """
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source.resolve(), target)
         except OSError:  # another disk, or one that knows no links
             shutil.copyfile(source, target)
-    except OSError as error:
-        raise OutputError(f"{target} can't be written: {error.strerror}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -65,8 +62,6 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: it can't be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error

@@ -1,11 +1,12 @@
-"""JSON files: read with one clear line about what is wrong, written whole or not at all."""
+"""JSON files: read with one line about what is wrong, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 from typing import IO, TYPE_CHECKING, Any
 
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import reading, writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -19,12 +20,10 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: it can't be read, or is cut off or damaged.
     """
-    try:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the JSON file in it")
+    with reading(path):
         data = path.read_bytes()
-    except IsADirectoryError as error:
-        raise InputError(f"{path} is a folder; name the JSON file in it") from error
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}") from error
     return parse_json(data, path)
 
 
@@ -63,7 +62,7 @@ def write_json(path: Path, head: Mapping[str, Any], lists: Mapping[str, Iterable
     Raises:
         OutputError: it can't be written; what was there stays.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as file:
             parts = [f"{_json(key)}: {_json(value)}".encode() for key, value in head.items()]
@@ -72,8 +71,6 @@ def write_json(path: Path, head: Mapping[str, Any], lists: Mapping[str, Iterable
                 file.write(f"{',' if parts or position else ''}\n{_json(key)}: ".encode())
                 _write_list(file, records)
             file.write(b"}\n")
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
 
 def write_json_list(path: Path, records: Iterable[Any]) -> None:
@@ -82,13 +79,11 @@ def write_json_list(path: Path, records: Iterable[Any]) -> None:
     Raises:
         OutputError: it can't be written; what was there stays.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as file:
             _write_list(file, records)
             file.write(b"\n")
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
 
 def _write_list(file: IO[bytes], records: Iterable[Any]) -> None:

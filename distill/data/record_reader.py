@@ -1,4 +1,4 @@
-"""Records of a COCO file, one by one: what each must hold, and what happens to one that doesn't.
+"""Record reader: the records of a COCO file, one by one, and what becomes of unusable ones.
 
 Checked by hand, because a validation library takes minutes for a million annotations.
 """
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from distill.data.segmentation import Size
 
 _NOT_COUNTED = ("ignore", "review")
-_LARGEST_SIDE = 1 << 16
-"""Of an image, pixels; a size beyond is a damaged record."""
+_MAX_SIDE_PX = 1 << 16
+"""Of an image; JPEG allows no more, and a size beyond is a damaged record."""
 
 
 class RecordReader:
@@ -236,4 +236,4 @@ def _name(kind: str, raw: Any, position: int) -> str:
 
 
 def _is_side(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 < value <= _LARGEST_SIDE
+    return type(value) is int and 0 < value <= _MAX_SIDE_PX

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-_LONGEST_NUMBER = 12
-"""Characters of 5 bits that a run of 2^60 pixels would take; more is no mask."""
+_MAX_CHARACTERS = 12
+"""Of 5 bits each, that a run of 2^60 pixels would take; more is no mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def from_mask(mask: Mask, size: tuple[int, int], threshold: int = MASK_THRESHOLD
     rows = columns.shape[1]
     line = np.concatenate(([False], columns.ravel(), [False]))
     change = np.flatnonzero(line[1:] != line[:-1])
-    places = (x0 + change // rows) * height + y0 + change % rows
-    lengths = np.diff(places, prepend=0, append=height * width)
+    offsets = (x0 + change // rows) * height + y0 + change % rows
+    lengths = np.diff(offsets, prepend=0, append=height * width)
     return from_runs(lengths[: len(lengths) - (lengths[-1] == 0)].tolist(), size)
 
 
@@ -128,7 +128,7 @@ def runs(counts: str) -> npt.NDArray[np.int64]:
         raise ValueError("its run lengths are cut off")
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1
-    if lengths.max() > _LONGEST_NUMBER:
+    if lengths.max() > _MAX_CHARACTERS:
         raise ValueError("one of its run lengths is absurdly long")
     shifts = 5 * (np.arange(len(groups)) - np.repeat(starts, lengths))
     numbers = np.add.reduceat((groups & 31) << shifts, starts)

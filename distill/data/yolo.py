@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from distill.data import rle as run_length
 from distill.data.coco import read_coco_json, relative_path
-from distill.data.folder import make_folder, names_of, place, write_text
+from distill.data.folder import link_or_copy, make_folder, names_of, write_text
 from distill.data.polygon import joined, outlines
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def write_yolo(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
     names = names_of(dataset.images, path)
     for record, name in zip(dataset.images, names, strict=True):
         split = split_of[record.id]
-        place(record.path, out / "images" / split / name)
+        link_or_copy(record.path, out / "images" / split / name)
         lines = []
         for annotation in record.annotations:
             if annotation.ignore:

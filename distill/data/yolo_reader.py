@@ -11,6 +11,7 @@ from distill.data.coco import CocoDataset
 from distill.data.images import size_of
 from distill.data.record import Annotation, ImageRecord
 from distill.errors import InputError
+from distill.files import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ _BEYOND = 1.01
 
 
 class _UnusableError(Exception):
-    """A line is left out; the message ends the sentence that began with its place."""
+    """A line is left out; the message ends the sentence that began with its line."""
 
 
 def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPLITS) -> CocoDataset:
@@ -73,9 +74,8 @@ def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPL
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}") from error
+        with reading(path):
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())[:120]}") from error
     if not isinstance(settings, dict) or not {"train", "val"} & settings.keys():
@@ -99,15 +99,15 @@ def _images_of(settings: dict[str, Any], split: str, path: Path) -> Iterable[Pat
     if not root.is_dir():  # Ultralytics would look in its own folder of data sets
         root = path.parent
     for entry in [entries] if isinstance(entries, str) else entries:
-        place = root / str(entry)
-        if place.is_dir():
-            yield from _images_below(place)
-        elif place.suffix == ".txt" and place.is_file():
-            for line in place.read_text(encoding="utf-8").splitlines():
+        found = root / str(entry)
+        if found.is_dir():
+            yield from _images_below(found)
+        elif found.suffix == ".txt" and found.is_file():
+            for line in found.read_text(encoding="utf-8").splitlines():
                 if line.strip():
-                    yield place.parent / line.strip()
+                    yield found.parent / line.strip()
         else:
-            raise InputError(f"{path}: {split} is {place}, which is not there")
+            raise InputError(f"{path}: {split} is {found}, which is not there")
 
 
 def _images_below(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.record import ImageRecord
-    from distill.evaluate.predictions import Answer, Kind
+    from distill.evaluate.predictions import Kind, Prediction
 
 _COCO_KIND = {"mask": "segm", "box": "bbox"}
 _SIZES = ("all", "small", "medium", "large")
@@ -57,19 +57,19 @@ class Quality:
 def quality(
     classes: Sequence[str],
     records: Sequence[ImageRecord],
-    answers: Sequence[Sequence[Answer]],
+    predictions: Sequence[Sequence[Prediction]],
     kind: Kind,
 ) -> Quality:
-    """Compare answers, one list an image, with what is true.
+    """Compare predictions, one list an image, with what is true.
 
-    Regions to ignore take in any number of answers, which then count as neither right nor wrong.
+    Regions to ignore take in any number of predictions, which then count neither way.
     """
     truth = COCO(_truth(classes, records))
-    found = truth.loadRes(_found(answers, kind))
+    found = truth.loadRes(_found(predictions, kind))
     judge = COCOeval_faster(truth, found, _COCO_KIND[kind])
     judge.evaluate()
     judge.accumulate()
-    # [IoU, recall, class, size, most answers]; -1 where there is nothing to find.
+    # [IoU, recall, class, size, most predictions]; -1 where there is nothing to find.
     table = np.asarray(judge.eval["precision"], np.float64)[..., -1]
     table = np.where(table < 0, np.nan, table)
     whole = table[..., 0]
@@ -110,21 +110,21 @@ def _truth(classes: Sequence[str], records: Sequence[ImageRecord]) -> dict[str, 
     }
 
 
-def _found(answers: Sequence[Sequence[Answer]], kind: Kind) -> list[dict[str, Any]]:
+def _found(predictions: Sequence[Sequence[Prediction]], kind: Kind) -> list[dict[str, Any]]:
     return [
         {
             "image_id": number,
-            "category_id": answer.class_id + 1,
-            "score": answer.score,
-            # With both, the library would take the area of an answer from its box.
+            "category_id": prediction.class_id + 1,
+            "score": prediction.score,
+            # With both, the library would take the area of a prediction from its box.
             **(
-                {"segmentation": answer.rle.to_json()}
-                if kind == "mask" and answer.rle is not None
-                else {"bbox": xywh(answer.box)}
+                {"segmentation": prediction.rle.to_json()}
+                if kind == "mask" and prediction.rle is not None
+                else {"bbox": xywh(prediction.box)}
             ),
         }
-        for number, of_image in enumerate(answers, start=1)
-        for answer in of_image
+        for number, of_image in enumerate(predictions, start=1)
+        for prediction in of_image
     ]
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distill.errors import OutputError
 from distill.evaluate.average_precision import RECALLS
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INK, FAINT = "#1d2733", "#d8dde3"
 COLOURS = ("#1f6fb4", "#d9542b", "#2f9e63", "#8a5cc2", "#c79a12", "#2ba3b8", "#b8447f", "#6b7683")
-MOST_CLASSES = len(COLOURS)
+MAX_CLASSES = len(COLOURS)
 DPI = 150
 
 
@@ -56,11 +56,8 @@ def draw_curves(path: Path, names: Sequence[str], evaluations: Sequence[Evaluati
             order = slice(None, None, -1 if len(evaluations) == 1 else 1)
             box = axes.legend(lines[order], words[order], fontsize=8.5, loc="upper right")
             box.get_frame().set(facecolor="white", edgecolor="none", alpha=0.85)
-    try:
-        with whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=DPI)
 
 
 def _by_class(axes: Any, evaluation: Evaluation, quality: Quality) -> None:
@@ -71,12 +68,12 @@ def _by_class(axes: Any, evaluation: Evaluation, quality: Quality) -> None:
     )
     if len(order) < 2:
         return
-    for place, i in reversed(list(enumerate(order))):
-        coloured = place < MOST_CLASSES
+    for rank, i in reversed(list(enumerate(order))):
+        coloured = rank < MAX_CLASSES
         axes.plot(
             RECALLS,
             quality.precision[i],
-            color=COLOURS[place] if coloured else FAINT,
+            color=COLOURS[rank] if coloured else FAINT,
             lw=1.3 if coloured else 0.9,
             alpha=0.85,
             label=_named(evaluation.classes[i], quality.class_ap50[i]) if coloured else None,

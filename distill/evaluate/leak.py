@@ -1,13 +1,13 @@
 """Leak: what would show although it should be hidden, and what would be hidden in vain.
 
-Counted on single images by the device's rule for covers (`distill.evaluate.cover`): all answers
-of a class from its threshold on, together. Average precision asks whether objects are told from
-one another; a cover need not do that, but it must not leave out an arm.
+Counted on single images by the device's rule for covers (`distill.evaluate.cover`): all
+predictions of a class from its threshold on, together. Average precision asks whether objects are
+told from one another; a cover need not do that, but it must not leave out an arm.
 
 One pass gives every threshold exactly. For each class a map holds, pixel by pixel, how many of
-the thresholds the best answer there reaches; a histogram of that map over the object's pixels, or
-over the background, summed from the top, is what is hidden at each threshold. What is kept is a
-few numbers a class, however many images there are.
+the thresholds the best prediction there reaches; a histogram of that map over the object's
+pixels, or over the background, summed from the top, is what is hidden at each threshold. What is
+kept is a few numbers a class, however many images there are.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     Pasted = tuple[tuple[slice, slice], Bools]
 
 STEPS = (0.01, *(round(0.025 * step, 3) for step in range(1, 39)))
-"""Thresholds that are tried: 0.01, 0.025, 0.05, ... 0.95."""
+"""Thresholds that are tried: 0.01, 0.025, 0.05, ... 0.95. Chosen, not measured."""
 
 _COVERED_PERCENT = 95
-"""An object of which less is hidden leaks."""
+"""An object of which less is hidden leaks. Chosen, not measured: rims are where masks differ."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Leaks:
 
     Attributes:
         margin: growth of covers, share of the object's longer side.
-        thresholds: by class, from which its answers are hidden.
+        thresholds: by class, from which its predictions are hidden.
         together: all classes hidden at once, each at its threshold; it does not matter for what
             an object was taken.
         by_class: each class as if it alone were hidden; no object is hidden in vain, of
@@ -137,10 +137,10 @@ class LeakCounter:
         background = np.ones(size, np.bool_)
         objects: dict[int, list[Pasted]] = {}
         for truth in record.annotations:
-            place, inside = _pasted(truth.rle)
-            background[place] &= ~inside
+            window, inside = _pasted(truth.rle)
+            background[window] &= ~inside
             if not truth.ignore:
-                objects.setdefault(truth.class_id, []).append((place, inside))
+                objects.setdefault(truth.class_id, []).append((window, inside))
         levels, hidden = self._painted(found, size)
         for class_id in levels.keys() | objects.keys():
             painted = levels.get(class_id, _unpainted(size))
@@ -148,7 +148,7 @@ class LeakCounter:
         self._together.add(hidden, [one for some in objects.values() for one in some], background)
 
     def _painted(self, found: Instances, size: tuple[int, int]) -> tuple[dict[int, Levels], Levels]:
-        """By class, how many thresholds the best answer at each pixel reaches; what is hidden."""
+        """By class, how many thresholds the best prediction of each pixel reaches; what is hidden."""
         levels: dict[int, Levels] = {}
         hidden = _unpainted(size)
         for i, (class_id, score) in enumerate(
@@ -159,11 +159,11 @@ class LeakCounter:
             if cover is None:
                 continue
             x, y, inside = cover
-            place = (slice(y, y + inside.shape[0]), slice(x, x + inside.shape[1]))
-            part = levels.setdefault(class_id, _unpainted(size))[place]
+            window = (slice(y, y + inside.shape[0]), slice(x, x + inside.shape[1]))
+            part = levels.setdefault(class_id, _unpainted(size))[window]
             np.maximum(part, inside * np.uint8(level), out=part)
             if score >= self._thresholds[class_id]:
-                hidden[place] |= inside
+                hidden[window] |= inside
         return levels, hidden
 
     def leaks(self) -> Leaks:
@@ -205,9 +205,9 @@ class _Histograms:
         painted = (slice(y, y + height), slice(x, x + width))
         self._over += self._counted(levels[painted][background[painted]])
         union = np.zeros(levels.shape, np.bool_)
-        for place, inside in objects:
-            union[place] |= inside
-            counts = self._counted(levels[place][inside])
+        for window, inside in objects:
+            union[window] |= inside
+            counts = self._counted(levels[window][inside])
             from_step = counts[::-1].cumsum()[::-1]  # what is hidden at that step; at 0 all
             covered = 100 * from_step >= _COVERED_PERCENT * from_step[0]
             self._objects[np.flatnonzero(covered)[-1]] += 1
@@ -232,8 +232,8 @@ class _Histograms:
 def _pasted(rle: Rle) -> Pasted:
     """The rectangle around an object, and which of its pixels are the object's."""
     x0, y0, x1, y1 = (int(value) for value in run_length.box(rle))
-    place = (slice(y0, y1), slice(x0, x1))
-    return place, run_length.decode(rle)[place].view(np.bool_)
+    window = (slice(y0, y1), slice(x0, x1))
+    return window, run_length.decode(rle)[window].view(np.bool_)
 
 
 def _unpainted(size: tuple[int, int]) -> Levels:

@@ -1,6 +1,6 @@
-"""Matching: which answer stands for which object, and what is wrong with the rest.
+"""Matching: which prediction stands for which object, and what is wrong with the rest.
 
-As COCO does it at one IoU: class by class, best score first, each answer takes the free object
+As COCO does it at one IoU: class by class, best score first, each prediction takes the free object
 that it overlaps most; what lies in a region to ignore does not count.
 """
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.record import Annotation
-    from distill.evaluate.predictions import Answer, Kind
+    from distill.evaluate.predictions import Kind, Prediction
 
-    Fault = Literal["false", "missed", "shape", "class", "twice"]
+    Fault = Literal["background", "missed", "location", "class", "duplicate"]
 
 MATCH_IOU = 0.5
-"""An answer that overlaps an object this much has found it."""
+"""A prediction that overlaps an object this much has found it, as in PASCAL VOC and for mAP50."""
 
 _NEAR_IOU = 0.1
-"""A wrong answer and a missed object that overlap this much were meant for one another."""
+"""A wrong prediction and a missed object that overlap this much belong together: TIDE's threshold
+of the background."""
 
 _NONE, _IGNORED = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What became of each answer of an image.
+    """What became of each prediction of an image.
 
     Attributes:
-        partner: for each answer the object's index, -1 if it is false, -2 if it doesn't count.
-        iou: for each answer the overlap with its partner; 0 where there is none.
+        partner: for each prediction the object's index, -1 if it is false, -2 if it doesn't count.
+        iou: for each prediction the overlap with its partner; 0 where there is none.
     """
 
     partner: tuple[int, ...]
@@ -47,37 +48,39 @@ class Matches:
 class Mistake:
     """One thing that is wrong in an image, at the working confidence.
 
+    The kinds of faults are those of TIDE (Bolya et al., ECCV 2020).
+
     Attributes:
-        fault: `false` nothing is there, `missed` nobody saw it, `shape` the outline is off,
-            `class` it is something else, `twice` it was seen before.
-        answer: what the network said, if anything.
+        fault: `background` nothing is there, `missed` it was not found, `location` the outline is
+            off, `class` it is something else, `duplicate` it was found before.
+        prediction: what the network said, if anything.
         truth: what is there, if anything.
         iou: their overlap.
     """
 
     fault: Fault
-    answer: Answer | None
+    prediction: Prediction | None
     truth: Annotation | None
     iou: float = 0.0
 
     @property
     def weight(self) -> float:
-        """How bad it is: a confident phantom is worse than a doubtful one."""
-        if self.fault == "shape":
+        """How bad it is: a confident false positive is worse than a doubtful one."""
+        if self.fault == "location":
             return 1 - self.iou
-        if self.answer is None:
+        if self.prediction is None:
             return 1.0
-        return self.answer.score * (0.5 if self.fault == "twice" else 1.0)
+        return self.prediction.score * (0.5 if self.fault == "duplicate" else 1.0)
 
 
-def match(answers: Sequence[Answer], truths: Sequence[Annotation], kind: Kind) -> Matches:
-    """Pair answers (best score first) with objects."""
-    partner = [_NONE] * len(answers)
-    iou = [0.0] * len(answers)
-    for class_id in {answer.class_id for answer in answers}:
-        ours = [i for i, answer in enumerate(answers) if answer.class_id == class_id]
+def match(predictions: Sequence[Prediction], truths: Sequence[Annotation], kind: Kind) -> Matches:
+    """Pair predictions (best score first) with objects."""
+    partner = [_NONE] * len(predictions)
+    iou = [0.0] * len(predictions)
+    for class_id in {prediction.class_id for prediction in predictions}:
+        ours = [i for i, prediction in enumerate(predictions) if prediction.class_id == class_id]
         theirs = [i for i, truth in enumerate(truths) if truth.class_id == class_id]
-        table = overlaps([answers[i] for i in ours], [truths[i] for i in theirs], kind)
+        table = overlaps([predictions[i] for i in ours], [truths[i] for i in theirs], kind)
         regions = np.array([truths[i].ignore for i in theirs], bool)
         free = ~regions
         for row, i in zip(table, ours, strict=True):
@@ -92,29 +95,29 @@ def match(answers: Sequence[Answer], truths: Sequence[Annotation], kind: Kind) -
 
 
 def outcome(matches: Matches) -> list[bool | None]:
-    """For each answer: right, wrong, or None if it doesn't count."""
-    return [None if place == _IGNORED else place >= 0 for place in matches.partner]
+    """For each prediction: right, wrong, or None if it doesn't count."""
+    return [None if index == _IGNORED else index >= 0 for index in matches.partner]
 
 
 def mistakes(
-    answers: Sequence[Answer],
+    predictions: Sequence[Prediction],
     truths: Sequence[Annotation],
     matches: Matches,
     confidence: float,
     kind: Kind,
 ) -> tuple[Mistake, ...]:
-    """What is wrong among the answers that score `confidence` or more."""
-    sure = [i for i, answer in enumerate(answers) if answer.score >= confidence]
+    """What is wrong among the predictions that score `confidence` or more."""
+    sure = [i for i, prediction in enumerate(predictions) if prediction.score >= confidence]
     found = {matches.partner[i] for i in sure}
-    wrong = [answers[i] for i in sure if matches.partner[i] == _NONE]
+    wrong = [predictions[i] for i in sure if matches.partner[i] == _NONE]
     missed = [t for i, t in enumerate(truths) if not t.ignore and i not in found]
     seen = [truths[i] for i in sorted(found) if i >= 0]
     table = overlaps(wrong, missed, kind)
     result = []
     taken: set[int] = set()
     given: set[int] = set()
-    for place in np.argsort(-table, axis=None, kind="stable"):
-        row, column = (int(index) for index in np.unravel_index(place, table.shape))
+    for pair in np.argsort(-table, axis=None, kind="stable"):
+        row, column = (int(index) for index in np.unravel_index(pair, table.shape))
         same = wrong[row].class_id == missed[column].class_id
         if table[row, column] < (_NEAR_IOU if same else MATCH_IOU) or row in taken:
             continue
@@ -122,13 +125,13 @@ def mistakes(
             continue
         taken.add(row)
         given.add(column)
-        fault: Fault = "shape" if same else "class"
+        fault: Fault = "location" if same else "class"
         result.append(Mistake(fault, wrong[row], missed[column], float(table[row, column])))
     again = overlaps(wrong, seen, kind)
-    for row, answer in enumerate(wrong):
+    for row, prediction in enumerate(wrong):
         if row not in taken:
-            of_class = [t.class_id == answer.class_id for t in seen]
-            double = bool((again[row][of_class] >= MATCH_IOU).any()) if seen else False
-            result.append(Mistake("twice" if double else "false", answer, None))
+            of_class = [t.class_id == prediction.class_id for t in seen]
+            duplicate = bool((again[row][of_class] >= MATCH_IOU).any()) if seen else False
+            result.append(Mistake("duplicate" if duplicate else "background", prediction, None))
     result += [Mistake("missed", None, t) for i, t in enumerate(missed) if i not in given]
     return tuple(result)

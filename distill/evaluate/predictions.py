@@ -1,4 +1,4 @@
-"""Answers: what a network said about one image, beside what is true."""
+"""Predictions: what a network found in one image, and how it overlaps what is true."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Kind = Literal["mask", "box"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One object that a network saw.
+class Prediction:
+    """One object that a network found.
 
     Attributes:
         class_id: index in the data set's classes.
@@ -38,12 +38,12 @@ class Answer:
     rle: Rle | None
 
 
-def answers_of(found: Instances, record: ImageRecord) -> tuple[Answer, ...]:
+def predictions_of(found: Instances, record: ImageRecord) -> tuple[Prediction, ...]:
     """A network's instances, best score first, their masks packed."""
     size = (record.height, record.width)
     order = np.argsort(-found.scores, kind="stable")
     return tuple(
-        Answer(
+        Prediction(
             int(found.classes[i]),
             tuple(found.boxes[i].tolist()),
             float(found.scores[i]),
@@ -54,21 +54,24 @@ def answers_of(found: Instances, record: ImageRecord) -> tuple[Answer, ...]:
 
 
 def overlaps(
-    answers: Sequence[Answer], truths: Sequence[Annotation], kind: Kind
+    predictions: Sequence[Prediction], truths: Sequence[Annotation], kind: Kind
 ) -> npt.NDArray[np.float64]:
-    """Intersection over union [answers, truths]; for a region to ignore, over the answer alone."""
+    """Intersection over union [predictions, truths].
+
+    For a region to ignore, intersection over the prediction alone.
+    """
     regions = [truth.ignore for truth in truths]
-    masks = [answer.rle for answer in answers if answer.rle is not None]
-    if kind == "mask" and len(masks) == len(answers):
+    masks = [prediction.rle for prediction in predictions if prediction.rle is not None]
+    if kind == "mask" and len(masks) == len(predictions):
         return run_length.overlaps(masks, [truth.rle for truth in truths], regions)
-    if not answers or not truths:
-        return np.zeros((len(answers), len(truths)))
+    if not predictions or not truths:
+        return np.zeros((len(predictions), len(truths)))
     found = coco_mask.iou(
-        [xywh(answer.box) for answer in answers],
+        [xywh(prediction.box) for prediction in predictions],
         [xywh(truth.box) for truth in truths],
         list(map(int, regions)),
     )
-    return np.asarray(found, np.float64).reshape(len(answers), len(truths))
+    return np.asarray(found, np.float64).reshape(len(predictions), len(truths))
 
 
 def xywh(box: Sequence[float]) -> list[float]:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from distill.evaluate.metrics import Evaluation
     from distill.evaluate.sweep import Sweep
 
-    Row = tuple[str, Callable[[Evaluation], float], int]
-
 _QUALITIES = (
     ("mAP 50:95", "ap"),
     ("mAP 50", "ap50"),

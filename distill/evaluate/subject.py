@@ -1,6 +1,6 @@
 """Subject: what is evaluated, whatever kind of file it comes in.
 
-Weights go through a teacher; an ONNX file or a bundle goes through the device's own code, so
+Weights go through a predictor; an ONNX file or a bundle goes through the device's own code, so
 that what is measured is what ships.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distill.errors import InputError
-from distill.evaluate.metrics import MIN_SCORE
+from distill.evaluate.evaluator import MIN_SCORE
+from distill.files import reading
 from models.classes import nearest
 from models.decode import decoder_for
 from models.errors import UnknownClassError
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from distill.data.images import Image
-    from distill.evaluate.metrics import Predict
+    from distill.evaluate.evaluator import Predict
+    from distill.predict.predictor import Predictor
     from models.bundle import Bundle
     from models.manifest import Manifest
     from models.runtime.network import Network
@@ -65,18 +66,18 @@ class Subject:
                     f"{self.name} does not know '{name}', which the data set has; {hint}"
                     "choose the classes to compare with --classes"
                 )
-        place = {number_of[name]: index for index, name in enumerate(classes)}
+        index_of = {number_of[name]: index for index, name in enumerate(classes)}
         ask = self.predict
 
         def predict(images: list[Image]) -> list[Instances]:
-            return [_renumbered(found, place) for found in ask(images)]
+            return [_renumbered(found, index_of) for found in ask(images)]
 
         return predict
 
 
-def _renumbered(found: Instances, place: Mapping[int, int]) -> Instances:
-    kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in place])
-    classes = np.array([place[number] for number in kept.classes.tolist()], np.int64)
+def _renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
+    kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in index_of])
+    classes = np.array([index_of[number] for number in kept.classes.tolist()], np.int64)
     return Instances(kept.boxes, kept.scores, classes, kept.masks)
 
 
@@ -114,10 +115,8 @@ def subject_of_onnx(path: Path, threads: int) -> Subject:
     from models.importing import import_onnx  # noqa: PLC0415 only where it is run
     from models.runtime.onnxruntime import OnnxRuntimeNetwork  # noqa: PLC0415
 
-    try:
+    with reading(path):
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}") from error
     manifest, _ = import_onnx(data, "evaluated")
     network = OnnxRuntimeNetwork(data, threads, spec=manifest.input, outputs=manifest.outputs)
     return subject_of_manifest(path.stem, hashlib.sha256(data).hexdigest(), manifest, network)
@@ -132,10 +131,10 @@ def subject_of_weights(path: str, size: int | None, device: str) -> Subject:
     """
     from distill.predict.open import load_teacher  # noqa: PLC0415 torch takes a second
 
-    teacher = load_teacher(path, image_size=size, device=device)
+    predictor: Predictor = load_teacher(path, image_size=size, device=device)
 
     def predict(images: list[Image]) -> list[Instances]:
-        return teacher.predict(images, min_score=MIN_SCORE)
+        return predictor.predict(images, min_score=MIN_SCORE)
 
-    classes = dict(enumerate(teacher.classes))
-    return Subject(Path(path).stem, teacher.sha256, classes, predict)
+    classes = dict(enumerate(predictor.classes))
+    return Subject(Path(path).stem, predictor.sha256, classes, predict)

@@ -1,8 +1,8 @@
 """Sweep: from which score on each class should be hidden, read off a labelled data set.
 
 The price of a threshold is what shows plus a tenth of what is hidden in vain, both in pixels: one
-pixel that shows is as bad as ten of the street that are blurred for nothing. For a score that is
-a probability this hides whatever is an object with a chance of more than one in eleven (Elkan,
+pixel that shows is as bad as ten of the background that are blurred for nothing. For a score that
+is a probability this hides whatever is an object with a chance of more than one in eleven (Elkan,
 "The foundations of cost-sensitive learning", IJCAI 2001), far below where F1 is best: what has
 leaked can't be called back, what was blurred in vain is only ugly.
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     Curve = Sequence[tuple[float, Leak]]
 
 LEAK_WEIGHT = 10
-"""Pixels hidden in vain that weigh as much as one that shows."""
+"""Pixels hidden in vain that weigh as much as one that shows; chosen, not measured."""
 
 _SAME = 0.001
-"""Prices that differ by less, as a share of the objects' pixels, are the same."""
+"""Prices that differ by less, as a share of the objects' pixels, are the same; chosen, not
+measured."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def propose(curve: Curve) -> float | None:
 
     Returns:
         None where no object is there, or none is hidden at any threshold. Never one that hides
-        nothing, though that may cost least where phantoms are many.
+        nothing, though that may cost least where false positives are many.
     """
     curve = [(threshold, leak) for threshold, leak in curve if leak.shown < leak.pixels]
     if not curve:

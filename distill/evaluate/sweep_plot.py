@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distill.errors import OutputError
-from distill.evaluate.curves import COLOURS, DPI, FAINT, INK, MOST_CLASSES, style
+from distill.evaluate.curves import COLOURS, DPI, FAINT, INK, MAX_CLASSES, style
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from distill.evaluate.leak import Leaks
     from distill.evaluate.sweep import Curve, Sweep
 
-_LEAST_PERCENT = 0.1
-"""Below this an axis of per cent is linear, so that it can show none at all."""
+_MIN_PERCENT = 0.1
+"""Below this an axis of per cent is linear, so that it can show none at all; chosen."""
 
 _TICKS = (0, 0.1, 0.3, 1, 3, 10, 30, 100)
 
@@ -42,14 +42,14 @@ def draw_sweep(path: Path, found: Sweep, leaks: Leaks) -> None:
         (i for i in range(len(names)) if leaks.by_class[i].pixels),
         key=lambda i: -leaks.by_class[i].pixels,
     )
-    for place, i in reversed(list(enumerate(order))):
-        named = place < MOST_CLASSES
+    for rank, i in reversed(list(enumerate(order))):
+        named = rank < MAX_CLASSES
         marks = (leaks.thresholds[i], found.thresholds.get(names[i]))
         _draw_class(
             (left, right),
             found.curves[names[i]],
             marks,
-            COLOURS[place] if named else FAINT,
+            COLOURS[rank] if named else FAINT,
             names[i] if named else None,
         )
     if not order:
@@ -58,11 +58,8 @@ def draw_sweep(path: Path, found: Sweep, leaks: Leaks) -> None:
         left.plot([], [], "o", color="white", mec=INK, mew=2, ms=8, label="as it is")
         left.plot([], [], "o", color=INK, ms=7, label="proposed")
         left.legend(fontsize=8.5, loc="upper right", facecolor="white", edgecolor="none")
-    try:
-        with whole_file(path) as file:
-            figure.savefig(file, format="png", dpi=DPI)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=DPI)
 
 
 def _draw_class(
@@ -94,7 +91,7 @@ def _draw_class(
 
 def _scale_percent(set_scale: Any, set_limits: Any, axis: Any) -> None:
     """Per cent, each power of ten as wide as the next, down to none at all."""
-    set_scale("symlog", linthresh=_LEAST_PERCENT, linscale=0.5)
+    set_scale("symlog", linthresh=_MIN_PERCENT, linscale=0.5)
     set_limits(0, 100)
     axis.set_ticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
     axis.set_ticks([], minor=True)

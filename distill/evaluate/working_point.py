@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class WorkingPoint:
-    """What one confidence gives. An answer counts if it scores `confidence` or more.
+    """What one confidence gives. A prediction counts if it scores `confidence` or more.
 
     Attributes:
         confidence: the least score.
         right: objects that were found.
-        wrong: answers that are none.
+        wrong: predictions that are none.
         missed: objects that were not found.
     """
 
@@ -26,7 +26,7 @@ class WorkingPoint:
 
     @property
     def precision(self) -> float:
-        """The share of answers that are right; NaN without answers."""
+        """The share of predictions that are right; NaN without predictions."""
         return _share(self.right, self.right + self.wrong)
 
     @property
@@ -36,13 +36,13 @@ class WorkingPoint:
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of both; NaN with neither answers nor objects."""
+        """The harmonic mean of both; NaN with neither predictions nor objects."""
         return _share(2 * self.right, 2 * self.right + self.wrong + self.missed)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """All answers that count, best score first, and how many objects there are.
+    """All predictions that count, best score first, and how many objects there are.
 
     Attributes:
         score: float64 [N], falling.
@@ -56,7 +56,7 @@ class Scores:
 
     @classmethod
     def sorted(cls, score: list[float], right: list[bool], objects: int) -> Scores:
-        """Put answers in order."""
+        """Put predictions in order."""
         order = np.argsort(-np.asarray(score, np.float64), kind="stable")
         return cls(np.asarray(score, np.float64)[order], np.asarray(right, bool)[order], objects)
 

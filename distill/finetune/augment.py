@@ -1,4 +1,4 @@
-"""Augmentation beside zoom and crop: light, mirror images, and what is left of cut objects."""
+"""Augmentation beside zoom and crop: colour jitter, mirror images, remains of cut objects."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from distill.finetune.config import Augmentation
     from distill.finetune.picture import Picture
 
-_LEAST_SIDE = 3.0  # px; thinner than half a cell of the finest level, nothing can be learned
-_LEAST_SHARE = 0.05
+_MIN_SIDE_PX = 3.0
+"""Less than half a cell of the finest level (8 px); chosen, not measured."""
+
+_MIN_VISIBLE_SHARE = 0.05
+"""Of an object's pixels, below which what a crop left of it is no example; chosen, not measured."""
 
 
-class Light(NamedTuple):
-    """Other light and other colours: factors, and for the hue a share of the colour circle."""
+class ColourJitter(NamedTuple):
+    """Other brightness and colours: factors, and for the hue a share of the colour circle."""
 
     brightness: float = 1
     contrast: float = 1
@@ -27,11 +30,12 @@ class Light(NamedTuple):
     hue: float = 0
 
     def on(self, image: Tensor) -> Tensor:
-        """A uint8 [3, h, w] image under this light."""
+        """A uint8 [3, h, w] image in these colours."""
         image = functional.adjust_brightness(image, self.brightness)
         image = functional.adjust_contrast(image, self.contrast)
         image = functional.adjust_saturation(image, self.saturation)
-        return functional.adjust_hue(image, self.hue)
+        jittered: Tensor = functional.adjust_hue(image, self.hue)
+        return jittered
 
 
 def flipped(picture: Picture, recipe: Augmentation, random: np.random.Generator) -> Picture:
@@ -46,7 +50,7 @@ def flipped(picture: Picture, recipe: Augmentation, random: np.random.Generator)
     )
 
 
-def random_light(recipe: Augmentation, random: np.random.Generator) -> Light:
+def random_jitter(recipe: Augmentation, random: np.random.Generator) -> ColourJitter:
     """Draw what `torchvision.transforms.v2.ColorJitter` draws, but from `random`.
 
     ColorJitter itself draws from torch's own generator, which would tie a picture to whatever
@@ -56,7 +60,7 @@ def random_light(recipe: Augmentation, random: np.random.Generator) -> Light:
         1 + random.uniform(-width, width)
         for width in (recipe.brightness, recipe.contrast, recipe.saturation)
     )
-    return Light(brightness, contrast, saturation, random.uniform(-recipe.hue, recipe.hue))
+    return ColourJitter(brightness, contrast, saturation, random.uniform(-recipe.hue, recipe.hue))
 
 
 def without_remains(picture: Picture) -> Picture:
@@ -64,7 +68,7 @@ def without_remains(picture: Picture) -> Picture:
     boxes = picture.boxes
     left = (picture.masks > 0).sum(dim=(1, 2))
     sides = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) if len(boxes) else left
-    keep = (sides >= _LEAST_SIDE) & (left >= _LEAST_SHARE * picture.areas)
+    keep = (sides >= _MIN_SIDE_PX) & (left >= _MIN_VISIBLE_SHARE * picture.areas)
     if keep.all():
         return picture
     return replace(

@@ -1,4 +1,4 @@
-"""Companion: losses of a run beside those on labels, and what learns because of them."""
+"""Auxiliary losses: terms that a run adds to those on labels, and what learns with them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ if TYPE_CHECKING:
     from models.nets.head import RawOutputs
 
 
-class Companion(Protocol):
-    """What goes along with the network that a run trains.
+class AuxiliaryLosses(Protocol):
+    """What is trained along with the network of a run."""
 
-    Attributes:
-        module: learns with the network, and is in the run's snapshot, but in no weights that it
-            keeps. It is not shared between processes: a run with a companion has one.
-    """
+    @property
+    def module(self) -> nn.Module:
+        """Learns with the network, and is in the run's snapshot, but in no weights that it keeps.
 
-    module: nn.Module
+        It is not shared between processes: a run that has one has one process.
+        """
+        ...
 
     def losses(self, raw: RawOutputs, batch: Batch, step: int) -> dict[str, Tensor]:
         """Scalars by name, ready to be added to the others; there may be none.
 
         Args:
-            raw: what the network has just said.
-            batch: about which images.
+            raw: what the network has just put out.
+            batch: for which images.
             step: of the run, counted from 0.
         """
         ...

@@ -58,7 +58,7 @@ def batch_of(samples: Sequence[Sample], device: torch.device) -> Batch:
 
 
 def normalised(images: Tensor) -> Tensor:
-    """RGB uint8 [B, 3, H, W] as the network is fed in earnest, channels last for speed."""
+    """RGB uint8 [B, 3, H, W] as the network is fed at inference, channels last for speed."""
     spec = input_spec()
     mean, std = (
         torch.tensor(values, device=images.device)[:, None, None]

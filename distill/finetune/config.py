@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from pathlib import Path  # noqa: TC003 pydantic reads these
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from distill.settings.document import Strict, read_document
+from distill.settings.kinds import Location, Rate, Share, Source, SourceList  # noqa: TC001 likewise
 
 _MULTIPLE = 32  # px; the coarsest level's stride
-
-
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder", Path())
-    return Path(os.path.abspath(folder / path.expanduser()))  # noqa: PTH100 links stay links
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
-
-
-Location = Annotated[Path, AfterValidator(_beside_the_file)]
-"""A path; a relative one is relative to the YAML file, not to where the command is run."""
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(gt=0, le=0.1)]
 
 
 class Model(Strict):
@@ -63,33 +47,13 @@ class Model(Strict):
         return self
 
 
-class Source(Strict):
-    """One COCO file and its images; in the YAML a bare path will do."""
-
-    annotations: Location = Field(description="COCO JSON")
-    images: Location | None = Field(
-        None, description="folder that file names are relative to (default: the JSON's own folder)"
-    )
-    names: dict[str, str] = Field(
-        default={}, description="our class: what this file calls it, where the names differ"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_path(cls, value: Any) -> Any:
-        return {"annotations": value} if isinstance(value, str) else value
-
-
-Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed), Field(max_length=100)]
-
-
 class Data(Strict):
     """What is learned from, and what is measured on."""
 
-    own: Sources = Field(
+    own: SourceList = Field(
         default=(), description="your own labelled clips; images without objects count"
     )
-    public: Sources = Field(
+    public: SourceList = Field(
         default=(), description="a public dataset; only its images with our classes are used"
     )
     public_empty: bool = Field(
@@ -112,7 +76,7 @@ class Stage(Strict):
     trains: Literal["head", "all"] = Field(
         description="'head': backbone and neck are frozen, their batch norms too"
     )
-    steps: int = Field(ge=1, le=10_000_000, description="optimiser steps, `batch_size` images each")
+    steps: int = Field(ge=1, le=10_000_000, description="optimizer steps, `batch_size` images each")
     lr: Rate = Field(description="peak learning rate of this stage, at this batch size")
     backbone_lr_factor: float = Field(
         1.0, gt=0, le=1, description="backbone's learning rate as a share of `lr`"
@@ -143,7 +107,7 @@ class Augmentation(Strict):
     mixup: Share = Field(0.1, description="probability that two are blended (strong part)")
 
 
-class Optimiser(Strict):
+class OptimizerSettings(Strict):
     """AdamW; norms and biases never decay."""
 
     weight_decay: float = Field(0.05, ge=0, le=1, description="per unit of learning rate")
@@ -172,7 +136,7 @@ class FinetuneConfig(Strict):
     data: Data
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=20)
     augmentation: Augmentation = Augmentation()
-    optimiser: Optimiser = Optimiser()
+    optimizer: OptimizerSettings = OptimizerSettings()
     schedule: Schedule = Schedule()
     batch_size: int = Field(8, ge=1, le=4096, description="images a step, over all processes")
     ema_momentum: float = Field(
@@ -225,7 +189,7 @@ class FinetuneConfig(Strict):
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of all stages together."""
+        """Optimizer steps of all stages together."""
         return sum(stage.steps for stage in self.stages)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 Net = TypeVar("Net", bound=nn.Module)
 
-_LONGEST_SHARE = 0.05
+_MAX_WINDOW_SHARE = 0.05
 """Of the run, that the average may look back over; RTMDet's own looks back over 0.04."""
 
 _RAMP = 0.4
@@ -34,7 +34,7 @@ class Ema(Generic[Net]):
 
     def __init__(self, net: Net, momentum: float, steps: int) -> None:
         self.net = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
-        self.momentum = min(1.0, max(momentum, 1 / (_LONGEST_SHARE * steps)))
+        self.momentum = min(1.0, max(momentum, 1 / (_MAX_WINDOW_SHARE * steps)))
 
     def weight(self, step: int) -> float:
         """How much of the network goes into the average after this step, from 0."""

@@ -1,4 +1,4 @@
-"""Start: the network that a run begins with."""
+"""Initial weights: the network that a run begins with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from distill.finetune.config import Model
 
 
-class Start(NamedTuple):
+class InitialNetwork(NamedTuple):
     """A network and where its weights came from, for the files that come of it."""
 
     net: RTMDetIns
@@ -23,7 +23,7 @@ class Start(NamedTuple):
     source_sha256: str
 
 
-def starting_network(model: Model, seed: int) -> Start:
+def initial_network(model: Model, seed: int) -> InitialNetwork:
     """Read the weights, or draw them from the seed.
 
     Raises:
@@ -32,7 +32,7 @@ def starting_network(model: Model, seed: int) -> Start:
     """
     torch.manual_seed(seed)
     if model.weights is None:
-        return Start(RTMDetIns(model.size, len(model.classes)), "", "")
+        return InitialNetwork(RTMDetIns(model.size, len(model.classes)), "", "")
     checkpoint = read_checkpoint(model.weights, size=model.size)
     net, known = checkpoint.net(), checkpoint.classes
     if model.head != "keep":
@@ -43,4 +43,4 @@ def starting_network(model: Model, seed: int) -> Start:
             f"{model.weights} knows {len(known)} classes ({some}), model.classes has "
             f"{', '.join(model.classes)}; choose model.head: fresh, or from:CLASS"
         )
-    return Start(net, checkpoint.source, checkpoint.source_sha256)
+    return InitialNetwork(net, checkpoint.source, checkpoint.source_sha256)

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from distill.finetune.config import FinetuneConfig
 
 
-_LONGEST_EVALUATION = timedelta(hours=6)
-"""The first process measures alone, and the others wait for it in their next step."""
+_MAX_EVALUATION_TIME = timedelta(hours=6)
+"""The first process measures alone, and the others wait for it in their next step.
+
+Chosen, not measured.
+"""
 
 
 def accelerator_for(config: FinetuneConfig, device: str) -> Accelerator:
@@ -42,7 +45,7 @@ def accelerator_for(config: FinetuneConfig, device: str) -> Accelerator:
         # A frozen backbone has no gradients, and a batch without objects none of masks.
         kwargs_handlers=[
             DistributedDataParallelKwargs(find_unused_parameters=True),
-            InitProcessGroupKwargs(timeout=_LONGEST_EVALUATION),
+            InitProcessGroupKwargs(timeout=_MAX_EVALUATION_TIME),
         ],
     )
     if config.batch_size % accelerator.num_processes:

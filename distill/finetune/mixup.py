@@ -1,4 +1,4 @@
-"""Mixup: two images seen through one another (Zhang et al., 2018), both with all their objects."""
+"""Mixup: two images blended into one (Zhang et al., 2018), with the objects of both."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from distill.finetune.augment import Light
+    from distill.finetune.augment import ColourJitter
     from distill.finetune.config import Augmentation
     from distill.finetune.picture import Picture
 
@@ -24,7 +24,7 @@ def mosaic(
     pictures: Sequence[Picture],
     canvas: int,
     recipe: Augmentation,
-    light: Light,
+    jitter: ColourJitter,
     random: np.random.Generator,
 ) -> Picture:
     """Lay four pictures on a table of twice the canvas, zoom the table, cut the canvas from it."""
@@ -36,8 +36,8 @@ def mosaic(
     bounds_x = _bounds(left, centre_x, table, canvas)
     bounds_y = _bounds(top, centre_y, table, canvas)
     parts = []
-    for place, picture in enumerate(pictures):
-        right, below = place % 2, place // 2
+    for number, picture in enumerate(pictures):
+        right, below = number % 2, number // 2
         scale = fitting_scale(picture.size, canvas) * zoom
         height, width = (length * scale for length in picture.size)
         window = (bounds_x[right], bounds_y[below], bounds_x[right + 1], bounds_y[below + 1])
@@ -52,11 +52,12 @@ def mosaic(
                 ),
             )
         )
-    return compose(canvas, parts, light)
+    return compose(canvas, parts, jitter)
 
 
 def _bounds(start: float, centre: float, table: float, canvas: int) -> tuple[int, int, int]:
     """Where the table begins, is divided, and ends, inside the canvas."""
-    return tuple(
+    first, middle, last = (
         min(canvas, max(0, round(value))) for value in (start, start + centre, start + table)
-    )  # type: ignore[return-value]
+    )
+    return first, middle, last

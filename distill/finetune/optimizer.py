@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 
 def build_optimizer(
-    net: RTMDetIns, weight_decay: float, beside: Iterable[nn.Parameter] = ()
+    net: RTMDetIns, weight_decay: float, auxiliary: Iterable[nn.Parameter] = ()
 ) -> AdamW:
-    """AdamW (Loshchilov & Hutter, 2019) for the whole run, and for what learns beside the network.
+    """AdamW (Loshchilov & Hutter, 2019) for the whole run.
 
-    Norms and biases don't decay. `net.parameters()` names shared ones once, so that no tower is
+    Args:
+        net: the network.
+        weight_decay: per unit of learning rate; of all but norms and biases.
+        auxiliary: what learns beside it.
+
+    `net.parameters()` names shared ones once, so that no tower is
     stepped twice. While a part is frozen it has no gradients, and AdamW leaves it alone.
     """
     backbone = {id(parameter) for parameter in net.backbone.parameters()}
-    parameters = [*net.parameters(), *beside]
+    parameters = [*net.parameters(), *auxiliary]
     groups = [
         {
             "params": [

@@ -51,7 +51,7 @@ class Picture:
         """float32 [N, 4], x0 y0 x1 y1 around the masks, pixel edges; every mask has a pixel."""
         if not len(self.masks):
             return torch.zeros((0, 4))
-        boxes = masks_to_boxes(self.masks)  # the last pixel's place, not its far edge
+        boxes: Tensor = masks_to_boxes(self.masks)  # the last pixel's start, not its far edge
         return boxes.float() + boxes.new_tensor([0, 0, 1, 1])
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from distill.finetune.augment import Light
+    from distill.finetune.augment import ColourJitter
     from distill.finetune.config import Augmentation
 
     Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels
@@ -80,11 +80,11 @@ def random_placement(
 
 
 def compose(
-    canvas: int, parts: Sequence[tuple[Picture, Placement]], light: Light | None = None
+    canvas: int, parts: Sequence[tuple[Picture, Placement]], jitter: ColourJitter | None = None
 ) -> Picture:
     """A square picture of `canvas` pixels; parts must not overlap.
 
-    Where none lies it is grey, and the light does not change that: in earnest, too, padding is
+    Where none lies it is grey, and the jitter does not change that: at inference, too, padding is
     always the same.
     """
     image = torch.full((3, canvas, canvas), PAD_VALUE, dtype=torch.uint8)
@@ -97,7 +97,7 @@ def compose(
         (x0, y0, x1, y1), source = rectangles
         shape = (y1 - y0, x1 - x0)
         pixels = _resampled(picture.image, source, shape)
-        image[:, y0:y1, x0:x1] = light.on(pixels) if light else pixels
+        image[:, y0:y1, x0:x1] = jitter.on(pixels) if jitter else pixels
         if picture.ignore.any():
             seen = _resampled(picture.ignore[None], source, shape)[0]
             ignore[y0:y1, x0:x1] = _hard(seen)
@@ -125,7 +125,8 @@ def _resampled(pixels: Tensor, source: Rectangle, shape: tuple[int, int]) -> Ten
     part = pixels[:, y0:y1, x0:x1]
     if part.shape[1:] == shape:
         return part
-    return functional.resize(part, list(shape), antialias=False)
+    resized: Tensor = functional.resize(part, list(shape), antialias=False)
+    return resized
 
 
 def _hard(soft: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Journal: everything that a run writes while it goes, by its first process alone."""
+"""Recorder: everything that a run writes while it goes, by its first process alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from distill.errors import OutputError
+from distill.files import writing
 from distill.finetune.metrics_log import MetricsLog, read_metrics
 from distill.finetune.results import figures, table
-from distill.finetune.samples_page import drawn, sheet, write_png
+from distill.finetune.samples_page import drawn, grid, write_png
 from distill.finetune.snapshot import write_snapshot
-from distill.finetune.validation import measured, pictured, teacher_of
+from distill.finetune.validation import measured, pictured, predictor_of
 from models.nets.checkpoint import save_safetensors
 from models.whole_file import whole_file
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
     from distill.finetune.batch import Batch
     from distill.finetune.config import FinetuneConfig
-    from distill.finetune.initial_weights import Start
+    from distill.finetune.finetune_folder import FinetuneFolder
+    from distill.finetune.initial_weights import InitialNetwork
     from distill.finetune.samples import Samples
     from distill.finetune.snapshot import Snapshot
-    from distill.run_folder import RunFolder
     from models.nets.rtmdet_ins import RTMDetIns
 
-_SHEET_SAMPLES = 16
-_LINES = 5
-WORST = -1.0
-"""Below every mean average precision."""
+_PAGE_SAMPLES = 16
+_MAX_LINES = 5
+NO_MAP = -1.0
+"""The best mean average precision before there was one; below every other."""
 
 
-class Journal:
+class Recorder:
     """Metrics, curves, pictures, weights and progress of a run.
 
     Args:
@@ -52,7 +52,12 @@ class Journal:
     """
 
     def __init__(
-        self, folder: RunFolder, config: FinetuneConfig, start: Start, done: int, best: float
+        self,
+        folder: FinetuneFolder,
+        config: FinetuneConfig,
+        start: InitialNetwork,
+        done: int,
+        best: float,
     ) -> None:
         folder.begin(config)
         self.best = best
@@ -98,21 +103,21 @@ class Journal:
             done: steps so far.
             ends: the stage that is over, `start` before the first, or empty in between.
         """
-        teacher = teacher_of(net, self._config.model.image_size, device)
-        evaluation = measured(teacher, val)
+        predictor = predictor_of(net, self._config.model.image_size, device)
+        evaluation = measured(predictor, val)
         self.say(first_lines(evaluation.problems))
         result = figures(evaluation)
         self._metrics.add(step=done, ends=ends, evaluation=result)
         for name, value in result.items():
             self._board.add_scalar(f"val/{name}", value, done)
-        self._board.add_image("val", pictured(teacher, val), done, dataformats="HWC")
-        if result["mask_ap"] >= self.best:
-            self.best = result["mask_ap"]
+        self._board.add_image("val", pictured(predictor, val), done, dataformats="HWC")
+        if result["mask_map"] >= self.best:
+            self.best = result["mask_map"]
             self._keep(net, self._folder.best)
         where = {"": "", "start": ", before"}.get(ends, f", end of {ends}")
         said = (
-            f"step {done}{where}: mask mAP {result['mask_ap']:.3f}, "
-            f"mAP50 {result['mask_ap50']:.3f}, best mAP {self.best:.3f}"
+            f"step {done}{where}: mask mAP {result['mask_map']:.3f}, "
+            f"mAP50 {result['mask_map50']:.3f}, best mAP {self.best:.3f}"
         )
         self.say([said])
 
@@ -141,7 +146,7 @@ class Journal:
         self._metrics.close()
 
     def _keep(self, net: RTMDetIns, path: Path) -> None:
-        try:
+        with writing(path):
             save_safetensors(
                 net,
                 path,
@@ -150,17 +155,15 @@ class Journal:
                 source_sha256=self._start.source_sha256,
                 image_size=self._config.model.image_size,
             )
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:
     """A few of many lines, and how many more there are."""
-    more = len(lines) - _LINES
-    return [*lines[:_LINES], *([f"... and {more} more"] if more > 0 else [])]
+    more = len(lines) - _MAX_LINES
+    return [*lines[:_MAX_LINES], *([f"... and {more} more"] if more > 0 else [])]
 
 
-def draw_samples(folder: RunFolder, config: FinetuneConfig, samples: Samples) -> None:
+def draw_samples(folder: FinetuneFolder, config: FinetuneConfig, samples: Samples) -> None:
     """Draw the first samples of each stage, for a person to look at.
 
     Raises:
@@ -169,8 +172,8 @@ def draw_samples(folder: RunFolder, config: FinetuneConfig, samples: Samples) ->
     first = 0
     for stage in config.stages:
         images = stage.steps * config.batch_size
-        pictures = [samples[first + i].picture for i in range(min(_SHEET_SAMPLES, images))]
-        write_png(folder.samples(stage.name), sheet([drawn(picture) for picture in pictures]))
+        pictures = [samples[first + i].picture for i in range(min(_PAGE_SAMPLES, images))]
+        write_png(folder.samples(stage.name), grid([drawn(picture) for picture in pictures]))
         first += images
 
 

@@ -19,7 +19,7 @@ from distill.finetune.mixup import mixup
 from distill.finetune.mosaic import IMAGES, mosaic
 from distill.finetune.picture import read_picture
 from distill.finetune.placement import compose, random_placement
-from distill.finetune.schedule import place_of
+from distill.finetune.schedule import position_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from distill.data.coco import ImageRecord
     from distill.finetune.config import FinetuneConfig
     from distill.finetune.picture import Picture
-    from distill.finetune.schedule import Place
+    from distill.finetune.schedule import Position
 
-_MOST_KEPT_BYTES = 1 << 30
-"""A pool that is smaller when decoded is kept in memory, by each loader process."""
+_MAX_KEPT_BYTES = 1 << 30
+"""A pool that is smaller when decoded is kept in memory, by each loader process.
 
-_MOST_FAILURES = 10
-"""Images in a row that can't be read before it is the disk, not the images."""
+Chosen, not measured.
+"""
+
+_MAX_FAILURES = 10
+"""Images in a row that can't be read before it is the disk, not the images; likewise."""
 
 
 class Sample(NamedTuple):
@@ -56,7 +59,7 @@ class Samples(Dataset[Sample]):
         self._pools = {"own": own, "public": public}
         self._kept: dict[tuple[str, int], Picture] = {}
         self._keeps = {
-            name: sum(map(_decoded_bytes, pool)) <= _MOST_KEPT_BYTES
+            name: sum(map(_decoded_bytes, pool)) <= _MAX_KEPT_BYTES
             for name, pool in self._pools.items()
         }
 
@@ -66,50 +69,50 @@ class Samples(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         config = self._config
         recipe, size = config.augmentation, config.model.image_size
-        place = place_of(config, index // config.batch_size)
+        position = position_of(config, index // config.batch_size)
         random = np.random.default_rng([config.seed, index])
         problems: list[str] = []
-        first = self._read(*self._turn(place, index), problems)
+        first = self._read(*self._turn(position, index), problems)
 
         def partner() -> Picture:
-            name = "own" if random.random() < place.stage.own_share else "public"
+            name = "own" if random.random() < position.stage.own_share else "public"
             return self._read(name, int(random.integers(len(self._pools[name]))), problems)
 
         def varied(picture: Picture, *, strong: bool) -> Picture:
-            light = augment.random_light(recipe, random)
+            jitter = augment.random_jitter(recipe, random)
             if strong and random.random() < recipe.mosaic:
                 four = [picture, *(partner() for _ in range(IMAGES - 1))]
                 order = random.permutation(IMAGES)
-                picture = mosaic([four[i] for i in order], size, recipe, light, random)
+                picture = mosaic([four[i] for i in order], size, recipe, jitter, random)
             else:
                 where = random_placement(picture.size, size, recipe, random)
-                picture = compose(size, [(picture, where)], light)
+                picture = compose(size, [(picture, where)], jitter)
             return augment.flipped(picture, recipe, random)
 
-        picture = varied(first, strong=place.strong)
-        if place.strong and random.random() < recipe.mixup:
+        picture = varied(first, strong=position.strong)
+        if position.strong and random.random() < recipe.mixup:
             picture = mixup(picture, varied(partner(), strong=False))
         return Sample(augment.without_remains(picture), tuple(problems))
 
-    def _turn(self, place: Place, index: int) -> tuple[str, int]:
+    def _turn(self, position: Position, index: int) -> tuple[str, int]:
         """Whose turn it is: pool and image.
 
         Own images come in even steps, so that every batch has its share, and each pool is gone
         through in a new order every time.
         """
         config = self._config
-        count = place.step * config.batch_size + index % config.batch_size
-        before = math.floor(count * place.stage.own_share)
-        mine = math.floor((count + 1) * place.stage.own_share) > before
+        count = position.step * config.batch_size + index % config.batch_size
+        before = math.floor(count * position.stage.own_share)
+        mine = math.floor((count + 1) * position.stage.own_share) > before
         name, turn = ("own", before) if mine else ("public", count - before)
         length = len(self._pools[name])
-        key = (config.seed, place.number, int(mine), turn // length)
+        key = (config.seed, position.number, int(mine), turn // length)
         return name, int(_order(key, length)[turn % length])
 
     def _read(self, pool: str, number: int, problems: list[str]) -> Picture:
         """An image, or the next that can be read."""
         records = self._pools[pool]
-        for attempt in range(_MOST_FAILURES):
+        for attempt in range(_MAX_FAILURES):
             key = (pool, (number + attempt) % len(records))
             if key in self._kept:
                 return self._kept[key]
@@ -121,9 +124,7 @@ class Samples(Dataset[Sample]):
             if self._keeps[pool]:
                 self._kept[key] = picture
             return picture
-        raise InputError(
-            f"{_MOST_FAILURES} images in a row can't be read; the last: {problems[-1]}"
-        )
+        raise InputError(f"{_MAX_FAILURES} images in a row can't be read; the last: {problems[-1]}")
 
 
 class Steps:

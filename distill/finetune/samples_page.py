@@ -1,4 +1,4 @@
-"""Sheet: training samples side by side with their masks drawn in, for a person to look at."""
+"""Samples page: training samples side by side with their masks drawn in, for a person to look at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from distill.errors import OutputError
+from distill.files import writing
 from models.instances import MASK_THRESHOLD
 from models.whole_file import whole_file
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COLOURS = ((255, 80, 60), (60, 200, 255), (255, 210, 50), (190, 110, 255), (80, 230, 120))
 _IGNORED = (0, 0, 0)
-_GAP = 4  # px
+_GAP_PX = 4
 
 
 def drawn(picture: Picture) -> Image:
@@ -43,7 +43,7 @@ def drawn(picture: Picture) -> Image:
 
 
 def drawn_instances(image: Image, found: Instances) -> Image:
-    """An RGB image with what a network saw in it."""
+    """An RGB image with what a network found in it."""
     image = image.copy()
     for mask, label in zip(found.masks or (), found.classes.tolist(), strict=True):
         whole = np.zeros(image.shape[:2], np.uint8)
@@ -58,14 +58,14 @@ def drawn_instances(image: Image, found: Instances) -> Image:
     return image
 
 
-def sheet(images: Sequence[Image]) -> Image:
+def grid(images: Sequence[Image]) -> Image:
     """Images in a grid that is about square; smaller ones leave white."""
     columns = math.ceil(math.sqrt(len(images)))
     height, width = (max(image.shape[side] for image in images) for side in (0, 1))
     rows = math.ceil(len(images) / columns)
-    whole = np.full((rows * (height + _GAP), columns * (width + _GAP), 3), 255, np.uint8)
-    for place, image in enumerate(images):
-        y, x = place // columns * (height + _GAP), place % columns * (width + _GAP)
+    whole = np.full((rows * (height + _GAP_PX), columns * (width + _GAP_PX), 3), 255, np.uint8)
+    for number, image in enumerate(images):
+        y, x = number // columns * (height + _GAP_PX), number % columns * (width + _GAP_PX)
         whole[y : y + image.shape[0], x : x + image.shape[1]] = image
     return whole
 
@@ -77,11 +77,8 @@ def write_png(path: Path, image: Image) -> None:
         OutputError: it can't be written.
     """
     data = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-    try:
-        with whole_file(path) as file:
-            file.write(data)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        file.write(data)
 
 
 def _tint(image: Image, mask: Image, colour: tuple[int, int, int]) -> None:

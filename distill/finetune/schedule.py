@@ -12,7 +12,7 @@ _FIRST_FACTOR = 1e-5
 """Where a warm-up begins (RTMDet's configs)."""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where in the run a step stands; steps count from 0."""
 
     number: int  # of the stage, from 0
@@ -25,12 +25,12 @@ class Place(NamedTuple):
         return self.step < self.stage.strong_share * self.stage.steps
 
 
-def place_of(config: FinetuneConfig, step: int) -> Place:
+def position_of(config: FinetuneConfig, step: int) -> Position:
     """The stage of a step of the run."""
     first = 0
     for number, stage in enumerate(config.stages):
         if step < first + stage.steps:
-            return Place(number, stage, step - first)
+            return Position(number, stage, step - first)
         first += stage.steps
     raise ValueError(f"step {step} is not one of the run's {config.steps}")
 
@@ -38,18 +38,18 @@ def place_of(config: FinetuneConfig, step: int) -> Place:
 def learning_rate(config: FinetuneConfig, step: int) -> float:
     """The learning rate of a step.
 
-    Every stage rises to its own `lr`, because parameters that were frozen meet the optimiser for
+    Every stage rises to its own `lr`, because parameters that were frozen meet the optimizer for
     the first time; then the rate is flat; over the run's last part it falls along a cosine
     (RTMDet's flat-cosine, which falls over the second half).
     """
     schedule = config.schedule
-    place = place_of(config, step)
+    position = position_of(config, step)
     rise = 1.0
-    if place.step < schedule.warmup_steps:
-        rise = _FIRST_FACTOR + (1 - _FIRST_FACTOR) * place.step / schedule.warmup_steps
+    if position.step < schedule.warmup_steps:
+        rise = _FIRST_FACTOR + (1 - _FIRST_FACTOR) * position.step / schedule.warmup_steps
     turn = schedule.flat_share * config.steps
     fall = 1.0
     if step > turn:
         done = (step - turn) / (config.steps - turn)
         fall = schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * done)) / 2
-    return place.stage.lr * rise * fall
+    return position.stage.lr * rise * fall

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from distill.errors import OutputError, TrainingError
+from distill.errors import TrainingError
+from distill.files import writing
 from models.nets.state import plain, with_aliases, without_aliases
 from models.whole_file import whole_file
 
@@ -39,7 +40,7 @@ class Snapshot:
         data_sha256: of the annotation files that the run learns from and is measured on.
         source: name of the file that the run began with, empty for random weights.
         source_sha256: of that file.
-        companion: tensors of what learned beside the network, by name.
+        auxiliary: tensors of what learned beside the network, by name.
     """
 
     step: int
@@ -51,7 +52,7 @@ class Snapshot:
     data_sha256: str
     source: str
     source_sha256: str
-    companion: dict[str, Tensor] = field(default_factory=dict)
+    auxiliary: dict[str, Tensor] = field(default_factory=dict)
 
 
 def tensors_of(net: RTMDetIns) -> dict[str, Tensor]:
@@ -70,11 +71,8 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     Raises:
         OutputError: the disk is full, or the place can't be written to.
     """
-    try:
-        with whole_file(path) as file:
-            torch.save(vars(snapshot), file)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        torch.save(vars(snapshot), file)
 
 
 def read_snapshot(path: Path) -> Snapshot | None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from distill.data.coco import CocoDataset
 from distill.errors import InputError
+from distill.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from distill.data.coco import ImageRecord
-    from distill.finetune.config import FinetuneConfig, Source
+    from distill.finetune.config import FinetuneConfig
+    from distill.settings.kinds import Source
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,8 @@ def _read(source: Source, classes: Sequence[str]) -> CocoDataset:
 
 
 def _sha256(sources: Sequence[Source]) -> str:
-    digest = hashlib.sha256()
-    for source in sources:
-        with source.annotations.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    digests = [sha256_of(source.annotations) for source in sources]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _count(records: Sequence[ImageRecord], *, ignored: bool) -> int:

@@ -18,22 +18,22 @@ from torch.utils.data import DataLoader
 from distill.errors import TrainingError, UsageError
 from distill.finetune.batch import batch_of
 from distill.finetune.ema import Ema
-from distill.finetune.initial_weights import Start, starting_network
+from distill.finetune.finetune_folder import FinetuneFolder
+from distill.finetune.initial_weights import InitialNetwork, initial_network
 from distill.finetune.machine import accelerator_for
 from distill.finetune.optimizer import build_optimizer, set_learning_rate, set_trained, trained
 from distill.finetune.recorder import (
-    WORST,
-    Journal,
+    NO_MAP,
+    Recorder,
     draw_samples,
     first_lines,
     write_failed_batch,
 )
 from distill.finetune.samples import Samples, Steps
-from distill.finetune.schedule import learning_rate, place_of
+from distill.finetune.schedule import learning_rate, position_of
 from distill.finetune.snapshot import Snapshot, load_tensors, read_snapshot, tensors_of
 from distill.finetune.sources import read_sources
 from distill.rtmdet.criterion import Criterion
-from distill.run_folder import RunFolder
 from models.nets.rtmdet_ins import RTMDetIns
 from models.nets.state import plain
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import Tensor
 
-    from distill.finetune.auxiliary_losses import Companion
+    from distill.finetune.auxiliary_losses import AuxiliaryLosses
     from distill.finetune.batch import Batch
     from distill.finetune.config import FinetuneConfig
 
@@ -51,14 +51,15 @@ if TYPE_CHECKING:
 def finetune(
     config: FinetuneConfig,
     device: str = "auto",
-    beside: Callable[[RTMDetIns, torch.device], Companion] | None = None,
+    auxiliary: Callable[[RTMDetIns, torch.device], AuxiliaryLosses] | None = None,
 ) -> bool:
     """Run a fine-tuning, or what is left of it; everything lands in `config.run`.
 
     Args:
         config: the run.
         device: auto, cpu or cuda.
-        beside: makes what goes along with the network, which is on that device by then.
+        auxiliary: makes the losses beside those on labels for the network, which is on that
+            device by then.
 
     Returns:
         Whether there was anything left to do.
@@ -71,7 +72,7 @@ def finetune(
         TrainingError: a loss is not finite, or the snapshot is damaged.
     """
     accelerator = accelerator_for(config, device)
-    folder = RunFolder(config.run)
+    folder = FinetuneFolder(config.run)
     folder.check(config)
     snapshot = read_snapshot(folder.snapshot)
     if snapshot and snapshot.step == config.steps:
@@ -85,10 +86,10 @@ def finetune(
 
     if snapshot:  # the weights of the start may be gone, or others, by now
         fresh = RTMDetIns(config.model.size, len(config.model.classes))
-        start = Start(fresh, snapshot.source, snapshot.source_sha256)
+        start = InitialNetwork(fresh, snapshot.source, snapshot.source_sha256)
     else:
-        start = starting_network(config.model, config.seed)
-    net, done, best = start.net, 0, WORST
+        start = initial_network(config.model, config.seed)
+    net, done, best = start.net, 0, NO_MAP
     ema = Ema(net, config.ema_momentum, config.steps)
     if snapshot:
         load_tensors(net, snapshot.net)
@@ -96,11 +97,11 @@ def finetune(
         done, best = snapshot.step, snapshot.best
     for each in (net, ema.net):
         each.to(accelerator.device).to(memory_format=torch.channels_last)
-    companion = beside(net, accelerator.device) if beside else None
-    if companion and snapshot:
-        companion.module.load_state_dict(snapshot.companion)
-    others = list(companion.module.parameters()) if companion else []
-    optimizer = build_optimizer(net, config.optimiser.weight_decay, others)
+    extra = auxiliary(net, accelerator.device) if auxiliary else None
+    if extra and snapshot:
+        extra.module.load_state_dict(snapshot.auxiliary)
+    others = list(extra.module.parameters()) if extra else []
+    optimizer = build_optimizer(net, config.optimizer.weight_decay, others)
     model, optimizer = accelerator.prepare(net, optimizer)
     if snapshot:
         optimizer.load_state_dict(snapshot.optimizer)
@@ -112,38 +113,38 @@ def finetune(
     steps = Steps(config, done, accelerator.process_index, accelerator.num_processes)
     loader = DataLoader(samples, batch_sampler=steps, collate_fn=list, num_workers=config.workers)
     accelerator.wait_for_everyone()  # every process has looked at the folder
-    journal = None
+    recorder = None
     if accelerator.is_main_process:
-        journal = Journal(folder, config, start, done, best)
-    with closing(journal) if journal else nullcontext():
-        if journal:
-            journal.say([*sources.lines(), *first_lines(sources.problems)])
+        recorder = Recorder(folder, config, start, done, best)
+    with closing(recorder) if recorder else nullcontext():
+        if recorder:
+            recorder.say([*sources.lines(), *first_lines(sources.problems)])
             if done == 0:
                 draw_samples(folder, config, samples)
-                journal.evaluate(ema.net, sources.val, accelerator.device, 0, "start")
+                recorder.evaluate(ema.net, sources.val, accelerator.device, 0, "start")
             else:
-                journal.say([f"going on from step {done} of {config.steps}"])
+                recorder.say([f"going on from step {done} of {config.steps}"])
 
         before = time.perf_counter()
         for loaded in loader:
             loaded_at = time.perf_counter()
-            place = place_of(config, done)
-            if place.step == 0 or done == steps.first:
-                set_trained(net, place.stage)
+            position = position_of(config, done)
+            if position.step == 0 or done == steps.first:
+                set_trained(net, position.stage)
             rate = learning_rate(config, done)
-            set_learning_rate(optimizer, rate, place.stage)
+            set_learning_rate(optimizer, rate, position.stage)
 
             batch = batch_of(loaded, accelerator.device)
             raw = model(batch.images)
             losses = criterion(raw, batch.targets)
-            if companion:
+            if extra:
                 with accelerator.autocast():
-                    losses |= companion.losses(raw, batch, done)
+                    losses |= extra.losses(raw, batch, done)
             values = _means(accelerator, losses)
             _stop_unless_finite(values, folder, done + 1, batch)
             accelerator.backward(torch.stack(list(losses.values())).sum())
             learning = [*trained(net), *others]
-            norm = accelerator.clip_grad_norm_(learning, config.optimiser.clip_norm).item()
+            norm = accelerator.clip_grad_norm_(learning, config.optimizer.clip_norm).item()
             if not accelerator.scaler:  # which would leave the step out and shrink its scale
                 _stop_unless_finite({"the gradient": norm}, folder, done + 1, batch)
             optimizer.step()
@@ -151,12 +152,12 @@ def finetune(
             ema.update(net, done)
             done += 1
 
-            if journal:
+            if recorder:
                 now = time.perf_counter()
-                journal.say(batch.problems)
-                journal.step(
+                recorder.say(batch.problems)
+                recorder.step(
                     done,
-                    place.stage.name,
+                    position.stage.name,
                     values,
                     lr=rate,
                     grad_norm=norm if math.isfinite(norm) else None,
@@ -164,10 +165,10 @@ def finetune(
                     images_per_s=round(config.batch_size / (now - before), 2),
                     loading_share=round((loaded_at - before) / (now - before), 3),
                 )
-                ends = place.step + 1 == place.stage.steps
+                ends = position.step + 1 == position.stage.steps
                 if ends or done % config.evaluate_every == 0:
-                    over = place.stage.name if ends else ""
-                    journal.evaluate(ema.net, sources.val, accelerator.device, done, over)
+                    over = position.stage.name if ends else ""
+                    recorder.evaluate(ema.net, sources.val, accelerator.device, done, over)
                 if done == config.steps or done % config.checkpoint_every == 0:
                     state = Snapshot(
                         step=done,
@@ -175,13 +176,13 @@ def finetune(
                         ema=tensors_of(ema.net),
                         optimizer=optimizer.state_dict(),
                         scaler=accelerator.scaler.state_dict() if accelerator.scaler else {},
-                        best=journal.best,
+                        best=recorder.best,
                         data_sha256=sources.sha256,
                         source=start.source,
                         source_sha256=start.source_sha256,
-                        companion=plain(companion.module.state_dict()) if companion else {},
+                        auxiliary=plain(extra.module.state_dict()) if extra else {},
                     )
-                    journal.snapshot(ema.net, state)
+                    recorder.snapshot(ema.net, state)
             before = time.perf_counter()
     accelerator.wait_for_everyone()  # the first process may still measure and write
     accelerator.end_training()
@@ -195,7 +196,7 @@ def _means(accelerator: Accelerator, losses: dict[str, Tensor]) -> dict[str, flo
 
 
 def _stop_unless_finite(
-    values: dict[str, float], folder: RunFolder, step: int, batch: Batch
+    values: dict[str, float], folder: FinetuneFolder, step: int, batch: Batch
 ) -> None:
     for name, value in values.items():
         if not math.isfinite(value):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from distill.errors import InputError
-from distill.evaluate.metrics import CONFIDENCE, MIN_SCORE, evaluate
-from distill.finetune.samples_page import drawn_instances, sheet
+from distill.evaluate.evaluator import CONFIDENCE, MIN_SCORE, evaluate
+from distill.finetune.samples_page import drawn_instances, grid
 from distill.finetune.snapshot import tensors_of
 from distill.predict.rtmdet import RtmdetTeacher
 from models.nets.checkpoint import Checkpoint
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
     from distill.evaluate.metrics import Evaluation
     from distill.finetune.samples_page import Image
+    from distill.predict.predictor import Predictor
     from models.instances import Instances
     from models.nets.rtmdet_ins import RTMDetIns
 
 _PICTURES = 4
 
 
-def teacher_of(net: RTMDetIns, image_size: int, device: torch.device) -> RtmdetTeacher:
+def predictor_of(net: RTMDetIns, image_size: int, device: torch.device) -> RtmdetTeacher:
     """The network as users will run it; a copy."""
     checkpoint = Checkpoint(
         size=net.size.name,
@@ -40,21 +41,21 @@ def teacher_of(net: RTMDetIns, image_size: int, device: torch.device) -> RtmdetT
     return RtmdetTeacher(checkpoint, device=str(device))
 
 
-def measured(teacher: RtmdetTeacher, val: CocoDataset) -> Evaluation:
+def measured(predictor: Predictor, val: CocoDataset) -> Evaluation:
     """Average precision, and the working point at the usual confidence."""
 
     def predict(images: list[Image]) -> list[Instances]:
-        return teacher.predict(images, min_score=MIN_SCORE)
+        return predictor.predict(images, min_score=MIN_SCORE)
 
     return evaluate(predict, val)
 
 
-def pictured(teacher: RtmdetTeacher, val: CocoDataset) -> Image:
-    """What the network sees in a few images from all over the dataset, side by side."""
-    places = np.linspace(0, len(val.images) - 1, min(_PICTURES, len(val.images))).astype(int)
+def pictured(predictor: Predictor, val: CocoDataset) -> Image:
+    """What the network finds in a few images from all over the dataset, side by side."""
+    numbers = np.linspace(0, len(val.images) - 1, min(_PICTURES, len(val.images))).astype(int)
     images = []
-    for place in places:
+    for number in numbers:
         with suppress(InputError):  # the evaluation has said so
-            images.append(val.images[place].read())
-    found = teacher.predict(images, min_score=CONFIDENCE)
-    return sheet([drawn_instances(*pair) for pair in zip(images, found, strict=True)])
+            images.append(val.images[number].read())
+    found = predictor.predict(images, min_score=CONFIDENCE)
+    return grid([drawn_instances(*pair) for pair in zip(images, found, strict=True)])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distill.data.clips import sha256_of
 from distill.data.coco import ImageRecord, write_coco
-from distill.errors import OutputError
+from distill.files import sha256_of, writing
 from distill.label.bands import REVIEW, annotate
+from distill.label.clip_labeller import image_path
 from distill.label.journal import MASTER
-from distill.label.labeller import image_path
 from distill.label.provenance import provenance
 from distill.label.split import held_out
 from models.whole_file import sync
@@ -93,11 +92,9 @@ def write_dataset(journal: Journal, settings: Settings, clips: Sequence[Labelled
     unseen = folder / f".{MASTER}.new"
     write_coco(unseen, settings.classes, images, info)
     journal.write(sha256_of(unseen))
-    try:
+    with writing(folder / MASTER):
         unseen.replace(folder / MASTER)
         sync(folder)
-    except OSError as error:
-        raise OutputError(f"{folder / MASTER} can't be written: {error.strerror}") from error
 
 
 def _part(

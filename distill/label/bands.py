@@ -19,18 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from distill.data.rle import Rle
+    from distill.label.detection import Detection
     from distill.label.journal import Moment
+    from distill.label.labelled_frame import LabelledFrame
     from distill.label.settings import Settings
-    from distill.label.sighting import Frame, Sighting
 
 ACCEPT, REVIEW, IGNORE = BANDS = "accept", "review", "ignore"
 
 _EXPLAINED = 0.7
-"""A doubted mask of which this share lies in an accepted one of its class is a part of that."""
+"""A doubted mask of which this share lies in an accepted one of its class is a part of that.
+Chosen, not measured."""
 
 
 def annotate(
-    frames: Sequence[Frame], moments: Sequence[Moment], settings: Settings, first_track: int
+    frames: Sequence[LabelledFrame], moments: Sequence[Moment], settings: Settings, first_track: int
 ) -> tuple[list[list[Annotation]], int]:
     """What is in each labelled frame of a clip.
 
@@ -53,19 +55,19 @@ def annotate(
         )
         for track in tracks:
             if not is_long(track, times_seen, settings.min_track):
-                loose += track.sightings.items()
+                loose += track.detections.items()
                 continue
-            for position, sighting in track.sightings.items():
-                band = band_of(sighting.score, settings)
-                found[start + position].append(_annotation(sighting, band, number))
+            for position, detection in track.detections.items():
+                band = band_of(detection.score, settings)
+                found[start + position].append(_annotation(detection, band, number))
             for position, mask in fill(track, part):
                 found[start + position].append(_filled(track.class_id, mask, REVIEW, number))
             number += 1
         for bridge in bridges(tracks, part, settings.max_gap):
             for position, mask in fill(bridge, part):
                 found[start + position].append(_filled(bridge.class_id, mask, IGNORE, None))
-        for position, sighting in loose:
-            found[start + position].append(_annotation(sighting, IGNORE, None))
+        for position, detection in loose:
+            found[start + position].append(_annotation(detection, IGNORE, None))
     return [_in_order(_unexplained(annotations)) for annotations in found], number
 
 
@@ -85,13 +87,13 @@ def _scenes(moments: Sequence[Moment]) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _annotation(sighting: Sighting, band: str, track_id: int | None) -> Annotation:
+def _annotation(detection: Detection, band: str, track_id: int | None) -> Annotation:
     return Annotation(
-        sighting.class_id,
-        sighting.box,
-        sighting.rle,
+        detection.class_id,
+        detection.box,
+        detection.rle,
         ignore=band != ACCEPT,
-        score=sighting.score,
+        score=detection.score,
         track_id=track_id,
         band=band,
     )

@@ -17,9 +17,9 @@ import os
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, final
 
-from distill.data.clips import sha256_of
 from distill.errors import OutputError, UsageError
-from distill.label.sighting import Frame
+from distill.files import sha256_of, writing
+from distill.label.labelled_frame import LabelledFrame
 from distill.lock import Lock
 from models.whole_file import whole_file
 
@@ -66,7 +66,7 @@ class ClipEntry:
     name: str
     file: str
     sha256: str
-    frames: dict[int, Frame] = field(default_factory=dict)
+    frames: dict[int, LabelledFrame] = field(default_factory=dict)
     moments: tuple[Moment, ...] | None = None
     seen: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
@@ -93,14 +93,12 @@ class Journal:
         self._digests: set[str] = set()
         """Of annotations.json, whenever it was written."""
         path = folder / NAME
-        try:
+        with writing(folder):
             _check(path)
             self._lock = Lock(folder)
             _begin(path, settings)
             lines = _whole_lines(path)
             self._file: IO[bytes] = path.open("ab")
-        except OSError as error:
-            raise OutputError(f"{folder} can't be written to: {error.strerror}") from error
         try:
             self._read(lines, settings)
         except BaseException:
@@ -122,7 +120,7 @@ class Journal:
         """A clip is begun."""
         return self._add({"kind": "clip", "name": name, "file": file, "sha256": sha256})
 
-    def add_frames(self, clip: ClipEntry, frames: Sequence[Frame]) -> None:
+    def add_frames(self, clip: ClipEntry, frames: Sequence[LabelledFrame]) -> None:
         """Frames of a clip are labelled."""
         self._add(
             {"kind": "frames", "sha256": clip.sha256, "frames": [f.to_json() for f in frames]}
@@ -171,12 +169,10 @@ class Journal:
         self._lock.close()
 
     def _add(self, line: dict[str, Any]) -> Any:
-        try:
+        with writing(self.folder):
             self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise OutputError(f"{self.folder} can't be written to: {error.strerror}") from error
         return self._take(line)
 
     def _read(self, lines: list[bytes], settings: Settings) -> None:
@@ -212,7 +208,7 @@ class Journal:
             return None
         clip = self.clips[sha256]
         if kind == "frames":
-            frames = map(Frame.from_json, line["frames"])
+            frames = map(LabelledFrame.from_json, line["frames"])
             clip.frames.update((frame.index, frame) for frame in frames)
         else:
             clip.moments = tuple(Moment(*moment) for moment in line["moments"])

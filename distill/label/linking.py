@@ -1,4 +1,4 @@
-"""Linking: which sightings in successive frames are one object.
+"""Linking: which detections in successive frames are one object.
 
 Two stages, as in ByteTrack (Zhang et al., ECCV 2022): what the teacher is sure of is matched
 first, then what it doubts may go on with a track that is left over, but begins none. Boxes are
@@ -21,43 +21,46 @@ from models import boxes as box_geometry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.label.sighting import Frame, Sighting
+    from distill.label.detection import Detection
+    from distill.label.labelled_frame import LabelledFrame
 
     Floats = npt.NDArray[np.float64]
     Pixels = npt.NDArray[np.uint8]
 
 _GROW = 0.25
-"""Of a box's width and height, at each side."""
-_LEAST_SURE, _LEAST_DOUBTED = 0.15, 0.3
-"""Similarity below which two sightings are not one object, in the two stages."""
-_LEAST_TOUCHING = 0.1
-"""Overlap of enlarged boxes below which masks are not looked at."""
+"""Of a box's width and height, at each side; chosen, not measured (C-BIoU takes 0.3 and 0.5)."""
+_MIN_SURE, _MIN_DOUBTED = 0.15, 0.3
+"""Similarity below which two detections are not one object, in the two stages; chosen, not
+measured."""
+_MIN_TOUCHING = 0.1
+"""Overlap of enlarged boxes below which masks are not looked at; chosen, not measured."""
 _FURTHER = 3
-"""Times the longest gap of a track; after that, what appears is taken for something new."""
+"""Times the longest gap of a track; after that, what appears is taken for something new.
+Chosen, not measured."""
 _STEADY = 0.5
-"""Weight of the latest step in a track's velocity."""
+"""Weight of the latest step in a track's velocity; chosen, not measured."""
 
 
 @dataclass(eq=False)
-class Track:
+class Tracklet:
     """One object, as far as it was followed.
 
     Attributes:
-        class_id: of all its sightings.
-        sightings: by position among the frames that were linked.
+        class_id: of all its detections.
+        detections: by position among the frames that were linked.
     """
 
     class_id: int
-    sightings: dict[int, Sighting] = field(default_factory=dict)
+    detections: dict[int, Detection] = field(default_factory=dict)
     _velocity: Floats = field(default_factory=lambda: np.zeros(2))
     _latest: int = 0
     _time: int = 0
     _mask: Pixels | None = None
 
     @property
-    def latest(self) -> Sighting:
-        """The last sighting."""
-        return self.sightings[self._latest]
+    def latest(self) -> Detection:
+        """The last detection."""
+        return self.detections[self._latest]
 
     @property
     def latest_mask(self) -> Pixels:
@@ -74,19 +77,19 @@ class Track:
         """How far it should have moved since it was last seen: x, y in pixels."""
         return self._velocity * (time - self._time)
 
-    def add(self, position: int, time: int, sighting: Sighting) -> None:
+    def add(self, position: int, time: int, detection: Detection) -> None:
         """It was seen again, in frame `time` of the clip."""
-        if self.sightings:
-            step = (_middle(sighting.box) - _middle(self.latest.box)) / (time - self._time)
-            weight = _STEADY if len(self.sightings) > 1 else 1.0
+        if self.detections:
+            step = (_middle(detection.box) - _middle(self.latest.box)) / (time - self._time)
+            weight = _STEADY if len(self.detections) > 1 else 1.0
             self._velocity = (1 - weight) * self._velocity + weight * step
-        self.sightings[position] = sighting
+        self.detections[position] = detection
         self._latest, self._time, self._mask = position, time, None
 
 
 def link(
-    frames: Sequence[Frame], *, sure: float, begin: float, max_gap: int
-) -> tuple[list[Track], list[tuple[int, Sighting]]]:
+    frames: Sequence[LabelledFrame], *, sure: float, begin: float, max_gap: int
+) -> tuple[list[Tracklet], list[tuple[int, Detection]]]:
     """Follow objects through frames without a cut among them.
 
     Args:
@@ -96,41 +99,43 @@ def link(
         max_gap: frames in a row that a track may miss.
 
     Returns:
-        Tracks in the order in which they begin, and what belongs to none: position and sighting.
+        Tracks in the order in which they begin, and what belongs to none: position and detection.
     """
-    finished: list[Track] = []
-    alive: list[Track] = []
-    loose: list[tuple[int, Sighting]] = []
+    finished: list[Tracklet] = []
+    alive: list[Tracklet] = []
+    loose: list[tuple[int, Detection]] = []
     for position, frame in enumerate(frames):
         open_tracks = []
         for track in alive:
             (finished if track.missed(position) > max_gap else open_tracks).append(track)
         alive, free = open_tracks, list(open_tracks)
-        first = [s for s in frame.sightings if s.score >= sure]
-        second = [s for s in frame.sightings if s.score < sure]
-        for sightings, least in ((first, _LEAST_SURE), (second, _LEAST_DOUBTED)):
-            pairs = _matched(free, sightings, frame.index, least)
+        first = [s for s in frame.detections if s.score >= sure]
+        second = [s for s in frame.detections if s.score < sure]
+        for detections, least in ((first, _MIN_SURE), (second, _MIN_DOUBTED)):
+            pairs = _matched(free, detections, frame.index, least)
             taken = set()
             for row, column in pairs:
-                free[row].add(position, frame.index, sightings[column])
+                free[row].add(position, frame.index, detections[column])
                 taken.add(column)
             rows = {row for row, _ in pairs}
             free = [track for row, track in enumerate(free) if row not in rows]
-            for column, sighting in enumerate(sightings):
+            for column, detection in enumerate(detections):
                 if column in taken:
                     continue
-                if sighting.score >= begin:
-                    track = Track(sighting.class_id)
-                    track.add(position, frame.index, sighting)
+                if detection.score >= begin:
+                    track = Tracklet(detection.class_id)
+                    track.add(position, frame.index, detection)
                     alive.append(track)
                 else:
-                    loose.append((position, sighting))
+                    loose.append((position, detection))
     finished += alive
-    finished.sort(key=lambda track: min(track.sightings))
+    finished.sort(key=lambda track: min(track.detections))
     return finished, loose
 
 
-def bridges(tracks: Sequence[Track], frames: Sequence[Frame], max_gap: int) -> list[Track]:
+def bridges(
+    tracks: Sequence[Tracklet], frames: Sequence[LabelledFrame], max_gap: int
+) -> list[Tracklet]:
     """Gaps that are too long for a track, with what may be one object on both sides.
 
     Args:
@@ -139,34 +144,34 @@ def bridges(tracks: Sequence[Track], frames: Sequence[Frame], max_gap: int) -> l
         max_gap: the same as there; the gaps are longer, and no more than three times as long.
 
     Returns:
-        A track of two sightings for each gap: the last one before it and the first one after.
+        A track of two detections for each gap: the last one before it and the first one after.
     """
     found = []
     for later in tracks:
-        start = min(later.sightings)
-        first, best, nearest = later.sightings[start], _LEAST_SURE, None
+        start = min(later.detections)
+        first, best, nearest = later.detections[start], _MIN_SURE, None
         for track in tracks:
             if not max_gap < track.missed(start) <= _FURTHER * max_gap:
                 continue
-            end = max(track.sightings)
+            end = max(track.detections)
             # It may have gone on, or have waited where it was.
             for time in (frames[start].index, frames[end].index):
                 alike = float(_similarity([track], [first], time)[0, 0])
                 if alike >= best:
                     best = alike
-                    nearest = Track(track.class_id, {end: track.latest, start: first})
+                    nearest = Tracklet(track.class_id, {end: track.latest, start: first})
         if nearest:
             found.append(nearest)
     return found
 
 
 def _matched(
-    tracks: Sequence[Track], sightings: Sequence[Sighting], time: int, least: float
+    tracks: Sequence[Tracklet], detections: Sequence[Detection], time: int, least: float
 ) -> list[tuple[int, int]]:
-    """Pairs of track and sighting that are most alike in all."""
-    if not tracks or not sightings:
+    """Pairs of track and detection that are most alike in all."""
+    if not tracks or not detections:
         return []
-    alike = _similarity(tracks, sightings, time)
+    alike = _similarity(tracks, detections, time)
     rows, columns = linear_sum_assignment(alike, maximize=True)
     return [
         (row, column)
@@ -175,21 +180,21 @@ def _matched(
     ]
 
 
-def _similarity(tracks: Sequence[Track], sightings: Sequence[Sighting], time: int) -> Floats:
-    """Mean overlap of enlarged boxes and of masks [tracks, sightings]; 0 for other classes."""
+def _similarity(tracks: Sequence[Tracklet], detections: Sequence[Detection], time: int) -> Floats:
+    """Mean overlap of enlarged boxes and of masks [tracks, detections]; 0 for other classes."""
     shifts = [track.shift(time) for track in tracks]
     there = np.array(
         [np.add(t.latest.box, np.tile(s, 2)) for t, s in zip(tracks, shifts, strict=True)]
     )
-    here = np.array([sighting.box for sighting in sightings])
+    here = np.array([detection.box for detection in detections])
     table = box_geometry.iou(_grown(there), _grown(here)).astype(np.float64)
-    same = np.array([[t.class_id == s.class_id for s in sightings] for t in tracks])
-    table[~same | (table < _LEAST_TOUCHING)] = 0
+    same = np.array([[t.class_id == s.class_id for s in detections] for t in tracks])
+    table[~same | (table < _MIN_TOUCHING)] = 0
     masks: dict[int, Pixels] = {}
     for row, column in np.argwhere(table).tolist():
         if column not in masks:
-            masks[column] = cropped(sightings[column])
-        shared = _mask_iou(tracks[row], shifts[row], masks[column], sightings[column].box)
+            masks[column] = cropped(detections[column])
+        shared = _mask_iou(tracks[row], shifts[row], masks[column], detections[column].box)
         table[row, column] = (table[row, column] + shared) / 2
     return table
 
@@ -199,7 +204,7 @@ def _grown(boxes: Floats) -> npt.NDArray[np.float32]:
     return np.concatenate([boxes[:, :2] - out, boxes[:, 2:] + out], axis=1).astype(np.float32)
 
 
-def _mask_iou(track: Track, shift: Floats, b: Pixels, box: Sequence[float]) -> float:
+def _mask_iou(track: Tracklet, shift: Floats, b: Pixels, box: Sequence[float]) -> float:
     """Overlap of a track's mask, moved by whole pixels, and of one within `box`."""
     a = track.latest_mask
     ax, ay = (int(track.latest.box[i]) + round(float(shift[i])) for i in range(2))
@@ -214,11 +219,11 @@ def _mask_iou(track: Track, shift: Floats, b: Pixels, box: Sequence[float]) -> f
     return shared / (int(a.sum()) + int(b.sum()) - shared)
 
 
-def cropped(sighting: Sighting) -> Pixels:
+def cropped(detection: Detection) -> Pixels:
     """A mask 0 or 1 within its box; nothing else of the image is unfolded."""
-    x0, y0, x1, y1 = map(int, sighting.box)
-    height = sighting.rle.size[0]
-    ends = np.cumsum(run_length.runs(sighting.rle.counts))
+    x0, y0, x1, y1 = map(int, detection.box)
+    height = detection.rle.size[0]
+    ends = np.cumsum(run_length.runs(detection.rle.counts))
     lengths = np.diff(np.clip(ends - x0 * height, 0, (x1 - x0) * height), prepend=0)
     line = np.repeat(np.arange(len(lengths), dtype=np.uint8) % 2, lengths)
     return line.reshape(x1 - x0, height).T[y0:y1]

@@ -12,12 +12,14 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from distill.data.clips import ClipFrame, Grey
+    from distill.data.clip_frame import ClipFrame, Grey
 
     Floats = npt.NDArray[np.float32]
 
 NOT_CHOSEN, DUPLICATE, BLURRED = "not chosen", "near-duplicate", "blurred"
 """Why a frame is dropped."""
+
+# The thresholds below were chosen, not measured.
 
 _THUMBNAIL_SIDE = 64
 _SAME = 8
@@ -27,7 +29,7 @@ _SHARPNESS_SIDE = 320
 _BLURRED_RATIO, _BLURRED_SHARE = 0.5, 0.8
 """Four of five textured blocks lose half of their edges and more where the camera is jerked; what
 moves before a camera that rests never spoils so many."""
-_SHARPNESS_WINDOW, _LEAST_SEEN = 31, 5
+_SHARPNESS_WINDOW, _MIN_SEEN = 31, 5
 _BLOCKS = 8, 6
 _NOTHING = 1.0
 """Variance, squared grey levels, below which a block has no edges that could be lost."""
@@ -44,7 +46,7 @@ _BINS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FrameDecision:
     """What becomes of a frame.
 
     Attributes:
@@ -80,7 +82,7 @@ class Sampler:
         self.dropped: Counter[str] = Counter()
         """Frames so far, by the reason."""
 
-    def judge(self, frame: ClipFrame) -> Verdict:
+    def judge(self, frame: ClipFrame) -> FrameDecision:
         """Whether to label the next frame."""
         small = frame.grey(_THUMBNAIL_SIDE)
         if self._is_cut(frame, small):
@@ -95,7 +97,7 @@ class Sampler:
             self._kept = small
         else:
             self.dropped[reason] += 1
-        return Verdict(self._segment, reason)
+        return FrameDecision(self._segment, reason)
 
     def _reason(self, frame: ClipFrame, small: Grey) -> str | None:
         if self._kept is not None and cv2.absdiff(small, self._kept).max() <= _SAME:
@@ -105,7 +107,7 @@ class Sampler:
     def _is_blurred(self, frame: ClipFrame) -> bool:
         sharpness = sharpness_of(frame)
         self._sharpness.append(sharpness)
-        if len(self._sharpness) < _LEAST_SEEN:
+        if len(self._sharpness) < _MIN_SEEN:
             return False
         usual = np.median(self._sharpness, axis=0)
         textured = usual >= np.median(usual)

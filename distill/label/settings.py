@@ -8,7 +8,7 @@ from typing import Any
 FORMAT = 1
 """Of the journal."""
 
-_LOWEST_SCORE = 0.1
+_MIN_SCORE = 0.1
 """What the teacher itself hardly believes helps nobody; ByteTrack's lower bound."""
 
 
@@ -45,7 +45,7 @@ class Settings:
     @property
     def floor(self) -> float:
         """The lowest score that is asked for."""
-        return min(_LOWEST_SCORE, self.ignore)
+        return min(_MIN_SCORE, self.ignore)
 
     def to_json(self) -> dict[str, Any]:
         """The journal's first line."""

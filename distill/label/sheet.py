@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image as Still
+from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 from tqdm import tqdm
 
 from distill.data import rle as run_length
 from distill.errors import InputError, OutputError
+from distill.files import writing
 from distill.label.bands import ACCEPT, BANDS, IGNORE, REVIEW
 from models.whole_file import whole_file
 
@@ -45,9 +46,9 @@ _COLOURS: dict[str, Colour] = {
 _DARK: Colour = (12, 14, 16)
 _SHIFT = 4
 """Outlines are drawn in sixteenths of a pixel."""
-_MOST_LABELS, _LEAST_LABELLED, _MOST_NAME = 8, 10, 8
+_MAX_LABELS, _MIN_LABELLED, _MAX_NAME = 8, 10, 8
 """More labels than this would hide the picture; what is smaller than this, in pixels, has none;
-a class's name has so many letters, where there are several classes."""
+a class's name has so many letters, where there are several classes. Chosen, not measured."""
 
 
 def write_sheets(folder: Path, clips: Sequence[LabelledClip], settings: Settings) -> None:
@@ -64,12 +65,10 @@ def write_sheets(folder: Path, clips: Sequence[LabelledClip], settings: Settings
     missing = [page for page in pages if not page[2].exists()]
     for clip, number, path in tqdm(missing, "sheets", unit="page", leave=False, disable=None):
         data = draw_page(clip, number, settings)
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
                 file.write(data)
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror}") from error
 
 
 def draw_page(clip: LabelledClip, number: int, settings: Settings) -> bytes:
@@ -79,22 +78,22 @@ def draw_page(clip: LabelledClip, number: int, settings: Settings) -> bytes:
     width, height = _tile_size(images[0])
     columns = (_WIDE - 2 * _MARGIN + _GAP) // (width + _GAP)
     rows = -(-len(images) // columns)
-    page = Still.new(
+    page = PilImage.new(
         "RGB", (_WIDE, _HEADER + rows * (height + _CAPTION + _GAP) + _MARGIN - _GAP), _PAPER
     )
     draw = ImageDraw.Draw(page)
     _draw_header(draw, clip, number, settings)
-    for place, image in enumerate(images):
-        row, column = divmod(place, columns)
+    for i, image in enumerate(images):
+        row, column = divmod(i, columns)
         left = _MARGIN + column * (width + _GAP)
         top = _HEADER + row * (height + _CAPTION + _GAP)
         page.paste(
-            Still.fromarray(_thumbnail(image, (width, height), settings.classes)), (left, top)
+            PilImage.fromarray(_thumbnail(image, (width, height), settings.classes)), (left, top)
         )
         if any(one.band == REVIEW for one in image.annotations):
             frame = (left - _RIM, top - _RIM, left + width + _RIM - 1, top + height + _CAPTION)
             draw.rectangle(frame, outline=_COLOURS[REVIEW], width=_RIM)
-        at = first + place
+        at = first + i
         cut = at > 0 and clip.segments[at] != clip.segments[at - 1]
         _draw_caption(draw, image, clip.times_s[at], (left, top + height), width, cut=cut)
     return _png(page)
@@ -123,7 +122,7 @@ def _thumbnail(image: ImageRecord, size: tuple[int, int], classes: Sequence[str]
     for one in ordered:
         _outline(tile, one, scale)
     worth = [one for one in ordered if one.band != IGNORE]
-    return _labelled(tile, worth, scale, classes) if len(worth) <= _MOST_LABELS else tile
+    return _labelled(tile, worth, scale, classes) if len(worth) <= _MAX_LABELS else tile
 
 
 def _outline(tile: Image, annotation: Annotation, scale: float) -> None:
@@ -142,31 +141,31 @@ def _labelled(
     tile: Image, annotations: Sequence[Annotation], scale: float, classes: Sequence[str]
 ) -> Image:
     """Track and score at each outline, beside one another, left out where there is no room."""
-    still = Still.fromarray(tile)
-    draw = ImageDraw.Draw(still)
+    drawn = PilImage.fromarray(tile)
+    draw = ImageDraw.Draw(drawn)
     font = _font(12)
     taken: list[tuple[float, float, float, float]] = []
     for one in reversed(annotations):
         x0, y0, x1, y1 = (value * scale for value in one.box)
-        if max(x1 - x0, y1 - y0) < _LEAST_LABELLED:
+        if max(x1 - x0, y1 - y0) < _MIN_LABELLED:
             continue
         score = "gap" if one.score is None else f"{100 * one.score:.0f}"
-        name = f" {classes[one.class_id][:_MOST_NAME]}" if len(classes) > 1 else ""
+        name = f" {classes[one.class_id][:_MAX_NAME]}" if len(classes) > 1 else ""
         words = f"#{one.track_id}{name} {score}"
         wide, high = draw.textlength(words, font) + 4, 14
         for y in (y0 - high, y1, y0):
             left = min(max(0.0, x0), tile.shape[1] - wide)
             top = min(max(0.0, y), tile.shape[0] - high)
-            place = (left, top, left + wide, top + high)
-            if not any(_touch(place, other) for other in taken):
-                taken.append(place)
-                draw.rectangle(place, fill=_DARK)
+            rect = (left, top, left + wide, top + high)
+            if not any(_overlap(rect, other) for other in taken):
+                taken.append(rect)
+                draw.rectangle(rect, fill=_DARK)
                 draw.text((left + 2, top), words, _COLOURS[one.band or IGNORE], font)
                 break
-    return np.asarray(still)
+    return np.asarray(drawn)
 
 
-def _touch(a: Sequence[float], b: Sequence[float]) -> bool:
+def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
@@ -228,7 +227,7 @@ def _draw_header(
     draw.text((x, 55), words, _FAINT, _font(18))
 
 
-def _png(page: Still.Image) -> bytes:
+def _png(page: PilImage.Image) -> bytes:
     encoded, data = cv2.imencode(".png", np.asarray(page)[..., ::-1])
     if not encoded:
         raise OutputError("a contact sheet can't be encoded")

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.rle import Rle
-    from distill.label.linking import Track
-    from distill.label.sighting import Frame, Sighting
+    from distill.label.detection import Detection
+    from distill.label.labelled_frame import LabelledFrame
+    from distill.label.linking import Tracklet
 
     Floats = npt.NDArray[np.float64]
 
 
-def is_long(track: Track, times_seen: Sequence[int], min_track: int) -> bool:
+def is_long(track: Tracklet, times_seen: Sequence[int], min_track: int) -> bool:
     """Whether a track was observed often enough.
 
     Near-duplicates count as frames, or nothing that rests before a camera that rests would.
@@ -32,27 +33,27 @@ def is_long(track: Track, times_seen: Sequence[int], min_track: int) -> bool:
         times_seen: how many frames each labelled frame stands for.
         min_track: observations that a track needs.
     """
-    return sum(times_seen[position] for position in track.sightings) >= min_track
+    return sum(times_seen[position] for position in track.detections) >= min_track
 
 
-def fill(track: Track, frames: Sequence[Frame]) -> list[tuple[int, Rle]]:
+def fill(track: Tracklet, frames: Sequence[LabelledFrame]) -> list[tuple[int, Rle]]:
     """Masks for the frames within a track in which it was not seen: position and mask.
 
     `distill.label.linking` says how many frames a track may miss.
     """
     filled = []
-    positions = sorted(track.sightings)
+    positions = sorted(track.detections)
     for before, after in pairwise(positions):
         for position in range(before + 1, after):
             whole = frames[after].index - frames[before].index
             share = (frames[position].index - frames[before].index) / whole
-            mask = between(track.sightings[before], track.sightings[after], share)
+            mask = between(track.detections[before], track.detections[after], share)
             if run_length.area(mask):
                 filled.append((position, mask))
     return filled
 
 
-def between(before: Sighting, after: Sighting, share: float) -> Rle:
+def between(before: Detection, after: Detection, share: float) -> Rle:
     """The mask a share of the way from one to the other, moved and blended.
 
     Both are moved to where the object's middle should be; then signed distances to their edges
@@ -81,10 +82,10 @@ def between(before: Sighting, after: Sighting, share: float) -> Rle:
 
 
 def _placed(
-    sighting: Sighting, box: npt.NDArray[np.float64], window: tuple[int, int, int, int]
+    detection: Detection, box: npt.NDArray[np.float64], window: tuple[int, int, int, int]
 ) -> npt.NDArray[np.uint8]:
     """A mask with its box moved to `box`, in a window x0, y0, x1, y1 that holds all of it."""
-    mask = cropped(sighting)
+    mask = cropped(detection)
     x0, y0, x1, y1 = window
     canvas = np.zeros((y1 - y0, x1 - x0), np.uint8)
     x, y = int(box[0]) - x0, int(box[1]) - y0

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.data.images import Image
-    from distill.predict.predictor import Teacher
+    from distill.predict.predictor import Predictor
 
 _SAME_IOU = 0.5
-"""Boxes that overlap this much are one object, seen twice."""
+"""Boxes that overlap this much are one object, seen twice; COCO's loosest threshold."""
 
 
 def predict_flipped(
-    teacher: Teacher, images: Sequence[Image], *, min_score: float
+    teacher: Predictor, images: Sequence[Image], *, min_score: float
 ) -> list[Instances]:
     """Instances of each image, best score first.
 

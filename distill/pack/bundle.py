@@ -1,4 +1,4 @@
-"""Pack: a student, its figures and its proof in one signed file."""
+"""Bundle: a student, its figures and its golden frames in one signed file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import writing
 from distill.pack.compare import check_parity
 from distill.pack.half import halved
 from models.bundle import Bundle, write_bundle
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     from models.signing import PrivateKey
 
 SELF_TEST = Tolerances(box_px=4.0, score=0.1, mask_iou=0.85)
-"""What a device may be off by: it may compute in FP16, as TensorRT does."""
+"""What a device may be off by: it may compute in FP16, as TensorRT does. Chosen, not measured."""
 
 _PATHS: dict[Role, str] = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}
 
 
 @dataclass(frozen=True)
-class Label:
-    """What a bundle says beside its network.
+class Release:
+    """What a bundle says of itself beside its network.
 
     Attributes:
         name: of the bundle.
@@ -59,7 +60,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Packed:
-    """What became of it."""
+    """What was packed, and how it compares with PyTorch."""
 
     manifest: Manifest
     parity: Parity
@@ -68,7 +69,7 @@ class Packed:
 def pack(
     student: Student,
     out: Path,
-    label: Label,
+    release: Release,
     images: Sequence[Image],
     *,
     role: Role = "fp32",
@@ -80,7 +81,7 @@ def pack(
     Args:
         student: the network.
         out: the bundle; what is there is replaced, but only by one that is good.
-        label: what it says.
+        release: what it says of itself.
         images: the golden frames, RGB.
         role: fp16 stores weights in 16 bits.
         dynamic: for any batch.
@@ -88,10 +89,10 @@ def pack(
 
     Raises:
         ModelError: the file differs from PyTorch, or nothing is seen in any golden frame.
-        InputError: something that the label says is off.
+        InputError: the manifest can't hold something that the release says.
         OutputError: the bundle can't be written.
     """
-    unsealed = _manifest(student, label, role)
+    unsealed = _manifest(student, release, role)
     frames = [GoldenFrame(image, look(image, unsealed, student)) for image in images]
     if not any(_proves(frame.expected, unsealed) for frame in frames):
         raise ModelError(
@@ -113,7 +114,7 @@ def pack(
         specs.append({"image": image, "expected": expected})
         golden |= files
     manifest = _sealed(unsealed, role, model, specs)
-    _put(out, manifest, {role: model}, golden, key)
+    _write(out, manifest, {role: model}, golden, key)
     return Packed(manifest, parity)
 
 
@@ -126,23 +127,23 @@ def _proves(expected: Instances, manifest: Manifest) -> bool:
     )
 
 
-def _manifest(student: Student, label: Label, role: Role) -> Manifest:
+def _manifest(student: Student, release: Release, role: Role) -> Manifest:
     """Everything but what the files are."""
     try:
         return Manifest(
             schema=1,
-            name=label.name,
-            version=label.version,
+            name=release.name,
+            version=release.version,
             created=datetime.now(timezone.utc).replace(microsecond=0),
             family=student.family,
             outputs=student.outputs,
             class_count=len(student.classes),
             classes=tuple(ClassSpec(id=i, name=name) for i, name in enumerate(student.classes)),
             input=student.spec,
-            thresholds=dict(label.thresholds),
+            thresholds=dict(release.thresholds),
             files={role: FileSpec.of(_PATHS[role], b"to come")},
-            teacher=label.teacher,
-            metrics=dict(label.metrics),
+            teacher=release.teacher,
+            metrics=dict(release.metrics),
             golden=SELF_TEST.to_manifest(),
         )
     except ValidationError as error:
@@ -163,7 +164,7 @@ def _sealed(
         raise InputError(f"the golden frames: {first_problem(error)}") from error
 
 
-def _put(
+def _write(
     out: Path,
     manifest: Manifest,
     files: Mapping[Role, bytes],
@@ -173,15 +174,16 @@ def _put(
     """Write under another name, open and ask as the device does, then rename."""
     written = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
-        write_bundle(written, manifest, files, key, golden)
-        trusted = [key.public] if key else []
-        bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
-        verdict = self_test(bundle, choose_network(bundle).network)
-        if not verdict.ok:
-            raise ModelError(f"the bundle fails its own test: {verdict.line}; nothing was written")
-        written.replace(out)
-        sync(out.parent)
-    except OSError as error:
-        raise OutputError(f"{out}: can't write the bundle ({error.strerror})") from error
+        with writing(out):
+            write_bundle(written, manifest, files, key, golden)
+            trusted = [key.public] if key else []
+            bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
+            verdict = self_test(bundle, choose_network(bundle).network)
+            if not verdict.ok:
+                raise ModelError(
+                    f"the bundle fails its own test: {verdict.line}; nothing was written"
+                )
+            written.replace(out)
+            sync(out.parent)
     finally:
         written.unlink(missing_ok=True)

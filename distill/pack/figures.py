@@ -1,4 +1,4 @@
-"""Figures: what was measured elsewhere and is written into the manifest."""
+"""Figures: metrics and thresholds for a manifest, from the files of evaluate and ladder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_OF_REPORT = {
-    "mask_map": ("mask", "ap"),
-    "mask_map50": ("mask", "ap50"),
-    "box_map": ("box", "ap"),
-    "box_map50": ("box", "ap50"),
-}
-"""Where `sfumato-distill evaluate` has a figure in metrics.json; not what leaks, because that was
-measured at other thresholds than those of the bundle."""
+_TAKEN = ("mask_map", "mask_map50", "box_map", "box_map50")
+"""Figures of metrics.json and ladder.json that go into a manifest; not what leaks, because that
+was measured at other thresholds than those of the bundle."""
 
-_OF_LADDER = ("mask_map", "mask_map50", "box_map")
-"""Figures of ladder.json that are taken."""
-
-_GREATEST = 1e9
+_MAX_FIGURE = 1e9
+"""Nothing that is measured is larger; chosen, not measured."""
 
 
 def read_metrics(
@@ -87,10 +80,9 @@ def _of_ladder(
         if content["teacher"]["sha256"] == teacher:
             parts["teacher_"] = content["teacher"]
         return {
-            prefix + name: _number(path, name, figures[name])
+            prefix + name: value
             for prefix, figures in parts.items()
-            for name in _OF_LADDER
-            if name in figures
+            for name, value in _figures(path, figures).items()
         }
     except StopIteration as error:
         raise InputError(f"{path} has no arm with this student's weights") from error
@@ -99,13 +91,9 @@ def _of_ladder(
 
 
 def _figures(path: Path, model: Mapping[str, Any]) -> dict[str, float]:
-    found = {}
-    for name, (part, key) in _OF_REPORT.items():
-        figures = model.get(part)
-        value = figures.get(key) if isinstance(figures, dict) else None
-        if value is not None:  # null: there was nothing to measure
-            found[name] = _number(path, name, value)
-    return found
+    known = {name: model.get(name) for name in _TAKEN}
+    # Null says that there was nothing to measure.
+    return {name: _number(path, name, value) for name, value in known.items() if value is not None}
 
 
 def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[str, float]:
@@ -137,6 +125,6 @@ def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[st
 
 
 def _number(path: Path, name: str, value: Any) -> float:
-    if type(value) not in (int, float) or not -_GREATEST < value < _GREATEST:
+    if type(value) not in (int, float) or not -_MAX_FIGURE < value < _MAX_FIGURE:
         raise InputError(f"{path}: '{name}' is {str(value)[:40]}, not a number")
     return value

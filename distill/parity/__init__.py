@@ -1,4 +1,4 @@
-"""Parity: is this RTMDet-Ins the original's? Checked against tensors that the original gave."""
+"""Parity: our RTMDet-Ins compared with tensors that the original gave."""
 
 from __future__ import annotations
 

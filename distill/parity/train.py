@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from distill.data import rle
-from distill.parity.fixture import TRAIN_SIZE, formula_image, train_polygons
+from distill.parity.formula import TRAIN_SIZE, formula_image, train_polygons
 from distill.parity.infer import loaded
 from distill.parity.table import Row
 from distill.rtmdet.criterion import Criterion, Targets

@@ -1,1 +1,1 @@
-"""What a network predicts, whatever it is made of: predictors for labelling and distilling."""
+"""Predictors and teachers: networks of any family, asked in one way."""

@@ -1,4 +1,4 @@
-"""Tap: what parts of a network give while the whole of it runs."""
+"""Forward hooks that collect the outputs of chosen modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registry: from a weights' file to the teacher that can read it."""
+"""Open: a file of weights as the teacher of its family."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from distill.predict.predictor import Teacher
 
-_OURS = {".pth", ".safetensors"}
-_THEIRS = {".pt"}
+_RTMDET_SUFFIXES = {".pth", ".safetensors"}
+_ULTRALYTICS_SUFFIXES = {".pt"}
 
 
 def load_teacher(
@@ -39,13 +39,13 @@ def load_teacher(
     path = Path(path)
     if image_size is not None and (image_size % 32 or not 32 <= image_size <= 4096):
         raise UsageError(f"the image size is a multiple of 32 up to 4096, not {image_size}")
-    if path.suffix in _OURS:
+    if path.suffix in _RTMDET_SUFFIXES:
         from distill.predict.rtmdet import RtmdetTeacher  # noqa: PLC0415 torch takes seconds
         from models.nets.checkpoint import read_checkpoint  # noqa: PLC0415
 
         checkpoint = read_checkpoint(path, classes=classes)
         return RtmdetTeacher(checkpoint, image_size=image_size, device=device)
-    if path.suffix in _THEIRS:
+    if path.suffix in _ULTRALYTICS_SUFFIXES:
         from distill.predict.ultralytics import UltralyticsTeacher  # noqa: PLC0415
 
         teacher = UltralyticsTeacher(path, image_size=image_size, device=device)

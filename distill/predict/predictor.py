@@ -1,4 +1,7 @@
-"""Teacher: what the labeller and the distiller ask of a network, whatever it is made of."""
+"""Predictor: what is asked of a network whatever it is made of; Teacher adds dense predictions.
+
+The labeller and the evaluator ask a predictor for instances. Only the distiller needs more.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class MaskLogits(Protocol):
 
 @dataclass(frozen=True)
 class Dense:
-    """What a network thinks everywhere in a batch [B, 3, H, W], level by level.
+    """Raw predictions at every anchor of a batch [B, 3, H, W], level by level.
 
     Attributes:
         strides: input pixels per cell of each level, finest first.
@@ -55,7 +58,7 @@ class Dense:
     mask_logits: MaskLogits
 
 
-class Teacher(Protocol):
+class Predictor(Protocol):
     """A frozen segmentation network.
 
     Attributes:
@@ -72,6 +75,10 @@ class Teacher(Protocol):
         """Instances of each RGB uint8 [h, w, 3] image, in its own pixels, best score first."""
         ...
 
+
+class Teacher(Predictor, Protocol):
+    """A predictor that a student can be distilled from."""
+
     def dense(self, batch: Tensor) -> Dense:
-        """Raw answers for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
+        """Raw predictions for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
         ...

@@ -1,4 +1,4 @@
-"""RTMDet-Ins as a teacher."""
+"""RTMDet-Ins as a predictor and a teacher."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RtmdetTeacher:
-    """One network in eval mode, its batch norms folded; see `distill.predict.predictor.Teacher`."""
+    """One network in eval mode, its batch norms folded; a `distill.predict.predictor.Teacher`."""
 
     def __init__(
         self, checkpoint: Checkpoint, *, image_size: int | None = None, device: str = "auto"
@@ -76,7 +76,7 @@ class RtmdetTeacher:
         ]
 
     def dense(self, batch: Tensor) -> Dense:
-        """Raw answers for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
+        """Raw predictions for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
         with torch.no_grad():  # not inference_mode: a loss may keep these for its gradient
             bgr = (batch.to(self._device).flip(1) * 255 - self._mean) / self._std
             last = features_of(self._net)
@@ -86,12 +86,15 @@ class RtmdetTeacher:
 
 
 def features_of(net: RTMDetIns) -> list[nn.Module]:
-    """The parts whose outputs are the features of `Dense`: the neck's, before norm and bend."""
+    """The modules whose outputs are the features of `Dense`: the neck's last convolutions.
+
+    They are taken before BatchNorm and activation.
+    """
     return [module.conv for module in net.neck.out_convs]
 
 
 def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
-    """What a network said, as its losses compare it; gradients stay where there are any.
+    """Raw outputs as `Dense`; gradients stay where there are any.
 
     Args:
         features: outputs of `features_of`, level by level.
@@ -99,17 +102,17 @@ def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
     """
     # Half precision would move a corner at 640 px by two.
     dtype = torch.promote_types(raw.mask_features.dtype, torch.float32)
-    places = [
+    by_level = [
         priors(level.shape[2:], stride, level.device, dtype)
         for level, stride in zip(raw.distances, STRIDES, strict=True)
     ]
-    boxes = tuple(map(_boxes, raw.distances, places))
+    boxes = tuple(map(_boxes, raw.distances, by_level))
     kernels = torch.cat([level.flatten(2) for level in raw.kernels], dim=2)
-    every_place = torch.cat(places)
+    every_prior = torch.cat(by_level)
 
     def draw(image: int, anchors: Tensor) -> Tensor:
         return mask_logits(
-            raw.mask_features[image], kernels[image, :, anchors].T, every_place[anchors]
+            raw.mask_features[image], kernels[image, :, anchors].T, every_prior[anchors]
         )
 
     return Dense(STRIDES, tuple(features), raw.class_logits, boxes, STRIDES[0], draw)
@@ -120,8 +123,8 @@ def in_order(raw: RawOutputs) -> tuple[Tensor, ...]:
     return (*raw.class_logits, *raw.distances, *raw.kernels, raw.mask_features)
 
 
-def _boxes(distances: Tensor, places: Tensor) -> Tensor:
+def _boxes(distances: Tensor, points: Tensor) -> Tensor:
     """[B, 4, h, w] distances from their cells' corners to x0 y0 x1 y1."""
-    x, y = (places[:, i].reshape(distances.shape[2:]) for i in range(2))
+    x, y = (points[:, i].reshape(distances.shape[2:]) for i in range(2))
     left, top, right, bottom = distances.unbind(1)
     return torch.stack([x - left, y - top, x + right, y + bottom], dim=1)

@@ -1,11 +1,11 @@
-"""Any Ultralytics segmentation model as a teacher: YOLOv8, YOLO11, YOLO26 and what follows.
+"""Any Ultralytics segmentation model as a predictor and a teacher: YOLOv8, YOLO11, YOLO26.
 
 A `.pt` of theirs is a pickle of a whole model, code included by name. It is read through
 Ultralytics' own restricted loading, which knows the classes that a model is made of; older
 versions of Ultralytics and PyTorch restrict little. Load only files that you trust.
 
-Models with two heads (YOLO26) are read through the one that gives several answers per object,
-as the others do, unless it was cut off.
+Models with two heads (YOLO26) are read through the one-to-many head, as the others have it,
+unless it was cut off.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from distill.device import device_of
+from distill.files import sha256_of
 from distill.predict.hooks import tap
 from distill.predict.predictor import Dense
 from models.decode.yolo_seg import YoloSegDecoder
 from models.errors import ModelError
 from models.nets.class_names import check_names
-from models.nets.pth import sha256_of
 from models.preprocess import InputSpec, preprocess
 
 if TYPE_CHECKING:
@@ -34,33 +34,34 @@ if TYPE_CHECKING:
     from distill.predict.predictor import Image
     from models.instances import Instances
 
-_MIDDLE = 0.5
-"""Where in its cell an anchor stands."""
+_ANCHOR_OFFSET = 0.5
+"""Where in its cell an anchor stands: in its middle."""
 
-_USUAL_SIZE = 640
+_DEFAULT_SIZE = 640
 """Side of the input (px) of the published networks, and of files that say none."""
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network as it is run.
+class FusedModel:
+    """A model as it is run: BatchNorm fused into convolutions, in eval mode, on the CPU.
 
     Attributes:
-        model: fused, in eval mode, on the CPU; gives predictions and prototypes as an export
-            does, through the head that gives several answers per object.
-        head: its last part.
+        model: gives predictions and prototypes as an export does, through the one-to-many head.
+        head: its last module.
+        sha256: of its file.
         classes: names by class id.
         image_size: side of the square input that it was trained at, pixels.
     """
 
     model: Any
     head: Any
+    sha256: str
     classes: tuple[str, ...]
     image_size: int
 
 
 class UltralyticsTeacher:
-    """One network in eval mode; see `distill.predict.predictor.Teacher`."""
+    """One network in eval mode; a `distill.predict.predictor.Teacher`."""
 
     def __init__(self, path: Path, *, image_size: int | None = None, device: str = "auto") -> None:
         """Load it.
@@ -75,12 +76,11 @@ class UltralyticsTeacher:
             ModelError: it can't be loaded, or does not segment.
             UsageError: there is no such device.
         """
-        self.sha256 = sha256_of(path)
         self._device = device_of(device)
-        network = load_network(path)
-        self.name, self.classes = path.stem, network.classes
-        self._head, self._model = network.head, network.model.to(self._device)
-        side = image_size or network.image_size
+        loaded = load_fused(path)
+        self.name, self.sha256, self.classes = path.stem, loaded.sha256, loaded.classes
+        self._head, self._model = loaded.head, loaded.model.to(self._device)
+        side = image_size or loaded.image_size
         self._spec = InputSpec(width=side, height=side)
         self._decoder = YoloSegDecoder(self._spec, len(self.classes))
 
@@ -100,7 +100,7 @@ class UltralyticsTeacher:
         ]
 
     def dense(self, batch: Tensor) -> Dense:
-        """Raw answers for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
+        """Raw predictions for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
         head = self._head
         prefix = "one2one_" if head.cv2 is None else ""
         branches = [getattr(head, f"{prefix}{name}") for name in ("cv2", "cv3", "cv4")]
@@ -136,16 +136,16 @@ def corners(sides: Tensor, stride: int) -> Tensor:
     """Distances in cells to the left, top, right and bottom [B, 4, h, w] to x0 y0 x1 y1 in pixels."""
     height, width = sides.shape[2:]
     y, x = torch.meshgrid(
-        torch.arange(height, device=sides.device) + _MIDDLE,
-        torch.arange(width, device=sides.device) + _MIDDLE,
+        torch.arange(height, device=sides.device) + _ANCHOR_OFFSET,
+        torch.arange(width, device=sides.device) + _ANCHOR_OFFSET,
         indexing="ij",
     )
     left, top, right, bottom = sides.unbind(1)
     return torch.stack([x - left, y - top, x + right, y + bottom], dim=1) * stride
 
 
-def load_network(path: Path) -> Network:
-    """A network, ready to be run.
+def load_fused(path: Path) -> FusedModel:
+    """A model, ready to be run.
 
     Args:
         path: a `.pt` that you trust.
@@ -153,6 +153,7 @@ def load_network(path: Path) -> Network:
     Raises:
         ModelError: it can't be loaded, or does not segment.
     """
+    sha256 = sha256_of(path, ModelError)  # a file that is not there would be looked for elsewhere
     model, trained_at = _load(path)
     head = model.model[-1]
     classes = _names(path, model, head.nc)
@@ -160,7 +161,7 @@ def load_network(path: Path) -> Network:
         head.end2end = False
     model = model.fuse(verbose=False).eval().requires_grad_(False)
     head.export = True  # predictions and prototypes, and nothing else
-    return Network(model, head, classes, trained_at)
+    return FusedModel(model, head, sha256, classes, trained_at)
 
 
 def load_weights(path: Path) -> Any:
@@ -196,7 +197,7 @@ def _load(path: Path) -> tuple[Any, int]:
 def _trained_at(arguments: Any) -> int:
     size = arguments.get("imgsz") if isinstance(arguments, dict) else None
     known = type(size) is int and size % 32 == 0 and 32 <= size <= 4096
-    return size if known else _USUAL_SIZE
+    return size if known else _DEFAULT_SIZE
 
 
 def _check_segments(path: Path, model: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which cells shall learn which object: dynamic soft label assignment.
+"""Assigner: which cells learn which object, by dynamic soft label assignment.
 
 RTMDet (Lyu et al., 2022, section 3.3; `mmdet/models/task_modules/assigners/
 dynamic_soft_label_assigner.py`): SimOTA (Ge et al., YOLOX, 2021) whose class cost knows how well
@@ -15,12 +15,17 @@ from torch import Tensor
 from torch.nn import functional
 
 CANDIDATES = 13
-"""An object may have as many cells as the sum of its best overlaps, of so many."""
+"""An object may have as many cells as the sum of its best overlaps, of so many.
+
+This, the radius and the weight are `topk`, `soft_center_radius` and `iou_weight` of mmdetection.
+"""
 
 CENTRE_RADIUS = 3.0
 """Strides from the centre at which the centre costs 1; ten times more a stride on."""
 
 IOU_WEIGHT = 3.0
+"""Of the overlap's logarithm in the cost."""
+
 _EPS = 1e-7
 _UNION_EPS = 1e-6
 

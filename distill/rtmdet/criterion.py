@@ -1,4 +1,4 @@
-"""Criterion: what RTMDet-Ins is told about a batch (`loss_by_feat` of `rtmdet_ins_head.py`)."""
+"""Criterion: the loss of a batch for RTMDet-Ins (`loss_by_feat` of `rtmdet_ins_head.py`)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 BOX_WEIGHT = 2.0
 MASK_WEIGHT = 2.0
+"""Beside 1 for classes (`loss_weight` of RTMDet-Ins' configs)."""
 
 _MASK_STRIDE = 4
 """Input pixels per pixel of the mask loss; of each block the third pixel is taken."""
 
-_CERTAINLY_NOT = -30.0
+_BACKGROUND_LOGIT = -30.0
 """A mask logit that Dice takes for none, and that gets no gradient from it."""
 
 
@@ -196,7 +197,7 @@ def _mask_loss(
         wanted = targets[image].masks[:, pixels, pixels][each.objects]
         ignore = targets[image].ignore
         if ignore is not None:
-            finer = finer.masked_fill(ignore[pixels, pixels] & (wanted == 0), _CERTAINLY_NOT)
+            finer = finer.masked_fill(ignore[pixels, pixels] & (wanted == 0), _BACKGROUND_LOGIT)
         total = total + dice(finer.to(cells.boxes.dtype), wanted).sum()
     return total / share
 

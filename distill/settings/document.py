@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from distill.errors import UsageError
+from distill.files import reading
+from models.classes import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _MAX_BYTES = 1 << 20  # a settings file is a page or two
@@ -33,11 +35,8 @@ def read_document(path: Path, kind: type[Settings]) -> Settings:
         UsageError: the file can't be read, is no YAML, has a key twice, or a value is off; the
             message names the file, the dotted path and the value.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: can't be read ({error.strerror})") from error
+    with reading(path, UsageError), path.open("rb") as file:
+        data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise UsageError(f"{path}: larger than a settings file ever is; is it the right file?")
     try:
@@ -49,22 +48,46 @@ def read_document(path: Path, kind: type[Settings]) -> Settings:
     try:
         return kind.model_validate(content, context={"folder": path.parent})
     except ValidationError as error:
-        raise UsageError(f"{path}: {first_fault(error)}") from error
+        raise UsageError(f"{path}: {first_fault(error, kind)}") from error
 
 
-def first_fault(error: ValidationError) -> str:
-    """The first thing that is off, as `dotted.path: value: reason`."""
+def first_fault(error: ValidationError, kind: type[Settings]) -> str:
+    """The first thing that is off, as `dotted.path: value: reason`.
+
+    Args:
+        error: what pydantic found.
+        kind: the settings that it looked for.
+    """
     fault = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
     reason = fault["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if fault["type"] == "extra_forbidden":
-        return f"{where}: there is no such setting{more}"
+        *path, name = fault["loc"]
+        close = nearest(str(name), _settings_at(kind, path))
+        hint = f"; there is '{close}'" if close else ""
+        return f"{where}: there is no such setting{hint}{more}"
     if fault["type"] == "missing":
         return f"{where}: has to be given{more}"
     if isinstance(fault["input"], dict | BaseModel):  # a rule between fields, which names them
         return f"{where}: {reason}{more}" if where else f"{reason}{more}"
     return f"{where}: {fault['input']!r}: {reason}{more}"
+
+
+def _settings_at(kind: Any, path: Iterable[str | int]) -> list[str]:
+    """Names of the settings in the part of a tree that a path leads to."""
+    part = kind
+    for step in path:
+        if isinstance(step, str):  # numbers are places in a list, whose parts are all alike
+            part = _model_in(part.model_fields[step].annotation)
+    return [*part.model_fields]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model that an annotation is made of, such as that of `tuple[Stage, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def first_change(before: Settings, now: Settings, free: Sequence[str] = ()) -> str | None:
@@ -92,7 +115,7 @@ def _change(old: Any, new: Any, where: str = "") -> tuple[str, Any, Any] | None:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys; a person who wrote both has lost one."""
+    """Safe YAML that refuses a key that stands there twice, where YAML itself keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()

@@ -1,4 +1,4 @@
-"""Start: what a student begins with, looked at before anything is trained."""
+"""The check of the weights that a student starts from, before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from distill.errors import UsageError
 if TYPE_CHECKING:
     from distill.student.config import DistillConfig
 
-_SAME = 0.95
-"""Share of the tensors' names that two files of one network have in common, whoever wrote them."""
+_MIN_SHARED_NAMES = 0.95
+"""Share of the tensors' names that two files of one network have in common, whoever wrote them.
 
-_FIRST = "model.0.conv.weight"
-"""Its channels tell n, s and m apart; layers tell the rest."""
+All of them do; of two networks whose names differ at all, the nearest (yolo26s and yolo26m) share
+0.93.
+"""
+
+_FIRST_LAYER = "model.0.conv.weight"
+"""Its channels tell n, s and m apart, whose names may all be the same."""
 
 
-def check_start(config: DistillConfig) -> None:
+def check_weights(config: DistillConfig) -> None:
     """See that the weights to start from are of the student's network; classes may differ.
 
     Ultralytics takes what fits and says nothing of the rest, so that a student would start half at
@@ -28,9 +32,9 @@ def check_start(config: DistillConfig) -> None:
     """
     student = config.student
     if student.rtmdet_size:
-        from distill.student.rtmdet.finetune_config import finetuning_of  # noqa: PLC0415 one family a run
+        from distill.student.rtmdet.finetune_config import finetune_config_of  # noqa: PLC0415 one family a run
 
-        finetuning_of(config)
+        finetune_config_of(config)
         return
     if student.weights is None:
         return
@@ -43,8 +47,8 @@ def check_start(config: DistillConfig) -> None:
 
     ours = SegmentationModel(f"{student.model}.yaml", verbose=False).state_dict()
     shared = ours.keys() & theirs.keys()
-    alike = len(shared) >= _SAME * len(ours.keys() | theirs.keys())
-    if not alike or ours[_FIRST].shape != theirs[_FIRST].shape:
+    alike = len(shared) >= _MIN_SHARED_NAMES * len(ours.keys() | theirs.keys())
+    if not alike or ours[_FIRST_LAYER].shape != theirs[_FIRST_LAYER].shape:
         raise UsageError(
             f"{student.weights} is no {student.model}; leave student.model out, or give weights of "
             "that network"

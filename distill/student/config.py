@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.finetune.config import Location, Share, Source, Sources  # noqa: TC001 likewise
 from distill.settings.document import Strict, read_document
+from distill.settings.kinds import Location, Rate, Share, Source, SourceList  # noqa: TC001 likewise
 
 _MULTIPLE = 32  # px; the coarsest level's stride
 _RTMDET = "rtmdet-ins-"
@@ -21,12 +21,12 @@ _AUGMENTATION = dict.fromkeys((*_SHARES, "cutmix", "copy_paste"), 1.0) | {
 """Ultralytics' words that vary what a student is shown, and the greatest value of each."""
 
 TERMS = ("feature", "class_maps", "boxes", "masks")
-"""What a student learns from its teacher beside its labels, each with a weight in `Distil`."""
+"""What a student learns from its teacher beside its labels, each with a weight."""
 
 Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
-class Student(Strict):
+class StudentChoice(Strict):
     """The compact network, and where it starts from."""
 
     model: str | None = Field(
@@ -48,7 +48,7 @@ class Student(Strict):
     )
 
     @model_validator(mode="after")
-    def _is_a_network(self) -> Student:
+    def _is_a_network(self) -> StudentChoice:
         if not self.model and (self.weights is None or self.weights.suffix != ".pt"):
             raise ValueError("name a model, such as yolo11n-seg, or weights that end in .pt")
         return self
@@ -56,13 +56,14 @@ class Student(Strict):
     @property
     def name(self) -> str:
         """For reports."""
-        return self.model or self.weights.stem
+        return self.model or (self.weights.stem if self.weights else "")
 
     @property
     def rtmdet_size(self) -> str | None:
         """Size of an RTMDet-Ins student, None for Ultralytics."""
-        is_ours = self.model and self.model.startswith(_RTMDET)
-        return self.model.removeprefix(_RTMDET) if is_ours else None
+        if self.model is None or not self.model.startswith(_RTMDET):
+            return None
+        return self.model.removeprefix(_RTMDET)
 
 
 class TeacherChoice(Strict):
@@ -77,8 +78,8 @@ class TeacherChoice(Strict):
 class Data(Strict):
     """What is learned from, and what is measured on."""
 
-    labelled: Sources = Field(default=(), description="images that people labelled")
-    pseudo: Sources = Field(
+    labelled: SourceList = Field(default=(), description="images that people labelled")
+    pseudo: SourceList = Field(
         default=(),
         description="images that the teacher labelled (`sfumato-distill label`): what it accepts "
         "is a target, what it doubts is neither positive nor negative",
@@ -103,12 +104,12 @@ class Schedule(Strict):
         4000, ge=1, description="whatever the data sets hold, so that arms are comparable"
     )
     batch_size: int = Field(16, ge=1, le=4096, description="images a step")
-    lr: float = Field(0.001, gt=0, le=0.1, description="peak learning rate of AdamW")
+    lr: Rate = Field(0.001, description="peak learning rate of AdamW")
     warmup_epochs: float = Field(1.0, ge=0, description="linear rise of the learning rate")
     close_mosaic: int = Field(10, ge=0, description="last epochs without mosaic")
 
 
-class Distil(Strict):
+class TeacherLosses(Strict):
     """Weights of what is learned from the teacher beside its labels; 0 is off: never computed."""
 
     feature: Weight = Field(0.5, description="channel-wise divergence of P3, P4, P5")
@@ -122,7 +123,7 @@ class Distil(Strict):
         """By the names of the losses."""
         return {name: getattr(self, name) for name in TERMS}
 
-    def only(self, *names: str) -> Distil:
+    def only(self, *names: str) -> TeacherLosses:
         """The same with all other losses off."""
         return self.model_copy(update={name: 0.0 for name in TERMS if name not in names})
 
@@ -131,11 +132,11 @@ class DistillConfig(Strict):
     """One run of `sfumato-distill distill`."""
 
     run: Location = Field(description="output folder; one run each")
-    student: Student
+    student: StudentChoice
     teacher: TeacherChoice
     data: Data
     schedule: Schedule = Schedule()
-    distil: Distil = Distil()
+    distill: TeacherLosses = TeacherLosses()
     augmentation: dict[str, float] = Field(
         default={}, description=f"Ultralytics' own names: {', '.join(_AUGMENTATION)}"
     )
@@ -170,45 +171,30 @@ class DistillConfig(Strict):
             )
         if len(set(self.student.classes)) < len(self.student.classes):
             raise ValueError("student.classes names a class twice")
-        if self.distil.warmup > self.distil.stop:
-            raise ValueError("distil.stop lies before the end of distil.warmup")
+        if self.distill.warmup > self.distill.stop:
+            raise ValueError("distill.stop lies before the end of distill.warmup")
         return self
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Optimizer steps of the whole run."""
         return self.schedule.epochs * -(-self.schedule.images_per_epoch // self.schedule.batch_size)
-
-    @property
-    def resume(self) -> Path:
-        """What a run of Ultralytics' that was stopped goes on from."""
-        return self.training / "weights" / "resume.pt"
-
-    @property
-    def losses(self) -> Path:
-        """A line for each step, term by term."""
-        return self.run / "losses.jsonl"
-
-    @property
-    def training(self) -> Path:
-        """The folder of whoever trains; Ultralytics empties it where it starts processes."""
-        return self.run / "training"
 
     def control(self) -> DistillConfig:
         """The identical run without the teacher beside its labels."""
-        return self.model_copy(update={"distil": self.distil.only()})
+        return self.model_copy(update={"distill": self.distill.only()})
 
     @property
-    def distils(self) -> bool:
+    def uses_teacher(self) -> bool:
         """Whether the teacher is needed in training."""
-        return any(self.distil.weights().values())
+        return any(self.distill.weights().values())
 
     def strength(self, step: int) -> float:
         """Factor of the weights at a step (counted from 0): a rise, then 1, then 0."""
         done = step / self.steps
-        if done >= self.distil.stop:
+        if done >= self.distill.stop:
             return 0.0
-        return min(1.0, done / self.distil.warmup) if self.distil.warmup else 1.0
+        return min(1.0, done / self.distill.warmup) if self.distill.warmup else 1.0
 
 
 def read_config(path: Path) -> DistillConfig:

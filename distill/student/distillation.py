@@ -14,7 +14,7 @@ from distill.student.losses.boxes import box_loss
 from distill.student.losses.class_maps import class_map_loss
 from distill.student.losses.feature import FeatureLoss
 from distill.student.losses.masks import mask_losses
-from distill.student.teacher_targets import instances, match
+from distill.student.teacher_targets import match_cells, teacher_instances
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Cells:
-    """A network's answers, cell by cell over all levels: logits [B, C, A] and boxes [B, 4, A]."""
+class _Flattened:
+    """Predictions of a batch, cell by cell over all levels: logits [B, C, A], boxes [B, 4, A]."""
 
     logits: Tensor
     boxes: Tensor
@@ -84,9 +84,9 @@ class Distillation(nn.Module):
             terms["feature"] = self.feature(student.features, teacher.features)
         if not (on["class_maps"] or on["boxes"] or on["masks"]):
             return terms
-        ours = _Cells(_flat(student.class_logits), _flat(student.boxes))
+        ours = _Flattened(_flat(student.class_logits), _flat(student.boxes))
         own_classes = [level[:, self.classes] for level in teacher.class_logits]
-        theirs = _Cells(_flat(own_classes), _flat(teacher.boxes))
+        theirs = _Flattened(_flat(own_classes), _flat(teacher.boxes))
         if on["class_maps"]:
             terms["class_maps"] = class_map_loss(ours.logits, theirs.logits)
         if on["boxes"]:
@@ -113,31 +113,31 @@ def distillation_of(
     """
     classes = classes_of_teacher(config, teacher)
     side = config.student.image_size
-    answer = teacher.dense(torch.zeros(1, 3, side, side, device=device))
-    theirs = [level.shape[1] for level in answer.features]
-    return Distillation(config.distil.weights(), channels, theirs, classes).to(device)
+    predictions = teacher.dense(torch.zeros(1, 3, side, side, device=device))
+    theirs = [level.shape[1] for level in predictions.features]
+    return Distillation(config.distill.weights(), channels, theirs, classes).to(device)
 
 
-def _masks(student: Dense, teacher: Dense, ours: _Cells, theirs: _Cells) -> Tensor:
+def _masks(student: Dense, teacher: Dense, ours: _Flattened, theirs: _Flattened) -> Tensor:
     """The loss on masks, mean over all pairs of a student's cell and a teacher's object."""
     losses = [ours.boxes.new_zeros(0, dtype=torch.float32)]
     for image in range(len(ours.boxes)):
-        seen = instances(theirs.logits[image], theirs.boxes[image])
-        cells, objects = match(seen, ours.logits[image], ours.boxes[image])
+        found = teacher_instances(theirs.logits[image], theirs.boxes[image])
+        cells, objects = match_cells(found, ours.logits[image], ours.boxes[image])
         if not len(cells):
             continue
-        found, objects = objects.unique(return_inverse=True)
+        matched, objects = objects.unique(return_inverse=True)
         losses.append(
             mask_losses(
                 student.mask_logits(image, cells),
-                teacher.mask_logits(image, seen.cells[found]),
-                seen.boxes[found],
+                teacher.mask_logits(image, found.cells[matched]),
+                found.boxes[matched],
                 objects,
                 student.mask_stride,
             )
         )
-    every = torch.cat(losses)
-    return every.sum() / max(len(every), 1)
+    pairs = torch.cat(losses)
+    return pairs.sum() / max(len(pairs), 1)
 
 
 def _flat(levels: Sequence[Tensor]) -> Tensor:

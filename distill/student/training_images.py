@@ -10,12 +10,12 @@ from distill.finetune.sources import check_apart, check_shows
 
 if TYPE_CHECKING:
     from distill.data.record import ImageRecord
-    from distill.finetune.config import Source
+    from distill.settings.kinds import Source
     from distill.student.config import DistillConfig
 
 
 @dataclass(frozen=True)
-class Images:
+class TrainingImages:
     """Everything of `config.data`, with class ids as in `config.student.classes`.
 
     Attributes:
@@ -31,7 +31,7 @@ class Images:
     problems: tuple[str, ...]
 
 
-def read_images(config: DistillConfig) -> Images:
+def read_images(config: DistillConfig) -> TrainingImages:
     """Read all annotation files.
 
     Raises:
@@ -51,7 +51,7 @@ def read_images(config: DistillConfig) -> Images:
     learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
     check_apart(learned, val.images)
     check_shows(config.data.val.annotations, val)
-    return Images(
+    return TrainingImages(
         tuple(record for dataset in labelled for record in dataset.images),
         tuple(record for dataset in pseudo for record in dataset.images),
         val,

@@ -12,8 +12,8 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-from distill.errors import InputError, OutputError, UsageError
-from models.nets.pth import sha256_of
+from distill.errors import InputError, UsageError
+from distill.files import sha256_of, writing
 from models.whole_file import sync
 
 if TYPE_CHECKING:
@@ -92,11 +92,16 @@ def fetch(
     """
     url, path = address(size, base), folder / PUBLISHED[size]
     part = path.with_name(path.name + ".part")
-    try:
+    with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and _is_published(path, path.name):
             return path
-        _attempts(url, part, progress, sleep)
+        try:
+            _attempts(url, part, progress, sleep)
+        except _AttemptError as error:
+            raise InputError(
+                f"can't fetch the weights ({error}); download {url} by hand and put it at {path}"
+            ) from error
         if not _is_published(part, path.name):
             part.unlink()
             raise InputError(
@@ -106,12 +111,6 @@ def fetch(
         sync(part)
         part.replace(path)
         sync(folder)
-    except _AttemptError as error:
-        raise InputError(
-            f"can't fetch the weights ({error}); download {url} by hand and put it at {path}"
-        ) from error
-    except OSError as error:
-        raise OutputError(f"{path}: can't write the weights ({error.strerror})") from error
     return path
 
 

@@ -16,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from models.classes import MAX_CLASSES
+from models.digest import file_sha256
 from models.errors import ModelError
 from models.manifest import first_problem
 from models.nets.class_names import check_names, class_names, names_in_meta
-from models.nets.pth import check_published_digest, read_pth, sha256_of
+from models.nets.pth import check_published_digest, read_pth
 from models.nets.rtmdet_ins import RTMDetIns
 from models.nets.state import checked, plain, with_aliases, without_aliases
 from models.whole_file import whole_file
@@ -99,7 +100,10 @@ def read_checkpoint(
         ModelError: it is damaged, holds code, or is not the network that was asked for; one line
             says what doesn't match.
     """
-    sha256 = sha256_of(path)
+    try:
+        sha256 = file_sha256(path)
+    except OSError as error:
+        raise ModelError(f"{path}: can't read the weights ({error.strerror})") from error
     if path.suffix == ".safetensors":
         return _from_safetensors(path, sha256, size, tuple(classes))
     if path.suffix in {".pth", ".pt", ".ckpt"}:

@@ -7,7 +7,6 @@ containers and refuses the rest. Training checkpoints of mmengine hold its log b
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,6 @@ from models.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-_CHUNK_BYTES = 1 << 20
 
 # mmdetection's publish_model.py ends a name in its date, its time and eight digits of the sha256.
 _PUBLISHED = re.compile(r"_\d{6,8}-(?P<digest>[0-9a-f]{8})$")
@@ -51,22 +48,6 @@ _LOG: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
         ),
     )
 ]
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, 64 hex digits, read in pieces.
-
-    Raises:
-        ModelError: the file can't be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise ModelError(f"{path}: can't read the weights ({error.strerror})") from error
-    return digest.hexdigest()
 
 
 def check_published_digest(path: Path, sha256: str) -> None:

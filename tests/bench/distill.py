@@ -20,7 +20,7 @@ from distill.data.coco import write_coco
 from distill.data.yolo_reader import read_yolo
 from distill.finetune.metrics_log import read_metrics
 from distill.student.config import read_config
-from distill.student.run import distil
+from distill.student.run import train_student
 from models.coco_names import COCO_NAMES
 from tests.bench.outcome import Outcome, Table, Target
 from tests.distill.yolos import write_coco_weights
@@ -83,7 +83,7 @@ def _prepare(data: Path, folder: Path) -> Path:
             "batch_size": _BATCH,
             "close_mosaic": 0,
         },
-        "distil": {"warmup": 0.0, "stop": 1.0},
+        "distill": {"warmup": 0.0, "stop": 1.0},
     }
     path = folder / "distill.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -100,7 +100,7 @@ def _arm(config_path: str, arm: str, out: str) -> None:
     config = read_config(Path(config_path)).model_copy(update={"run": Path(out)})
     with Path(os.devnull).open("w") as nowhere:
         said, sys.stdout = sys.stdout, nowhere
-        distil(config.control() if arm == "control" else config, "cpu")
+        train_student(config.control() if arm == "control" else config, "cpu")
         sys.stdout = said
     lines = read_metrics(Path(out) / "losses.jsonl")
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -164,7 +164,7 @@ def _pretraining(work: Path) -> dict[str, Any]:
             }
         ],
         "augmentation": {"scale_min": 0.4, "scale_max": 1.5},
-        "optimiser": {"clip_norm": 10.0},
+        "optimizer": {"clip_norm": 10.0},
         "evaluate_every": 400,
     }
 
@@ -210,7 +210,7 @@ def _measured(work: Path, weights: dict[str, Path]) -> dict[str, tuple[float, fl
     _sfumato_distill("evaluate", "--model", *models, "--data", held, "--out", str(report))
     found = json.loads((report / "metrics.json").read_text())["models"]
     return {
-        arm: (model["mask"]["ap"], model["mask"]["ap50"], model["box"]["ap"])
+        arm: (model["mask_map"], model["mask_map50"], model["box_map"])
         for arm, model in zip(weights, found, strict=True)
     }
 

@@ -35,7 +35,7 @@ _MEASURED = range(1, 1000, _EVERY)  # frames that nobody labelled
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    """Label four DAVIS clips with YOLOv8n-seg at 640 px, distil, compare with the true masks."""
+    """Label four DAVIS clips with YOLOv8n-seg at 640 px, distill, compare with the true masks."""
     davis = args.data / "davis"
     table = Table(
         f"{_MODEL} at {_SIZE_PX} px on frames that the teacher did not label: mean IoU of the best "

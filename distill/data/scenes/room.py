@@ -45,7 +45,7 @@ class Plan:
     busy_table: bool
     seed: int
 
-    def place(self, random: np.random.Generator) -> tuple[float, float]:
+    def stand(self, random: np.random.Generator) -> tuple[float, float]:
         """Where a foot may stand, and the scale there."""
         if self.kind == "shelves":
             edge = self.edges[random.integers(len(self.edges))]

@@ -1,1 +1,1 @@
-"""Losses: what a student is told about a teacher, each term a file and a pure function."""
+"""Losses: what a student learns from a teacher, each term a file and a pure function."""

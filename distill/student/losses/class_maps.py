@@ -1,4 +1,4 @@
-"""Class maps: the student's probability of every class in every cell becomes the teacher's.
+"""Loss on class maps: cross-entropy with the teacher's probability of every class in every cell.
 
 Binary classification distillation (BCKD: Yang et al., Bridging Cross-task Protocol Inconsistency
 for Distillation in Dense Object Detection, 2023, arXiv 2308.14286).

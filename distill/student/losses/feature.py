@@ -1,8 +1,8 @@
-"""Feature loss: each channel of the student looks where a channel of the teacher looks.
+"""Loss on features: KL divergence of where each channel of student and teacher is active.
 
 Channel-wise divergence (Shu et al., Channel-wise Knowledge Distillation for Dense Prediction,
 2021, arXiv 2011.13256) on maps normalised as in PKD (Cao et al., 2022, arXiv 2207.02039), the
-recipe that mmyolo distils RTMDet with (`configs/rtmdet/distillation`).
+recipe that mmyolo distills RTMDet with (`configs/rtmdet/distillation`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FeatureLoss(nn.Module):
 
 
 def channel_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """KL divergence of where channels look, in nats, mean over images and channels.
+    """KL divergence of where channels are active, in nats, mean over images and channels.
 
     A channel may be shifted, and scaled by more than 0, on either side: each is normalised over
     the batch first. The temperature is 1.
@@ -55,12 +55,12 @@ def channel_divergence(student: Tensor, teacher: Tensor) -> Tensor:
         student: [B, C, h, w].
         teacher: [B, C, h, w]; gets no gradient.
     """
-    told, truth = _looks(student), _looks(teacher.detach())
-    divergence = functional.kl_div(told, truth, reduction="sum", log_target=True)
-    return divergence / (truth.shape[0] * truth.shape[1])
+    log_p_student, log_p_teacher = _log_shares(student), _log_shares(teacher.detach())
+    divergence = functional.kl_div(log_p_student, log_p_teacher, reduction="sum", log_target=True)
+    return divergence / (log_p_teacher.shape[0] * log_p_teacher.shape[1])
 
 
-def _looks(maps: Tensor) -> Tensor:
+def _log_shares(maps: Tensor) -> Tensor:
     """Log of each cell's share of its channel, [B, C, h * w]."""
     # Contiguous: channels last, batch norm's way back is ten times slower here.
     normal = functional.batch_norm(maps.float().contiguous(), None, None, training=True)

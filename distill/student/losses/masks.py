@@ -1,7 +1,7 @@
-"""Masks: the student's mask of an object becomes the teacher's, doubts at the edge included.
+"""Loss on masks: cross-entropy and Dice with the teacher's mask of an object, soft edge included.
 
-What EdgeSAM (Zhou et al., 2023, arXiv 2312.06660) gained most from: distil what a mask decoder
-says, with cross-entropy and Dice (Milletari et al., V-Net, 2016, arXiv 1606.04797; squared).
+What EdgeSAM (Zhou et al., 2023, arXiv 2312.06660) gained most from: distill what a mask decoder
+gives, with cross-entropy and Dice (Milletari et al., V-Net, 2016, arXiv 1606.04797; squared).
 """
 
 from __future__ import annotations
@@ -48,12 +48,13 @@ def mask_losses(
     def summed(values: Tensor) -> Tensor:
         return values.new_zeros(count).index_add(0, rows, values)
 
-    told, truth = ours.sigmoid(), theirs.sigmoid()
+    p_student, p_teacher = ours.sigmoid(), theirs.sigmoid()
+    # Bernoulli KL, from logits.
     divergence = (
-        functional.softplus(ours) - functional.softplus(theirs) - truth * (ours - theirs)
-    )  # of two coins, from logits
-    squares = summed(told.square() + truth.square()).clamp(min=_EPS)
-    dice = summed((told - truth).square()) / squares
+        functional.softplus(ours) - functional.softplus(theirs) - p_teacher * (ours - theirs)
+    )
+    squares = summed(p_student.square() + p_teacher.square()).clamp(min=_EPS)
+    dice = summed((p_student - p_teacher).square()) / squares
     return summed(divergence) / areas.clamp(min=1) + dice
 
 

@@ -1,4 +1,4 @@
-"""Finetuning: the run of an RTMDet-Ins student in the words of `sfumato-distill finetune`."""
+"""Finetune config: the run of an RTMDet-Ins student in the words of `sfumato-distill finetune`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from distill.errors import UsageError
 from distill.finetune.config import FinetuneConfig
 from distill.settings.document import first_fault
+from distill.student.student_folder import StudentFolder
 from models.nets.checkpoint import read_checkpoint
 from models.nets.head_choice import FRESH
 
@@ -26,7 +27,7 @@ _AUGMENTATION = {
 """Ultralytics' words and ours; `scale`, the share by which an image grows or shrinks, is two."""
 
 
-def finetuning_of(config: DistillConfig) -> FinetuneConfig:
+def finetune_config_of(config: DistillConfig) -> FinetuneConfig:
     """The same run without a teacher.
 
     Raises:
@@ -37,7 +38,7 @@ def finetuning_of(config: DistillConfig) -> FinetuneConfig:
     epoch = config.steps // schedule.epochs
     labelled_share = data.labelled_share if data.pseudo else 1.0
     content = {
-        "run": config.training,
+        "run": StudentFolder(config.run).training,
         "model": {
             "size": student.rtmdet_size,
             "weights": student.weights,
@@ -73,7 +74,9 @@ def finetuning_of(config: DistillConfig) -> FinetuneConfig:
     try:
         return FinetuneConfig.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{student.name} can't be trained so: {first_fault(error)}") from error
+        raise UsageError(
+            f"{student.name} can't be trained so: {first_fault(error, FinetuneConfig)}"
+        ) from error
 
 
 def _head(config: DistillConfig) -> str:
@@ -86,7 +89,7 @@ def _head(config: DistillConfig) -> str:
 
 
 def _augmentation(theirs: dict[str, float]) -> dict[str, float]:
-    ours = {}
+    ours: dict[str, float] = {}
     for name, value in theirs.items():
         if name == "scale":
             ours |= {"scale_min": 1 - value, "scale_max": 1 + value}

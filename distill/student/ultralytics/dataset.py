@@ -45,7 +45,7 @@ class RecordDataset(YOLODataset):
         self._ignored_class = data["nc"] if with_ignored else None
         super().__init__(img_path="", data=data, task="segment", **settings)
 
-    def get_img_files(self, _img_path: str) -> list[str]:
+    def get_img_files(self, _img_path: Any) -> list[str]:
         """The records' files."""
         return [str(record.path) for record in self._records]
 
@@ -86,6 +86,6 @@ class RecordDataset(YOLODataset):
             return
         for annotation in record.annotations:
             if annotation.ignore:
-                mask = run_length.decode(annotation.rle) & ~known & 1
+                mask = run_length.decode(annotation.rle) * (known == 0)
                 if mask.any():
                     yield self._ignored_class, mask

@@ -1,4 +1,4 @@
-"""View: an Ultralytics student's raw training answers as `Dense`, with their gradients."""
+"""An Ultralytics student's raw outputs in training as `Dense`, with their gradients."""
 
 from __future__ import annotations
 

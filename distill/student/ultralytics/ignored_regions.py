@@ -1,4 +1,4 @@
-"""Ignoring: regions in which a student is neither right nor wrong."""
+"""Ignored regions: where no loss on labels counts for an Ultralytics student."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_CERTAINLY_NOT = -30.0
-"""A logit whose cross-entropy towards 0 is below 1e-13."""
+_BACKGROUND_LOGIT = -30.0
+"""A logit whose cross-entropy towards 0 is below 1e-13, next to nothing in float32."""
 
 
 def take_out_ignored(batch: dict[str, Any], ignored_class: int) -> None:
@@ -50,24 +50,24 @@ class CellLoss:
     Stands in Ultralytics' own: only there is known which cells an object was given.
 
     Attributes:
-        silent: bool [B, A], see `silent_cells`; of the batch that is looked at next.
+        ignored: bool [B, A], see `ignored_cells`; of the batch that comes next.
 
     Args:
         loss: theirs, of each of [B, A, C].
     """
 
-    silent: Tensor
+    ignored: Tensor
 
     def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         self._loss = loss
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of each of [B, A, C]; targets are 0 where there is no object."""
-        counts = ~self.silent[..., None] | (targets > 0).any(dim=2, keepdim=True)
+        counts = ~self.ignored[..., None] | (targets > 0).any(dim=2, keepdim=True)
         return self._loss(logits, targets) * counts
 
 
-def silent_cells(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:
+def ignored_cells(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:
     """Cells whose middle lies on a region to ignore, bool [B, A].
 
     Args:
@@ -87,16 +87,16 @@ def silent_cells(batch: dict[str, Any], strides: Sequence[int]) -> Tensor:
     return torch.cat(levels, dim=1)
 
 
-def silenced(proto: Tensor | tuple[Tensor, Tensor], ignored: Tensor) -> Any:
-    """Prototypes [B, K, h, w] that say and learn nothing on regions to ignore [B, H, W].
+def masked_out(proto: Tensor | tuple[Tensor, Tensor], ignored: Tensor) -> Any:
+    """Prototypes [B, K, h, w] that are 0, and get no gradient, on regions to ignore [B, H, W].
 
-    Of YOLO26 they come with class maps [B, C, h, w]. What an object's mask costs there is the
-    same whatever is said, ln 2 a pixel: it has no gradient.
+    Of YOLO26 they come with class maps [B, C, h, w]. What an object's mask costs there is
+    always the same, ln 2 a pixel.
     """
     if isinstance(proto, tuple):
         prototypes, classes = proto
-        return silenced(prototypes, ignored), classes.masked_fill(
-            _at(ignored, classes), _CERTAINLY_NOT
+        return masked_out(prototypes, ignored), classes.masked_fill(
+            _at(ignored, classes), _BACKGROUND_LOGIT
         )
     return proto.masked_fill(_at(ignored, proto), 0)
 

@@ -70,9 +70,9 @@ class ShareSampler(Sampler[int]):
         begin = self.epoch * count
         drawn: list[npt.NDArray[np.int64]] = []
         while count:
-            turn, place = divmod(begin, len(indices))
+            turn, first = divmod(begin, len(indices))
             order = np.random.default_rng((self._seed, turn, part)).permutation(indices)
-            taken = order[place : place + count]
+            taken = order[first : first + count]
             drawn.append(taken)
             begin, count = begin + len(taken), count - len(taken)
         return np.concatenate(drawn) if drawn else indices[:0]

@@ -1,23 +1,23 @@
-"""Climbing, in a world where an arm's worth is known without a training."""
+"""An ablation, in a world where an arm's worth is known without a training."""
 
 import json
 
 import cv2
 import pytest
 
-from distill.ablation.ablation import Step, climb
-from distill.ablation.arms import RUNGS, chosen, variant
+from distill.ablation.ablation import ArmResult, run_ablation
+from distill.ablation.arms import ARMS, arm_config, arms_named
 from distill.ablation.summary import markdown, verdict
 from distill.cli import main
-from distill.data.clips import sha256_of
 from distill.errors import TrainingError, UsageError
+from distill.files import sha256_of
 from distill.student.config import read_config
 
 TEACHER = {"name": "large", "sha256": "0" * 64, "mask_map": 0.5}
 
 
 class World:
-    """Trains at once; each rung and seed has a worth of its own."""
+    """Trains at once; each arm and seed has a worth of its own."""
 
     def __init__(self, worth, fails=()):
         self.worth, self.fails, self.trained = worth, set(fails), []
@@ -39,25 +39,25 @@ class World:
 
 def worths(*rows):
     return {
-        f"{rung.name}-seed{seed}": value
-        for rung, row in zip(RUNGS, rows, strict=False)
+        f"{arm.name}-seed{seed}": value
+        for arm, row in zip(ARMS, rows, strict=False)
         for seed, value in enumerate(row)
     }
 
 
-def steps_of(*rows):
+def results_of(*rows):
     return tuple(
-        Step(rung, tuple({"mask_map": value} for value in row))
-        for rung, row in zip(RUNGS, rows, strict=False)
+        ArmResult(arm, tuple({"mask_map": value} for value in row))
+        for arm, row in zip(ARMS, rows, strict=False)
     )
 
 
-def test_each_rung_has_one_thing_more(tmp_path, config_of):
+def test_each_arm_has_one_thing_more(tmp_path, config_of):
     config = config_of(tmp_path)
     on = []
-    for rung in RUNGS:
-        run = variant(config, rung, 3, tmp_path / rung.name)
-        weights = run.distil.weights().items()
+    for arm in ARMS:
+        run = arm_config(config, arm, 3, tmp_path / arm.name)
+        weights = run.distill.weights().items()
         on.append((bool(run.data.pseudo), [name for name, weight in weights if weight]))
         assert (run.seed, run.steps, run.schedule) == (3, config.steps, config.schedule)
         assert run.student == config.student
@@ -71,54 +71,54 @@ def test_each_rung_has_one_thing_more(tmp_path, config_of):
     ]
 
 
-def test_rungs_by_name():
-    assert [rung.name for rung in chosen("mask,gt")] == ["gt", "mask"]
+def test_arms_by_name():
+    assert [arm.name for arm in arms_named("mask,gt")] == ["gt", "mask"]
     with pytest.raises(UsageError, match="no rung 'masks'; there are gt, pseudo"):
-        chosen("masks")
+        arms_named("masks")
 
 
-def test_a_rung_without_data_says_so(tmp_path, config_of, few, held_out):
+def test_an_arm_without_data_says_so(tmp_path, config_of, few, held_out):
     config = config_of(tmp_path, data={"labelled": str(few), "val": str(held_out)})
     with pytest.raises(UsageError, match=r"rung pseudo needs data\.pseudo"):
-        variant(config, RUNGS[1], 0, tmp_path)
+        arm_config(config, ARMS[1], 0, tmp_path)
 
 
 def test_what_is_done_is_not_done_again(tmp_path, config_of):
     world = World(worths([0.1, 0.2], [0.3, 0.4]), fails={"pseudo-seed1"})
-    config, rungs = config_of(tmp_path), RUNGS[:2]
+    config, arms = config_of(tmp_path), ARMS[:2]
     with pytest.raises(TrainingError, match="pseudo-seed1"):
-        climb(config, rungs, 2, tmp_path / "ladder", world.train, world.measure, "test")
+        run_ablation(config, arms, 2, tmp_path / "ladder", world.train, world.measure, "test")
     assert world.trained == ["gt-seed0", "pseudo-seed0", "gt-seed1"]
     world.fails.clear()
-    steps = climb(config, rungs, 2, tmp_path / "ladder", world.train, world.measure, "test")
+    results = run_ablation(config, arms, 2, tmp_path / "ladder", world.train, world.measure, "test")
     assert world.trained == ["gt-seed0", "pseudo-seed0", "gt-seed1", "pseudo-seed1"]
-    assert [step.values() for step in steps] == [[0.1, 0.2], [0.3, 0.4]]
+    assert [result.values() for result in results] == [[0.1, 0.2], [0.3, 0.4]]
 
 
 def test_figures_on_other_images_are_measured_anew(tmp_path, config_of):
-    config, rungs = config_of(tmp_path), RUNGS[:1]
+    config, arms = config_of(tmp_path), ARMS[:1]
     for worth, test, wanted in ((0.1, "a", 0.1), (0.2, "a", 0.1), (0.3, "b", 0.3)):
         world = World(worths([worth]))
-        (step,) = climb(config, rungs, 1, tmp_path / "l", world.train, world.measure, test)
-        assert step.values() == [wanted]
+        (result,) = run_ablation(config, arms, 1, tmp_path / "l", world.train, world.measure, test)
+        assert result.values() == [wanted]
 
 
 def test_figures_of_other_weights_are_measured_anew(tmp_path, config_of):
-    config, rungs, folder = config_of(tmp_path), RUNGS[:1], tmp_path / "l"
+    config, arms, folder = config_of(tmp_path), ARMS[:1], tmp_path / "l"
     world = World(worths([0.1]))
-    climb(config, rungs, 1, folder, world.train, world.measure, "a")
+    run_ablation(config, arms, 1, folder, world.train, world.measure, "a")
     (folder / "gt-seed0/student.pt").unlink()
     world.worth = worths([0.2])
-    (step,) = climb(config, rungs, 1, folder, world.train, world.measure, "a")
+    (result,) = run_ablation(config, arms, 1, folder, world.train, world.measure, "a")
     assert world.trained == ["gt-seed0"] * 2
-    assert step.values() == [0.2]
+    assert result.values() == [0.2]
 
 
 def test_mean_and_spread():
-    (step,) = steps_of([0.1, 0.2, 0.3])
-    assert step.mean() == pytest.approx(0.2)
-    assert step.spread() == pytest.approx(0.1)
-    assert step.span() == pytest.approx(0.2)
+    (result,) = results_of([0.1, 0.2, 0.3])
+    assert result.mean() == pytest.approx(0.2)
+    assert result.spread() == pytest.approx(0.1)
+    assert result.span() == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -133,27 +133,27 @@ def test_mean_and_spread():
 )
 def test_the_verdict_is_in_words(control, whole, says):
     rows = [control] * 4 + [whole]
-    sentences = verdict(steps_of(*rows), 0.5)
+    sentences = verdict(results_of(*rows), 0.5)
     assert any(says in sentence for sentence in sentences), sentences
     assert sum("beat" in sentence for sentence in sentences) == (len(control) > 1)
 
 
-def test_a_ladder_without_its_ends_has_a_verdict_too():
-    labels, control, feature = steps_of([0.1, 0.2], [0.3, 0.4], [0.5, 0.6])
+def test_an_ablation_without_its_ends_has_a_verdict_too():
+    labels, control, feature = results_of([0.1, 0.2], [0.3, 0.4], [0.5, 0.6])
     assert any("feature beats the control" in s for s in verdict((control, feature), 0.9))
     assert any("pseudo beats labels only" in s for s in verdict((labels, control), 0.9))
     assert not any("beat" in s for s in verdict((feature,), 0.9))
 
 
 def test_the_table(tmp_path, config_of):
-    steps = steps_of([0.10, 0.12], [0.30, 0.34], [0.3, 0.3], [0.3, 0.3], [0.44, 0.46])
-    text = markdown(config_of(tmp_path), steps, TEACHER, "3 images")
+    results = results_of([0.10, 0.12], [0.30, 0.34], [0.3, 0.3], [0.3, 0.3], [0.44, 0.46])
+    text = markdown(config_of(tmp_path), results, TEACHER, "3 images")
     assert "| labels only | 11.0 ± 1.4 |" in text
     assert "| the teacher, large | 50.0 |" in text
     assert "mask against labels only: +34.0 points (by seed: +34.0, +34.0)." in text
     assert "mask has 90.0 % of the teacher's mask mAP." in text
     assert "| 10.0 to 12.0 |" in text
-    alone = markdown(config_of(tmp_path), steps_of([0.10], [0.30]), TEACHER, "3 images")
+    alone = markdown(config_of(tmp_path), results_of([0.10], [0.30]), TEACHER, "3 images")
     assert "worst to best" not in alone
     assert "| labels only | 10.0 |" in alone
 
@@ -176,8 +176,8 @@ def test_a_whole_ladder(tmp_path, settings_of, capsys):
     content = json.loads((tmp_path / "out/ladder.json").read_bytes())
     assert content["rungs"].keys() == {"gt", "mask"}
     assert content["seeds"] == [0]
-    assert content["config"]["distil"]["masks"] == 2
+    assert content["config"]["distill"]["masks"] == 2
     assert cv2.imread(str(tmp_path / "out/ladder.png")).shape[1] > 800
     config = read_config(tmp_path / "out/gt-seed0/config.yaml")
     assert not config.data.pseudo
-    assert not config.distils
+    assert not config.uses_teacher

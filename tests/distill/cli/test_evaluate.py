@@ -31,7 +31,7 @@ def test_weights_are_measured_and_a_report_is_written(squares, seeing_weights, t
     assert "ms an image" in said
     (model,) = json.loads((out / "metrics.json").read_text())["models"]
     assert (model["name"], model["images"], len(model["sha256"])) == ("seeing", 4, 64)
-    assert 0 <= model["mask"]["ap50"] <= 1
+    assert 0 <= model["mask_map50"] <= 1
     for name in ("pr.png", "worst.png"):
         assert size_of(out / name)[0] > 500
 
@@ -107,7 +107,7 @@ def test_a_bundle_is_trusted_or_allowed_first(data, street, tmp_path, capsys):
         (["--model", "x.onnx", "--data", "VAL"], 3, "x.onnx can't be read"),
         (["--model", "x.txt", "--data", "VAL"], 2, "end in .pth"),
         (["--model", "x.pth", "--data", "VAL", "--classes", "botle"], 3, "did you mean 'bottle'"),
-        (["--model", "x.pth", "--data", "VAL", "--out", "VAL"], 4, "can't be made"),
+        (["--model", "x.pth", "--data", "VAL", "--out", "VAL"], 4, "can't be written"),
     ],
 )
 def test_faults_are_one_line_and_have_their_exit_codes(squares, capsys, words, code, reason):

@@ -63,7 +63,7 @@ def test_a_margin_hides_more(street, tmp_path):
     leaks = []
     for margin in ("0", "0.05"):
         assert main([*street, "--margin", margin, "--out", str(tmp_path / margin)]) == 0
-        leaks.append(measured(tmp_path / margin)["leak"])
+        leaks.append(measured(tmp_path / margin))
     assert [leak["margin"] for leak in leaks] == [0, 0.05]
     assert leaks[0]["pixel_leak"] > leaks[1]["pixel_leak"]
     assert leaks[0]["over_redaction"] < leaks[1]["over_redaction"]

@@ -184,7 +184,7 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (3, (seeing_weights, "--metrics", nan), "not a number", {}),
         (3, (seeing_weights,), "none.json can't be read", {"golden": missing}),
         (5, (seeing_weights,), "this is the public half", {"seal": ("--key", public)}),
-        (5, (seeing_weights, "--teacher", missing), "can't read the weights", {}),
+        (5, (seeing_weights, "--teacher", missing), "none.json can't be read", {}),
         (3, (seeing_weights, "--name", "../up"), "name", {}),
         (4, (seeing_weights, "--out", tmp_path), "is a folder", {}),
         (4, (seeing_weights, "--out", tmp_path / "no" / "x.sfm"), "its folder is not there", {}),
@@ -204,7 +204,7 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (("--unsigned", "--key", "k"), "not allowed with"),
         (("--unsigned", "--size", "320x250"), "multiples of 32"),
         (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
-        (("--unsigned", "--frames", "17"), "between 1 and 16"),
+        (("--unsigned", "--frames", "17"), "from 1 to 16"),
         (("--unsigned", "--precision", "int8"), "invalid choice"),
     ],
 )

@@ -6,8 +6,9 @@ import shlex
 import numpy as np
 import pytest
 
-from distill.data.clips import Clip, sha256_of
+from distill.data.clips import Clip
 from distill.errors import InputError
+from distill.files import sha256_of
 from tests.distill.label.blobs import scene, write_clip, write_interlaced
 
 

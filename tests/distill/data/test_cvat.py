@@ -8,8 +8,8 @@ from labelled import data_set
 
 from distill.data import rle
 from distill.data.coco import CocoDataset
-from distill.data.corrections import import_corrections
 from distill.data.cvat import write_cvat
+from distill.data.import_corrections import import_corrections
 
 
 @pytest.fixture

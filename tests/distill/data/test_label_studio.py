@@ -10,7 +10,7 @@ from labelled import CLASSES, SIZE, data_set
 from distill.data import rle
 from distill.data.brush import pack_brush, unpack_brush
 from distill.data.coco import CocoDataset
-from distill.data.corrections import import_corrections
+from distill.data.import_corrections import import_corrections
 from distill.data.label_studio import write_label_studio
 
 

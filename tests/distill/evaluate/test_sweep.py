@@ -19,8 +19,8 @@ CORNER = (0, 100, 70, 128, 96)
 
 @pytest.fixture
 def judge(tmp_path):
-    def judge(images, answers, **settings):
-        return evaluate(oracle(answers), world(tmp_path, images), **settings).leaks
+    def judge(images, predictions, **settings):
+        return evaluate(oracle(predictions), world(tmp_path, images), **settings).leaks
 
     return judge
 
@@ -66,20 +66,20 @@ def test_never_to_hide_is_no_proposal_however_many_phantoms_there_are():
 
 def test_the_proposal_lies_between_objects_and_phantoms(judge):
     images = [[truth(CUP), truth(CAN)], []]
-    answers = [seen([(CUP, 0.5), (CAN, 0.9)]), seen([(CORNER, 0.2), ((1, *CORNER[1:]), 0.2)])]
-    found = proposed(judge(images, answers))
+    predictions = [seen([(CUP, 0.5), (CAN, 0.9)]), seen([(CORNER, 0.2), ((1, *CORNER[1:]), 0.2)])]
+    found = proposed(judge(images, predictions))
     assert found == {"cup": 0.35, "can": 0.55}
 
 
 def test_a_doubtful_object_is_hidden_at_the_price_of_a_few_phantoms(judge):
     images = [[truth(CUP)], [truth(CUP)], []]
-    answers = [seen([(CUP, 0.9)]), seen([(CUP, 0.1)]), seen([(CORNER, 0.3)])]
-    found = proposed(judge(images, answers))
+    predictions = [seen([(CUP, 0.9)]), seen([(CUP, 0.1)]), seen([(CORNER, 0.3)])]
+    found = proposed(judge(images, predictions))
     assert 0.01 <= found["cup"] <= 0.1
     # As many phantoms as outweigh ten of it.
     phantoms = [(0, 64, 0, 128, 96), *(3 * [(0, 0, 0, 128, 96)])]
     crowded = [seen([(square, 0.3)]) for square in phantoms]
-    found = proposed(judge([*images[:2], [], [], [], []], [*answers[:2], *crowded]))
+    found = proposed(judge([*images[:2], [], [], [], []], [*predictions[:2], *crowded]))
     assert found["cup"] > 0.3
 
 
@@ -115,16 +115,16 @@ def test_the_table_says_what_changes(judge):
     ]
 
 
-@pytest.mark.parametrize("answers", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
-def test_a_sweep_is_drawn_of_much_and_of_nothing(judge, tmp_path, answers):
-    leaks = judge([[truth(CUP), truth(CAN)]], answers)
+@pytest.mark.parametrize("predictions", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
+def test_a_sweep_is_drawn_of_much_and_of_nothing(judge, tmp_path, predictions):
+    leaks = judge([[truth(CUP), truth(CAN)]], predictions)
     draw_sweep(tmp_path / "sweep.png", sweep(("cup", "can"), leaks), leaks)
     assert size_of(tmp_path / "sweep.png") == (1650, 735)
 
 
 def test_each_class_has_its_colour(judge, tmp_path):
-    answers = [seen([(CUP, 0.9), ((0, 0, 0, 60, 90), 0.3), (CAN, 0.4)])]
-    leaks = judge([[truth(CUP), truth(CAN)]], answers)
+    predictions = [seen([(CUP, 0.9), ((0, 0, 0, 60, 90), 0.3), (CAN, 0.4)])]
+    leaks = judge([[truth(CUP), truth(CAN)]], predictions)
     draw_sweep(tmp_path / "sweep.png", sweep(("cup", "can"), leaks), leaks)
     drawn = {tuple(pixel) for pixel in read_rgb(tmp_path / "sweep.png").reshape(-1, 3).tolist()}
     assert {(0x1F, 0x6F, 0xB4), (0xD9, 0x54, 0x2B)} <= drawn

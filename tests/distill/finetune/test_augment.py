@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.finetune.augment import Light, flipped, without_remains
+from distill.finetune.augment import ColourJitter, flipped, without_remains
 from distill.finetune.config import Augmentation
 from distill.finetune.mixup import mixup
 from distill.finetune.mosaic import mosaic
@@ -49,7 +49,7 @@ def test_zoom_and_crop_move_image_and_mask_alike():
 
 def test_what_no_image_covers_stays_grey_under_any_light():
     done = compose(
-        48, [(picture(), Placement(1.0, 0, 0, (0, 0, 48, 48)))], Light(0.5, 1.5, 0.5, 0.1)
+        48, [(picture(), Placement(1.0, 0, 0, (0, 0, 48, 48)))], ColourJitter(0.5, 1.5, 0.5, 0.1)
     )
     assert (done.image[:, 20:] == PAD_VALUE).all()
     assert (done.image[:, :, 40:] == PAD_VALUE).all()
@@ -96,7 +96,7 @@ def test_mixup_is_the_mean_with_all_objects():
 @pytest.mark.parametrize("seed", range(12))
 def test_a_mosaic_lays_each_picture_in_a_quarter_of_its_own(seed):
     four = [picture(shade=shade) for shade in (10, 60, 180, 240)]
-    done = mosaic(four, 64, RECIPE, Light(), np.random.default_rng(seed))
+    done = mosaic(four, 64, RECIPE, ColourJitter(), np.random.default_rng(seed))
     assert done.image.shape == (3, 64, 64)
     shades = set(done.image.unique().tolist())
     assert shades <= {10, 60, 180, 240, PAD_VALUE}

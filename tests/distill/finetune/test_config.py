@@ -39,7 +39,13 @@ def test_a_rate_without_a_point_is_a_number(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"batch": 4}, "batch: there is no such setting"),
+        ({"batch": 4}, "batch: there is no such setting; there is 'batch_size'"),
+        ({"nonsense": 4}, "nonsense: there is no such setting"),
+        ({"optimiser": {}}, "optimiser: there is no such setting; there is 'optimizer'"),
+        (
+            {"stages": [{**GOOD["stages"][0], "ownshare": 1}]},
+            "stages.0.ownshare: there is no such setting; there is 'own_share'",
+        ),
         ({"model": {"classes": ["bottle"], "image_size": 100}}, "model.image_size: 100: Input sh"),
         ({"model": {"classes": []}}, "model.classes: []"),
         ({"model": {"classes": ["a", "a"]}}, "model: classes has 'a' twice"),

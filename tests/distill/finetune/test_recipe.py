@@ -1,4 +1,4 @@
-"""Schedule, optimiser, average: the numbers behind a step."""
+"""Schedule, optimizer, average: the numbers behind a step."""
 
 import math
 from itertools import pairwise
@@ -10,7 +10,7 @@ from toys import settings
 from distill.finetune.config import FinetuneConfig
 from distill.finetune.ema import Ema
 from distill.finetune.optimizer import build_optimizer, set_learning_rate, set_trained, trained
-from distill.finetune.schedule import learning_rate, place_of
+from distill.finetune.schedule import learning_rate, position_of
 from models.nets.rtmdet_ins import RTMDetIns
 
 
@@ -42,16 +42,16 @@ def test_each_stage_warms_up_and_the_run_falls_along_a_cosine(config):
 
 
 def test_places_follow_the_stages(config):
-    assert [place_of(config, step)[::2] for step in (0, 19, 20, 99)] == [
+    assert [position_of(config, step)[::2] for step in (0, 19, 20, 99)] == [
         (0, 0), (0, 19), (1, 0), (1, 79),
     ]  # fmt: skip
-    assert place_of(config, 83).strong
-    assert not place_of(config, 84).strong
+    assert position_of(config, 83).strong
+    assert not position_of(config, 84).strong
     with pytest.raises(ValueError, match="100 is not one of"):
-        place_of(config, 100)
+        position_of(config, 100)
 
 
-def test_every_parameter_is_optimised_once_and_norms_and_biases_do_not_decay(net, config):
+def test_every_parameter_is_optimized_once_and_norms_and_biases_do_not_decay(net, config):
     optimizer = build_optimizer(net, 0.05)
     every = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert len({id(parameter) for parameter in every}) == len(every)

@@ -7,7 +7,7 @@ from toys import settings, toy_dataset, write_settings
 
 from distill.errors import InputError, UsageError
 from distill.finetune.config import read_config
-from distill.finetune.initial_weights import starting_network
+from distill.finetune.initial_weights import initial_network
 from distill.finetune.sources import read_sources
 from models.nets.checkpoint import save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
@@ -54,18 +54,18 @@ def test_weights_for_other_classes_need_a_choice(own, val, tmp_path):
     content = settings(own, val)
     content["model"]["weights"] = "two.safetensors"
     with pytest.raises(UsageError, match="knows 2 classes"):
-        starting_network(config_of(tmp_path, content).model, 0)
+        initial_network(config_of(tmp_path, content).model, 0)
     content["model"]["head"] = "from:bottle"
-    net = starting_network(config_of(tmp_path, content).model, 0).net
+    net = initial_network(config_of(tmp_path, content).model, 0).net
     assert net.classes == 1
     content["model"]["head"] = "fresh"
-    assert starting_network(config_of(tmp_path, content).model, 0).net.classes == 1
+    assert initial_network(config_of(tmp_path, content).model, 0).net.classes == 1
 
 
 def test_random_weights_are_the_seeds(own, val, tmp_path):
     model = config_of(tmp_path, settings(own, val)).model
     first, again, other = (
-        starting_network(model, seed).net.bbox_head.rtm_cls[0].weight for seed in (0, 0, 1)
+        initial_network(model, seed).net.bbox_head.rtm_cls[0].weight for seed in (0, 0, 1)
     )
     assert first.equal(again)
     assert not first.equal(other)

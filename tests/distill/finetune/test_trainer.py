@@ -11,11 +11,11 @@ from toys import settings, toy_dataset, training, write_settings
 from distill.cli import main
 from distill.errors import InputError, TrainingError, UsageError
 from distill.finetune.config import read_config
+from distill.finetune.finetune_folder import FinetuneFolder
 from distill.finetune.metrics_log import read_metrics
 from distill.finetune.results import table
 from distill.finetune.snapshot import read_snapshot
 from distill.finetune.trainer import finetune
-from distill.run_folder import RunFolder
 from models.nets.checkpoint import read_checkpoint, save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 
@@ -120,7 +120,7 @@ def test_a_second_run_on_the_same_folder_ends_with_one_line(own, val, tmp_path, 
     finally:
         process.kill()
         process.wait()
-    RunFolder(config.run).begin(config)
+    FinetuneFolder(config.run).begin(config)
     process.communicate()
 
 
@@ -204,17 +204,17 @@ def test_what_a_run_wrote_before_its_first_snapshot_is_not_kept(own, val, tmp_pa
     """It may have had other settings, and then its evaluations are of another network."""
     stage = {"name": "all", "trains": "all", "steps": 2, "lr": 1e-3}
     config = read_config(write_settings(tmp_path / "run.yaml", settings(own, val, stages=[stage])))
-    folder = RunFolder(config.run)
+    folder = FinetuneFolder(config.run)
     folder.begin(config)
     folder.metrics.write_text(
-        '{"step": 0, "ends": "start", "evaluation": {"mask_ap": 0.9}}\n', "utf-8"
+        '{"step": 0, "ends": "start", "evaluation": {"mask_map": 0.9}}\n', "utf-8"
     )
     del folder  # and with it the lock
     assert finetune(config, "cpu")
     lines = (config.run / "metrics.jsonl").read_text("utf-8").splitlines()
     starts = [line for line in map(json.loads, lines) if line.get("ends") == "start"]
     assert len(starts) == 1
-    assert starts[0]["evaluation"]["mask_ap"] != 0.9
+    assert starts[0]["evaluation"]["mask_map"] != 0.9
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -261,7 +261,7 @@ def test_nothing_to_measure_on_is_said_before_the_run(own, tmp_path):
 def test_of_equally_good_networks_the_last_is_the_best():
     """An untrained one scores 0 as well."""
     evaluation = dict.fromkeys(
-        ("mask_ap", "mask_ap50", "mask_ap75", "box_ap", "box_ap50", "f1"), 0.0
+        ("mask_map", "mask_map50", "mask_map75", "box_map", "box_map50", "f1"), 0.0
     )
     lines = [{"step": n, "ends": "", "evaluation": evaluation} for n in (0, 5)]
     assert table(lines).splitlines()[-1].startswith("| best | 5 |")

@@ -7,8 +7,9 @@ import pytest
 
 from distill.data import rle
 from distill.label.bands import annotate
+from distill.label.detection import Detection
 from distill.label.journal import Moment
-from distill.label.sighting import Frame, sighting
+from distill.label.labelled_frame import LabelledFrame
 from tests.distill.label.blobs import settings
 
 SIZE = 60, 200
@@ -17,12 +18,12 @@ SIZE = 60, 200
 def seen(x, score=0.9, side=12, class_id=0):
     mask = np.zeros(SIZE, np.uint8)
     mask[20 : 20 + side, x : x + side] = 1
-    return sighting(class_id, score, rle.encode(mask))
+    return Detection.of_mask(class_id, score, rle.encode(mask))
 
 
 def bands(rows, segments=None, times_seen=1, first=1, **changes):
     """For each frame: (x, band, ignored, track, score) of all annotations."""
-    frames = [Frame(2 * i, 0.0, SIZE, 0, tuple(row)) for i, row in enumerate(rows)]
+    frames = [LabelledFrame(2 * i, 0.0, SIZE, 0, tuple(row)) for i, row in enumerate(rows)]
     segments = segments or [0] * len(rows)
     moments = [Moment(2 * i, segment, times_seen) for i, segment in enumerate(segments)]
     found, following = annotate(frames, moments, replace(settings(), **changes), first)

@@ -339,7 +339,7 @@ def test_after_kill_9_the_same_set_comes_out(clips, labelled, tmp_path):
         assert process.returncode == -signal.SIGKILL
         assert not (folder / "annotations.json").exists()
     done = started(folder, 0, clips)
-    _, said = done.communicate(timeout=60)
+    _, said = done.communicate(timeout=300)
     assert done.returncode == 0, said
     expected, found = contents(labelled), contents(folder)
     assert found.keys() == expected.keys()

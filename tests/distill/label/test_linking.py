@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from distill.data import rle
+from distill.label.detection import Detection
+from distill.label.labelled_frame import LabelledFrame
 from distill.label.linking import cropped, link
-from distill.label.sighting import Frame, sighting
 
 SIZE = 60, 200
 
@@ -13,16 +14,16 @@ SIZE = 60, 200
 def seen(x, y=20, side=12, score=0.9, class_id=0):
     mask = np.zeros(SIZE, np.uint8)
     mask[max(0, y) : y + side, max(0, x) : x + side] = 1
-    return sighting(class_id, score, rle.encode(mask))
+    return Detection.of_mask(class_id, score, rle.encode(mask))
 
 
 def frames(*rows, every=2):
-    return [Frame(every * i, 0.0, SIZE, 0, tuple(row)) for i, row in enumerate(rows)]
+    return [LabelledFrame(every * i, 0.0, SIZE, 0, tuple(row)) for i, row in enumerate(rows)]
 
 
 def linked(rows, max_gap=2):
     tracks, loose = link(frames(*rows), sure=0.5, begin=0.3, max_gap=max_gap)
-    return [{p: s.box[0] for p, s in track.sightings.items()} for track in tracks], loose
+    return [{p: s.box[0] for p, s in track.detections.items()} for track in tracks], loose
 
 
 def test_two_objects_that_pass_one_another_keep_their_tracks():
@@ -84,6 +85,6 @@ def test_a_mask_within_its_box_is_that_of_the_whole_image():
         mask = np.zeros(SIZE, np.uint8)
         y0, x0 = rng.integers(0, 50), rng.integers(0, 190)
         mask[y0 : y0 + 30, x0 : x0 + 40] = rng.random(mask[y0 : y0 + 30, x0 : x0 + 40].shape) > 0.4
-        one = sighting(0, 0.9, rle.encode(mask))
+        one = Detection.of_mask(0, 0.9, rle.encode(mask))
         x0, y0, x1, y1 = map(int, one.box)
         assert np.array_equal(cropped(one), mask[y0:y1, x0:x1])

@@ -37,17 +37,17 @@ def noisy(seed, shift=0):
 
 
 def test_every_third_frame_is_taken():
-    verdicts, sampler = judged([scene(i) for i in range(9)], every=3)
-    assert [i for i, v in enumerate(verdicts) if v.dropped is None] == [0, 3, 6]
+    decisions, sampler = judged([scene(i) for i in range(9)], every=3)
+    assert [i for i, v in enumerate(decisions) if v.dropped is None] == [0, 3, 6]
     assert sampler.dropped == {NOT_CHOSEN: 6}
 
 
 def test_what_shows_nothing_new_is_dropped_and_counted_for_the_frame_it_repeats():
     rng = np.random.default_rng(0)
     still = [np.clip(scene(0) + rng.normal(0, 3, (96, 128, 3)), 0, 255).astype(np.uint8)] * 5
-    verdicts, sampler = judged([*still, scene(4)])
-    assert [v.dropped for v in verdicts] == [None, *[DUPLICATE] * 4, None]
-    assert [v.stands_for_latest for v in verdicts] == [False, *[True] * 4, False]
+    decisions, sampler = judged([*still, scene(4)])
+    assert [v.dropped for v in decisions] == [None, *[DUPLICATE] * 4, None]
+    assert [v.stands_for_latest for v in decisions] == [False, *[True] * 4, False]
     assert sampler.dropped[DUPLICATE] == 4
 
 
@@ -55,23 +55,23 @@ def test_a_small_thing_that_moves_is_news():
     image = ground(1)
     moved = image.copy()
     cv2.circle(moved, (60, 50), 4, (255, 255, 255), -1)
-    verdicts, _ = judged([image, moved])
-    assert verdicts[1].dropped is None
+    decisions, _ = judged([image, moved])
+    assert decisions[1].dropped is None
 
 
 def test_blurred_frames_are_dropped_and_others_are_not():
     images = [noisy(0, shift=3 * i) for i in range(20)]
     images[12] = cv2.blur(images[12], (15, 15))
     images[13] = cv2.blur(images[13], (15, 15))
-    verdicts, _ = judged(images)
-    assert [i for i, v in enumerate(verdicts) if v.dropped == BLURRED] == [12, 13]
+    decisions, _ = judged(images)
+    assert [i for i, v in enumerate(decisions) if v.dropped == BLURRED] == [12, 13]
 
 
 def test_blur_is_measured_by_the_clip_itself():
     """A clip that is soft throughout has no blurred frames."""
     images = [cv2.blur(noisy(0, shift=3 * i), (15, 15)) for i in range(20)]
-    verdicts, _ = judged(images)
-    assert not any(v.dropped == BLURRED for v in verdicts)
+    decisions, _ = judged(images)
+    assert not any(v.dropped == BLURRED for v in decisions)
 
 
 def test_a_thing_that_leaves_takes_its_edges_but_blurs_nothing():
@@ -83,22 +83,22 @@ def test_a_thing_that_leaves_takes_its_edges_but_blurs_nothing():
         if i < 12:
             image[:, 200:] = noisy(4, shift=3 * i)[:, 200:]
         images.append(image)
-    verdicts, _ = judged(images)
-    assert not any(v.dropped == BLURRED for v in verdicts)
+    decisions, _ = judged(images)
+    assert not any(v.dropped == BLURRED for v in decisions)
 
 
 def test_a_cut_begins_a_segment_and_a_light_that_goes_on_does_not():
     images = [scene(i) for i in range(10)] + [scene(i, seed=7) for i in range(10)]
-    verdicts, _ = judged(images)
-    assert [v.segment for v in verdicts] == [0] * 10 + [1] * 10
+    decisions, _ = judged(images)
+    assert [v.segment for v in decisions] == [0] * 10 + [1] * 10
     brighter = [np.clip(scene(i) * (1 + 0.03 * i), 0, 255).astype(np.uint8) for i in range(20)]
     assert judged(brighter)[0][-1].segment == 0
 
 
 def test_a_cut_is_found_between_frames_that_are_not_chosen():
     images = [scene(i) for i in range(9)] + [scene(i, seed=7) for i in range(9)]
-    verdicts, _ = judged(images, every=4)
-    assert [v.segment for v in verdicts if v.dropped is None] == [0, 0, 0, 1, 1]
+    decisions, _ = judged(images, every=4)
+    assert [v.segment for v in decisions if v.dropped is None] == [0, 0, 0, 1, 1]
 
 
 def test_a_cut_in_a_decoded_clip(tmp_path):

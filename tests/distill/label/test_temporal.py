@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from distill.data import rle
-from distill.label.linking import Track
-from distill.label.sighting import Frame, sighting
+from distill.label.detection import Detection
+from distill.label.labelled_frame import LabelledFrame
+from distill.label.linking import Tracklet
 from distill.label.temporal import between, fill, is_long
 
 SIZE = 80, 160
@@ -19,7 +20,7 @@ def ball(x, y, radius):
 
 
 def seen(mask):
-    return sighting(0, 0.9, rle.encode(mask))
+    return Detection.of_mask(0, 0.9, rle.encode(mask))
 
 
 def iou(a, b):
@@ -40,24 +41,24 @@ def test_a_ball_that_leaves_the_picture_is_cut_off_by_its_edge():
 
 def test_gaps_are_filled_by_time_and_not_by_count():
     """Between chosen frames lie different times, because some were dropped."""
-    track = Track(0)
+    track = Tracklet(0)
     track.add(0, 0, seen(ball(20, 40, 10)))
     track.add(2, 10, seen(ball(120, 40, 10)))
-    frames = [Frame(index, 0.0, SIZE, 0, ()) for index in (0, 8, 10)]
+    frames = [LabelledFrame(index, 0.0, SIZE, 0, ()) for index in (0, 8, 10)]
     [(position, mask)] = fill(track, frames)
     assert position == 1
     assert iou(rle.decode(mask), ball(100, 40, 10)) > 0.9
 
 
 def test_a_track_without_gaps_is_left_alone():
-    track = Track(0)
+    track = Tracklet(0)
     for position in range(3):
         track.add(position, position, seen(ball(20, 40, 10)))
-    assert fill(track, [Frame(i, 0.0, SIZE, 0, ()) for i in range(3)]) == []
+    assert fill(track, [LabelledFrame(i, 0.0, SIZE, 0, ()) for i in range(3)]) == []
 
 
 def test_near_duplicates_count_for_the_length_of_a_track():
-    track = Track(0)
+    track = Tracklet(0)
     track.add(1, 2, seen(ball(20, 40, 10)))
     assert not is_long(track, [1, 1, 1], 2)
     assert is_long(track, [1, 2, 1], 2)

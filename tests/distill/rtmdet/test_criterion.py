@@ -110,12 +110,12 @@ def test_learning_makes_every_loss_smaller():
     torch.manual_seed(0)
     head, seen = TinyHead(), [rectangles((8, 8, 56, 56), labels=[1])]
     image = seen[0].masks[:, None].float()
-    optimiser = torch.optim.Adam(head.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     before = Criterion()(head(image), seen)
     for _ in range(60):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss_of(head(image), seen).backward()
-        optimiser.step()
+        optimizer.step()
     after = Criterion()(head(image), seen)
     assert all(after[name] < 0.8 * before[name] for name in before)
 

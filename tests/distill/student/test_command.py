@@ -48,7 +48,8 @@ def test_a_dry_run_counts_and_leaves_nothing(settings_of, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"distil": {"feature": -1}}, "distil.feature"),
+        ({"distill": {"feature": -1}}, "distill.feature"),
+        ({"distil": {"feature": 1}}, "distil: there is no such setting; there is 'distill'"),
         ({"augmentation": {"mosiac": 1.0}}, "has 'mosiac'; there are hsv_h"),
         ({"augmentation": {"mosaic": 2.0}}, "mosaic is 2; it goes from 0 to 1"),
         ({"student": {"classes": ["bottle"]}}, "name a model, such as yolo11n-seg"),

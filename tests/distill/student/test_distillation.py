@@ -14,7 +14,7 @@ ON, OFF = (dict.fromkeys(TERMS, weight) for weight in (1, 0))
 
 
 class World:
-    """A network's answers to a batch that shows one object, each tensor at hand."""
+    """A network's predictions for a batch that shows one object, each tensor at hand."""
 
     def __init__(self, *, seed, channels=4, classes=1, own=0, mask_stride=4, batch=2, grad=False):
         torch.manual_seed(seed)

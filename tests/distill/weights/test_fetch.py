@@ -203,7 +203,7 @@ def test_an_address_must_be_one(tmp_path):
 
 def test_a_folder_that_can_not_be_is_refused(tmp_path, world):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="can't write the weights"):
+    with pytest.raises(OutputError, match="can't be written: Not a directory"):
         fetch("tiny", tmp_path / "file" / "folder", base=world.base)
 
 

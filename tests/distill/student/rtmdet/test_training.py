@@ -23,9 +23,9 @@ from distill.finetune.sources import read_sources
 from distill.predict.hooks import tap
 from distill.predict.open import load_teacher
 from distill.predict.rtmdet import dense_of, features_of
-from distill.student.rtmdet.finetune_config import finetuning_of
-from distill.student.rtmdet.training import Lesson
-from distill.student.run import distil
+from distill.student.rtmdet.finetune_config import finetune_config_of
+from distill.student.rtmdet.training import DistillationHook
+from distill.student.run import train_student
 from models.nets.checkpoint import read_checkpoint, save_safetensors
 from models.nets.head import RawOutputs
 from models.nets.rtmdet_ins import RTMDetIns
@@ -47,9 +47,9 @@ import sys
 from pathlib import Path
 import torch
 from distill.student.config import read_config
-from distill.student.run import distil
+from distill.student.run import train_student
 torch.set_num_threads(1)
-distil(read_config(Path(sys.argv[1])), "cpu")
+train_student(read_config(Path(sys.argv[1])), "cpu")
 """
 
 
@@ -78,7 +78,7 @@ def whole_run(tmp_path_factory):
 @pytest.fixture
 def done(whole_run, small):
     config = small(whole_run)
-    return config, distil(config, "cpu")
+    return config, train_student(config, "cpu")
 
 
 def test_a_student_of_ours_comes_out_and_nothing_else(done):
@@ -91,7 +91,7 @@ def test_a_student_of_ours_comes_out_and_nothing_else(done):
     assert load_file(weights).keys() == load_file(plain).keys()
 
 
-def test_the_terms_are_in_the_log_while_the_teacher_speaks(done):
+def test_the_terms_are_in_the_log_while_the_teacher_has_a_say(done):
     lines = steps(done[0].run)
     assert [line["step"] for line in lines] == list(range(1, done[0].steps + 1))
     assert all(line["seconds"] > 0 for line in lines)
@@ -106,24 +106,24 @@ def test_projectors_learn_and_are_kept_to_go_on_with(done):
     config, _ = done
     snapshot = read_snapshot(config.run / "training/snapshot.pt")
     moments = [state["exp_avg"] for state in snapshot.optimizer["state"].values()]
-    for weight in snapshot.companion.values():
+    for weight in snapshot.auxiliary.values():
         assert any(moment.shape == weight.shape and moment.any() for moment in moments)
     torch.manual_seed(config.seed)
-    fresh = lesson(config, config.teacher.weights, RTMDetIns("tiny", 1)).module.state_dict()
+    fresh = hook(config, config.teacher.weights, RTMDetIns("tiny", 1)).module.state_dict()
     assert len(fresh) == 3
-    assert fresh.keys() == snapshot.companion.keys()
-    assert not any(torch.equal(fresh[name], snapshot.companion[name]) for name in fresh)
+    assert fresh.keys() == snapshot.auxiliary.keys()
+    assert not any(torch.equal(fresh[name], snapshot.auxiliary[name]) for name in fresh)
 
 
-def test_a_silent_teacher_leaves_the_control_run_to_the_last_digit(small, tmp_path):
+def test_a_teacher_without_weight_leaves_the_control_run_to_the_last_digit(small, tmp_path):
     """With all weights 0 it is a plain fine-tuning: there is no teacher at all."""
     short = SCHEDULE | {"epochs": 1}
-    silent = small(tmp_path / "silent", schedule=short, distil={"warmup": 0.0, "stop": 0.0})
+    silent = small(tmp_path / "silent", schedule=short, distill={"warmup": 0.0, "stop": 0.0})
     control = small(tmp_path / "control", schedule=short).control()
     control = control.model_copy(
         update={"teacher": control.teacher.model_copy(update={"weights": tmp_path / "none.pt"})}
     )
-    ours, wanted = (load_file(distil(config, "cpu")) for config in (silent, control))
+    ours, wanted = (load_file(train_student(config, "cpu")) for config in (silent, control))
     assert totals(silent.run) == totals(control.run)
     assert all(torch.equal(ours[name], value) for name, value in wanted.items())
 
@@ -145,14 +145,14 @@ def test_kill_and_go_on(done, small, settings_of, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 0 < read_snapshot(training / "snapshot.pt").step < done[0].steps
-    assert distil(small(tmp_path), "cpu").exists()
+    assert train_student(small(tmp_path), "cpu").exists()
     for name in ("loss", "terms"):
         ours, whole = (
             [line[name] for line in steps(run)] for run in (tmp_path / "run", done[0].run)
         )
         assert ours == whole
     first, second = (
-        read_snapshot(run / "training/snapshot.pt").companion
+        read_snapshot(run / "training/snapshot.pt").auxiliary
         for run in (tmp_path / "run", done[0].run)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -161,14 +161,14 @@ def test_kill_and_go_on(done, small, settings_of, tmp_path):
 def test_done_is_done_and_other_weights_need_another_folder(done, whole_run, small):
     config, weights = done
     before = weights.stat().st_mtime_ns
-    assert distil(config, "cpu") == weights
+    assert train_student(config, "cpu") == weights
     assert weights.stat().st_mtime_ns == before
-    with pytest.raises(UsageError, match=r"was begun with distil\.masks: 2\.0, now it is 1\.0"):
-        distil(small(whole_run, distil={"warmup": 0.2, "stop": 0.8, "masks": 1.0}), "cpu")
+    with pytest.raises(UsageError, match=r"was begun with distill\.masks: 2\.0, now it is 1\.0"):
+        train_student(small(whole_run, distill={"warmup": 0.2, "stop": 0.8, "masks": 1.0}), "cpu")
 
 
-def lesson(config, weights, net):
-    return Lesson(config, load_teacher(weights), net, torch.device("cpu"))
+def hook(config, weights, net):
+    return DistillationHook(config, load_teacher(weights), net, torch.device("cpu"))
 
 
 def noise():
@@ -177,7 +177,7 @@ def noise():
 
 
 class Seen:
-    """A batch, as far as a lesson looks at it."""
+    """A batch, as far as a hook looks at it."""
 
     def __init__(self, rgb):
         self.rgb = rgb
@@ -192,9 +192,9 @@ def test_a_teacher_of_another_width_or_family_teaches(family, small, tmp_path):
         path, width = tmp_path / "teacher.safetensors", 128
         net = RTMDetIns("s", 2)
         save_safetensors(net, path, ("cup", "bottle"), image_size=64)
-    config = small(tmp_path, distil={"warmup": 0.0, "stop": 1.0})
+    config = small(tmp_path, distill={"warmup": 0.0, "stop": 1.0})
     net = RTMDetIns("tiny", 1)
-    taught = lesson(config, path, net)
+    taught = hook(config, path, net)
     shapes = {tuple(weight.shape[:2]) for weight in taught.module.parameters()}
     assert len(shapes) == (3 if width is None else 1)
     assert width is None or shapes == {(width, 96)}
@@ -214,9 +214,9 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn(
     Masks are left out, which several cells learn from one of the teacher's.
     """
     classes = STUDENT | {"classes": ["bottle", "can", "cup"]}
-    distil = {"warmup": 0.0, "stop": 1.0, "masks": 0.0}
+    distill = {"warmup": 0.0, "stop": 1.0, "masks": 0.0}
     net = copy.deepcopy(seeing_net)
-    taught = lesson(small(tmp_path, student=classes, distil=distil), seeing_weights, net)
+    taught = hook(small(tmp_path, student=classes, distill=distill), seeing_weights, net)
     for projector in taught.module.feature.projectors:
         nn.init.dirac_(projector.weight)
     rgb = noise()
@@ -266,7 +266,7 @@ def test_pseudo_labels_hold_images_in_which_nothing_is(few, clips, held_out, sma
     empty.write_text(json.dumps(content), "utf-8")
     source = {"annotations": str(empty), "images": str(clips.parent)}
     config = small(tmp_path, data={"labelled": str(few), "pseudo": source, "val": str(held_out)})
-    settings = finetuning_of(config)
+    settings = finetune_config_of(config)
     sources = read_sources(settings)
     assert len(sources.public) == 6
     assert not sources.public[0].annotations
@@ -279,7 +279,9 @@ def test_what_is_said_of_the_run_in_our_words(small, few, held_out, seeing_weigh
     student = STUDENT | {"weights": str(seeing_weights)}
     augmentation = {"mosaic": 1.0, "scale": 0.5, "fliplr": 0.0, "hsv_h": 0.1}
     data = {"labelled": str(few), "val": str(held_out)}
-    settings = finetuning_of(small(tmp_path, student=student, data=data, augmentation=augmentation))
+    settings = finetune_config_of(
+        small(tmp_path, student=student, data=data, augmentation=augmentation)
+    )
     assert settings.model.head == "fresh", "the weights know can and cup, too"
     (stage,) = settings.stages
     assert (stage.steps, stage.own_share, settings.schedule.warmup_steps) == (6, 1.0, 2)
@@ -291,9 +293,9 @@ def test_what_is_said_of_the_run_in_our_words(small, few, held_out, seeing_weigh
 
 def test_what_rtmdet_does_not_have_is_said(small, tmp_path):
     with pytest.raises(UsageError, match=r"augmentation\.degrees is not for RTMDet-Ins.*scale"):
-        finetuning_of(small(tmp_path, augmentation={"degrees": 10.0}))
+        finetune_config_of(small(tmp_path, augmentation={"degrees": 10.0}))
     with pytest.raises(UsageError, match=r"can't be trained so: augmentation\.scale_min: 0"):
-        finetuning_of(small(tmp_path, augmentation={"scale": 1.0}))
+        finetune_config_of(small(tmp_path, augmentation={"scale": 1.0}))
 
 
 def test_a_loss_that_is_not_finite_stops_and_says_which(small, seeing_weights, tmp_path):
@@ -303,9 +305,11 @@ def test_a_loss_that_is_not_finite_stops_and_says_which(small, seeing_weights, t
         metadata = file.metadata()
     damaged = tmp_path / "damaged.safetensors"
     save_file({**state, name: torch.full_like(state[name], 3e38)}, damaged, metadata)
-    config = small(tmp_path, teacher={"weights": str(damaged)}, distil={"warmup": 0.0, "stop": 1.0})
+    config = small(
+        tmp_path, teacher={"weights": str(damaged)}, distill={"warmup": 0.0, "stop": 1.0}
+    )
     with pytest.raises(TrainingError, match=r"^(boxes|masks) is not finite at step 1"):
-        distil(config, "cpu")
+        train_student(config, "cpu")
     said = json.loads((config.run / "training/failed-batch.json").read_bytes())
     assert said["not_finite"] in {"boxes", "masks"}
     assert not (config.run / "student.safetensors").exists()

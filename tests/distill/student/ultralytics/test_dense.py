@@ -1,4 +1,4 @@
-"""The student's answers in training are those that a teacher of the same weights gives."""
+"""The student's predictions in training are those that a teacher of the same weights gives."""
 
 import pytest
 import torch

@@ -5,8 +5,8 @@ from torch.nn import functional
 
 from distill.student.ultralytics.ignored_regions import (
     CellLoss,
-    silenced,
-    silent_cells,
+    ignored_cells,
+    masked_out,
     take_out_ignored,
 )
 
@@ -53,27 +53,27 @@ def test_nothing_to_ignore_changes_nothing():
     take_out_ignored(given, ignored_class=7)
     for name, value in before.items():
         assert torch.equal(given[name], value)
-    assert not silent_cells(given, STRIDES).any()
+    assert not ignored_cells(given, STRIDES).any()
 
 
-def test_cells_there_are_silent():
+def test_cells_there_are_ignored():
     given = batch()
     take_out_ignored(given, ignored_class=1)
-    silent = silent_cells(given, STRIDES)
-    assert silent.shape == (2, 64 + 16 + 4)
-    finest = silent[0, :64].reshape(8, 8)
+    cells = ignored_cells(given, STRIDES)
+    assert cells.shape == (2, 64 + 16 + 4)
+    finest = cells[0, :64].reshape(8, 8)
     # Cell 3 has its middle at 28 px: on the region, though in the object's box.
     assert finest[0].tolist() == [False] * 3 + [True] * 5
-    assert silent[1, :64].reshape(8, 8).all(dim=1).tolist() == [True] * 4 + [False] * 4
-    assert silent[1, 80:].tolist() == [True, True, False, False]
+    assert cells[1, :64].reshape(8, 8).all(dim=1).tolist() == [True] * 4 + [False] * 4
+    assert cells[1, 80:].tolist() == [True, True, False, False]
 
 
-def test_a_silent_cell_teaches_nothing_unless_it_is_an_objects():
+def test_an_ignored_cell_teaches_nothing_unless_it_is_an_objects():
     logits = torch.zeros(1, 4, 2, requires_grad=True)
     targets = torch.zeros(1, 4, 2)
     targets[0, 2:, 0] = 0.7
     loss = CellLoss(nn.BCEWithLogitsLoss(reduction="none"))
-    loss.silent = torch.tensor([[False, True, False, True]])
+    loss.ignored = torch.tensor([[False, True, False, True]])
     found = loss(logits, targets)
     found.sum().backward()
     assert found.shape == targets.shape
@@ -82,16 +82,16 @@ def test_a_silent_cell_teaches_nothing_unless_it_is_an_objects():
 
 
 @pytest.mark.parametrize("family", ["yolo11", "yolo26"])
-def test_silent_pixels_say_and_learn_nothing(family):
+def test_ignored_pixels_give_and_learn_nothing(family):
     prototypes, classes = torch.ones(1, 3, 4, 4), torch.zeros(1, 2, 2, 2)
     for maps in (prototypes, classes):
         maps.requires_grad_()
     ignored = torch.zeros(1, 4, 4, dtype=torch.bool)
     ignored[:, :, 2:] = True
     if family == "yolo11":
-        quiet = silenced(prototypes, ignored)
+        masked = masked_out(prototypes, ignored)
     else:
-        quiet, told = silenced((prototypes, classes), ignored)
+        masked, told = masked_out((prototypes, classes), ignored)
         loss = functional.binary_cross_entropy_with_logits(
             told, torch.zeros_like(told), reduction="none"
         )
@@ -99,6 +99,6 @@ def test_silent_pixels_say_and_learn_nothing(family):
         assert loss[..., 1].max() < 1e-12
         assert (classes.grad[..., 1] == 0).all()
         assert (classes.grad[..., 0] > 0).all()
-    quiet.sum().backward()
-    assert quiet[0, 0, 0].tolist() == [1, 1, 0, 0]
+    masked.sum().backward()
+    assert masked[0, 0, 0].tolist() == [1, 1, 0, 0]
     assert (prototypes.grad[..., 2:] == 0).all()

@@ -1,14 +1,15 @@
-"""Evaluation of hand-made answers, whose figures are known."""
+"""Evaluation of hand-made predictions, whose figures are known."""
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 from evaluating import oracle, seen, truth, world
 
 from distill.errors import InputError
-from distill.evaluate import evaluate
+from distill.evaluate import evaluate, metrics
 from distill.evaluate.matching import match, mistakes
 from distill.evaluate.working_point import Scores
 
@@ -19,10 +20,10 @@ MOVED = (0, 14, 10, 54, 50)
 
 @pytest.fixture
 def judge(tmp_path):
-    """Evaluates a network's answers to images of known objects."""
+    """Evaluates a network's predictions to images of known objects."""
 
-    def judge(images, answers, **settings):
-        return evaluate(oracle(answers), world(tmp_path, images), **settings)
+    def judge(images, predictions, **settings):
+        return evaluate(oracle(predictions), world(tmp_path, images), **settings)
 
     return judge
 
@@ -75,7 +76,7 @@ def test_regions_to_ignore_count_neither_way(judge):
     assert found.objects == (1, 0)
     assert (found.working.right, found.working.wrong, found.working.missed) == (1, 0, 0)
     assert found.results == ()
-    # The same answers without the region are phantoms.
+    # The same predictions without the region are phantoms.
     assert judge([[truth(CUP)]], [seen([*inside, (CUP, 0.5)])]).working.wrong == 2
 
 
@@ -90,8 +91,8 @@ def test_nothing_to_find_is_no_figure_rather_than_zero(judge):
     assert math.isnan(found.mask.ap)
     assert math.isnan(found.working.recall)
     assert (found.working.precision, found.best) == (0, None)
-    assert found.to_json()["mask"]["ap"] is None
-    assert [mistake.fault for mistake in found.results[0].mistakes] == ["false"]
+    assert found.to_json()["mask_map"] is None
+    assert [mistake.fault for mistake in found.results[0].mistakes] == ["background"]
 
 
 def test_a_network_that_sees_nothing_has_zero(judge):
@@ -107,7 +108,7 @@ def test_boxes_alone_are_judged_as_boxes(judge):
     assert found.mask is None
     assert found.box.ap == 1
     assert found.working.right == 1
-    assert found.to_json()["mask"] is None
+    assert found.to_json()["mask_map"] is None
 
 
 def test_mask_and_box_are_judged_apart(judge):
@@ -134,7 +135,7 @@ def test_the_best_confidence_is_the_one_with_the_highest_f1(judge):
     assert found.by_class[1].precision == 1
 
 
-def test_the_working_confidence_leaves_out_doubtful_answers(judge):
+def test_the_working_confidence_leaves_out_doubtful_predictions(judge):
     found = judge([[truth(CUP)]], [seen([(CUP, 0.3)])], conf=0.5)
     assert (found.working.right, found.working.missed) == (0, 1)
     assert found.mask.ap == 1
@@ -142,8 +143,11 @@ def test_the_working_confidence_leaves_out_doubtful_answers(judge):
 
 
 def test_batches_give_the_same_figures(judge):
-    images, answers = [[truth(CUP)]] * 5, [seen([(CUP, 0.9)])] * 4 + [seen([])]
-    assert judge(images, answers, batch=2).to_json() == judge(images, answers, batch=5).to_json()
+    images, predictions = [[truth(CUP)]] * 5, [seen([(CUP, 0.9)])] * 4 + [seen([])]
+    assert (
+        judge(images, predictions, batch=2).to_json()
+        == judge(images, predictions, batch=5).to_json()
+    )
 
 
 def test_progress_sees_every_image(judge):
@@ -178,10 +182,21 @@ def test_an_image_that_cant_be_read_is_left_out_and_said(tmp_path):
 def test_the_json_holds_what_a_program_needs(judge):
     found = judge([[truth(CUP)]], [seen([(CUP, 0.9)])])
     figures = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert figures["classes"]["cup"]["mask_ap"] == 1
-    assert figures["classes"]["can"]["mask_ap"] is None
-    assert figures["working"]["confidence"] == 0.25
-    assert figures["best_f1"]["f1"] == 1
+    assert figures["classes"]["cup"]["mask_map"] == 1
+    assert figures["classes"]["can"]["mask_map"] is None
+    assert figures["confidence"] == 0.25
+    assert figures["best_f1"] == 1
+
+
+def test_every_name_in_the_json_is_explained_and_means_the_same_in_a_class_s_row(judge):
+    figures = judge([[truth(CUP)]], [seen([(CUP, 0.9)])]).to_json()
+    row = figures["classes"]["cup"]
+    explained = set(re.findall(r"\w+", metrics.__doc__))
+    assert {name.replace("box_", "mask_") for name in figures.keys() | row.keys()} <= explained
+    assert row.keys() - figures.keys() == {"threshold"}
+    assert {name: figures[name] for name in row.keys() & figures.keys()} == {
+        name: value for name, value in row.items() if name != "threshold"
+    }
 
 
 def test_the_worst_image_comes_first(judge):
@@ -192,17 +207,17 @@ def test_the_worst_image_comes_first(judge):
 
 
 def faults(truths, squares):
-    answers = evaluate_answers(squares)
-    matches = match(answers, truths, "mask")
-    return [m.fault for m in mistakes(answers, truths, matches, 0.25, "mask")]
+    predictions = evaluate_predictions(squares)
+    matches = match(predictions, truths, "mask")
+    return [m.fault for m in mistakes(predictions, truths, matches, 0.25, "mask")]
 
 
-def evaluate_answers(squares):
+def evaluate_predictions(squares):
     from distill.data.coco import ImageRecord
-    from distill.evaluate.predictions import answers_of
+    from distill.evaluate.predictions import predictions_of
 
     record = ImageRecord(1, None, 128, 96, None, None, ())
-    return answers_of(seen(squares), record)
+    return predictions_of(seen(squares), record)
 
 
 @pytest.mark.parametrize(
@@ -212,11 +227,11 @@ def evaluate_answers(squares):
         ([truth(CUP)], [(MOVED, 0.9)], []),
         ([truth(CUP)], [], ["missed"]),
         ([truth(CUP)], [(CUP, 0.2)], ["missed"]),
-        ([], [(CUP, 0.9)], ["false"]),
-        ([truth(CUP)], [((0, 30, 10, 70, 50), 0.9)], ["shape"]),
+        ([], [(CUP, 0.9)], ["background"]),
+        ([truth(CUP)], [((0, 30, 10, 70, 50), 0.9)], ["location"]),
         ([truth(CUP)], [((1, *CUP[1:]), 0.9)], ["class"]),
-        ([truth(CUP)], [(CUP, 0.9), (MOVED, 0.8)], ["twice"]),
-        ([truth(CUP)], [((0, 60, 60, 90, 90), 0.9)], ["false", "missed"]),
+        ([truth(CUP)], [(CUP, 0.9), (MOVED, 0.8)], ["duplicate"]),
+        ([truth(CUP)], [((0, 60, 60, 90, 90), 0.9)], ["background", "missed"]),
         ([truth(CUP, ignore=True)], [(CUP, 0.9)], []),
         ([truth(CUP, ignore=True)], [], []),
     ],
@@ -225,15 +240,15 @@ def test_mistakes_are_called_what_they_are(truths, squares, expected):
     assert faults(truths, squares) == expected
 
 
-def test_the_surer_answer_takes_the_object():
-    answers = evaluate_answers([(MOVED, 0.9), (CUP, 0.8)])
-    assert match(answers, [truth(CUP)], "mask").partner == (0, -1)
+def test_the_surer_prediction_takes_the_object():
+    predictions = evaluate_predictions([(MOVED, 0.9), (CUP, 0.8)])
+    assert match(predictions, [truth(CUP)], "mask").partner == (0, -1)
 
 
-def test_each_answer_takes_the_free_object_that_it_overlaps_most():
+def test_each_prediction_takes_the_free_object_that_it_overlaps_most():
     left, right = truth((0, 10, 10, 40, 50)), truth((0, 20, 10, 50, 50))
-    answers = evaluate_answers([((0, 19, 10, 49, 50), 0.9), ((0, 18, 10, 48, 50), 0.8)])
-    assert match(answers, [left, right], "mask").partner == (1, 0)
+    predictions = evaluate_predictions([((0, 19, 10, 49, 50), 0.9), ((0, 18, 10, 48, 50), 0.8)])
+    assert match(predictions, [left, right], "mask").partner == (1, 0)
 
 
 def test_f1_is_looked_at_where_scores_change():

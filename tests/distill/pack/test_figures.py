@@ -14,9 +14,10 @@ def model(sha256, ap):
     return {
         "name": "x",
         "sha256": sha256,
-        "mask": {"ap": ap, "ap50": 0.8},
-        "box": {"ap": None},
-        "leak": {"pixel_leak": 0.01, "margin": 0},  # at other thresholds than the bundle's
+        "mask_map": ap,
+        "mask_map50": 0.8,
+        "box_map": None,
+        "pixel_leak": 0.01,  # at other thresholds than the bundle's
     }
 
 
@@ -75,7 +76,7 @@ def test_a_ladder_without_this_student_or_of_another_form_is_refused(tmp_path):
 
 
 def test_a_report_of_another_network_is_refused(tmp_path):
-    strange = [None, {"sha256": []}, {"mask": {"ap": 0.9}}]
+    strange = [None, {"sha256": []}, {"mask_map": 0.9}]
     report = written(tmp_path / "m.json", {"models": [model(TEACHER, 0.6), *strange]})
     with pytest.raises(InputError, match="measures other networks"):
         read_metrics([report], STUDENT, TEACHER)

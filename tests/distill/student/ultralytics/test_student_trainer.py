@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.errors import InputError, TrainingError, UsageError
 from distill.finetune.metrics_log import read_metrics
 from distill.predict.open import load_teacher
-from distill.student import run
 from distill.student.classes import classes_of_teacher
-from distill.student.run import distil
-from distill.student.ultralytics.trainer import FAILED, StudentTrainer
+from distill.student.run import begun_folder, train_student
+from distill.student.student_folder import StudentFolder
+from distill.student.ultralytics.student_trainer import StudentTrainer
+from distill.student.ultralytics.training import overrides
 from models.errors import ModelError
 from models.nets.checkpoint import save_safetensors
 from tests.distill.yolos import build
@@ -44,9 +46,9 @@ import sys
 from pathlib import Path
 import torch
 from distill.student.config import read_config
-from distill.student.run import distil
+from distill.student.run import train_student
 torch.set_num_threads(1)
-distil(read_config(Path(sys.argv[1])), "cpu")
+train_student(read_config(Path(sys.argv[1])), "cpu")
 """
 
 
@@ -67,7 +69,7 @@ def whole_run(tmp_path_factory):
 @pytest.fixture
 def done(whole_run, config_of):
     config = config_of(whole_run)
-    return config, distil(config, "cpu")
+    return config, train_student(config, "cpu")
 
 
 def test_a_student_of_ultralytics_comes_out_and_nothing_else(done):
@@ -78,7 +80,7 @@ def test_a_student_of_ultralytics_comes_out_and_nothing_else(done):
     assert not any("distillation" in name for name in model.state_dict())
     assert model.names == {0: "bottle"}
     assert content["optimizer"] is None
-    terms = read_metrics(config.losses)
+    terms = read_metrics(config.run / "losses.jsonl")
     assert len(terms) == config.steps
     assert terms[2]["terms"].keys() >= KD_TERMS
     assert not terms[0]["terms"].keys() & KD_TERMS, "weights rise from 0"
@@ -88,7 +90,7 @@ def test_a_student_of_ultralytics_comes_out_and_nothing_else(done):
 def test_done_is_done(done):
     config, weights = done
     before = weights.stat().st_mtime_ns
-    assert distil(config, "cpu") == weights
+    assert train_student(config, "cpu") == weights
     assert weights.stat().st_mtime_ns == before
 
 
@@ -97,7 +99,7 @@ def test_the_same_seed_gives_the_same_losses(tmp_path, config_of):
     runs = []
     for name in ("one", "two"):
         config = config_of(tmp_path / name, schedule=schedule)
-        distil(config, "cpu")
+        train_student(config, "cpu")
         runs.append(losses(config.run))
     assert len(set(runs[0])) == 20
     assert runs[0] == runs[1]
@@ -106,25 +108,25 @@ def test_the_same_seed_gives_the_same_losses(tmp_path, config_of):
 @pytest.mark.usefixtures("done")
 def test_other_settings_need_another_folder(whole_run, config_of):
     with pytest.raises(UsageError, match=r"was begun with schedule.lr: 0.001, now it is 0.01"):
-        distil(config_of(whole_run, schedule=SCHEDULE | {"lr": 0.01}), "cpu")
+        train_student(config_of(whole_run, schedule=SCHEDULE | {"lr": 0.01}), "cpu")
 
 
 def test_another_teacher_needs_another_folder(tmp_path, done, config_of):
     config = config_of(tmp_path)
     shutil.copytree(done[0].run, config.run)
-    assert distil(config, "cpu") == config.run / "student.pt"
+    assert train_student(config, "cpu") == config.run / "student.pt"
     inputs = config.run / "inputs.json"
     then = json.loads(inputs.read_bytes()) | {str(config.teacher.weights): "0" * 64}
     inputs.write_text(json.dumps(then))
     with pytest.raises(UsageError, match=r"was begun with another .*\.safetensors; give another"):
-        distil(config, "cpu")
+        train_student(config, "cpu")
 
 
 def test_a_start_that_failed_binds_to_nothing(tmp_path, config_of):
     with pytest.raises(UsageError, match="fp16 needs a GPU"):
-        distil(config_of(tmp_path, precision="fp16"), "cpu")
+        train_student(config_of(tmp_path, precision="fp16"), "cpu")
     with pytest.raises(InputError, match=r"teacher\.pt: No such file"):
-        distil(config_of(tmp_path, teacher={"weights": "teacher.pt"}), "cpu")
+        train_student(config_of(tmp_path, teacher={"weights": "teacher.pt"}), "cpu")
 
 
 def test_kill_and_go_on(tmp_path, done, settings_of):
@@ -165,8 +167,8 @@ def test_a_loss_that_is_not_finite_stops_and_says_which(tmp_path, config_of, see
     save_file({**state, name: torch.full_like(state[name], 3e38)}, damaged, metadata)
     config = config_of(tmp_path, teacher={"weights": str(damaged)})
     with pytest.raises(TrainingError, match=r"step \d: .*boxes.* is not finite"):
-        distil(config, "cpu")
-    dump = json.loads((config.run / FAILED).read_bytes())
+        train_student(config, "cpu")
+    dump = json.loads(StudentFolder(config.run).failed_batch.read_bytes())
     assert dump["terms"]["boxes"] == "nan"
     assert dump["terms"].keys() >= KD_TERMS
     assert len(dump["images"]) == 4
@@ -178,17 +180,17 @@ def test_a_teacher_that_knows_other_classes_says_which(tmp_path, config_of, seei
     save_safetensors(seeing_net, weights, ("flask", "can", "cup"), source="a.pth", image_size=64)
     config = config_of(tmp_path, teacher={"weights": str(weights)})
     with pytest.raises(UsageError, match=r"does not know 'bottle'.*flask, can, cup.*teacher.names"):
-        distil(config, "cpu")
+        train_student(config, "cpu")
     named = config_of(tmp_path, teacher={"weights": str(weights), "names": {"bottle": "cup"}})
     assert classes_of_teacher(named, load_teacher(weights)) == [2]
 
 
 def test_the_control_is_the_same_run_without_the_teacher(tmp_path, done, config_of):
     control = config_of(tmp_path).control()
-    distil(control, "cpu")
+    train_student(control, "cpu")
     first, alone = (read_metrics(run / "losses.jsonl")[0] for run in (done[0].run, control.run))
     assert first["terms"] == alone["terms"], "before the weights have risen they are one run"
-    last = read_metrics(control.losses)[-1]
+    last = read_metrics(control.run / "losses.jsonl")[-1]
     assert not last["terms"].keys() & KD_TERMS
 
 
@@ -203,13 +205,13 @@ def test_an_image_that_is_all_doubt_teaches_nothing(tmp_path, config_of, held_ou
         data={"pseudo": str(tmp_path / "doubt.json"), "val": str(held_out)},
         augmentation={"mosaic": 0.0, "scale": 0.0, "translate": 0.0},
     ).control()
-    distil(config, "cpu")
+    train_student(config, "cpu")
     assert losses(config.run) == [0.0] * config.steps
 
 
 def test_bfloat16_on_a_cpu(tmp_path, done, config_of):
     config = config_of(tmp_path, precision="bf16")
-    distil(config, "cpu")
+    train_student(config, "cpu")
     exact, short = (losses(run)[0] for run in (done[0].run, config.run))
     assert short != exact
     assert short == pytest.approx(exact, rel=0.1)
@@ -224,7 +226,7 @@ def test_a_student_begins_with_weights_of_its_own_network(tmp_path, config_of, m
     one_step = {"epochs": 1, "images_per_epoch": 4, "batch_size": 4, "lr": 1e-9}
     config = config_of(tmp_path, student=start, schedule=one_step)
     assert config.student.name == (model or "start")
-    after = weights_of(distil(config.control(), "cpu"))
+    after = weights_of(train_student(config.control(), "cpu"))
     before = weights_of(tmp_path / "start.pt")
     name = "model.9.cv1.conv.weight"
     assert torch.allclose(after[name].float(), before[name], atol=1e-3)
@@ -242,22 +244,19 @@ def test_weights_of_another_network_are_no_start(tmp_path, config_of):
         ("torn.pt", ModelError, r"torn\.pt: Ultralytics can't load it"),
     ):
         with pytest.raises(error, match=says):
-            distil(config_of(tmp_path, student=student | {"weights": weights}), "cpu")
+            train_student(config_of(tmp_path, student=student | {"weights": weights}), "cpu")
 
 
 @pytest.mark.parametrize("device", ["97", "97,98"])
 def test_a_gpu_that_is_not_there_is_said(tmp_path, config_of, device):
     with pytest.raises(UsageError, match="no GPU 'cuda:97'"):
-        distil(config_of(tmp_path), device)
+        train_student(config_of(tmp_path), device)
 
 
 def trained_by(kind, config):
     """A run in the hands of another trainer."""
-    lock = run._begin(config)
-    try:
-        kind(overrides=run._settings(config, "cpu", None)).train()
-    finally:
-        lock.close()
+    with closing(begun_folder(config)) as folder:
+        kind(overrides=overrides(config, folder, "cpu")).train()
 
 
 class Torn(StudentTrainer):
@@ -293,22 +292,21 @@ def test_a_run_that_can_not_go_on_says_why(tmp_path, config_of, kind, says):
 def test_the_process_of_each_gpu_finds_the_run(tmp_path, config_of):
     """Ultralytics empties its folder first; here one such process, on the CPU."""
     config = config_of(tmp_path, schedule=SCHEDULE | {"epochs": 1, "close_mosaic": 0})
-    lock = run._begin(config)
-    trainer = StudentTrainer(overrides=run._settings(config, "cpu", None))
-    command, program = generate_ddp_command(trainer)
-    try:
-        assert program in command
-        subprocess.run([sys.executable, program], check=True, capture_output=True, cwd=ROOT)
-    finally:
-        ddp_cleanup(trainer, program)
-        lock.close()
+    with closing(begun_folder(config)) as folder:
+        trainer = StudentTrainer(overrides=overrides(config, folder, "cpu"))
+        command, program = generate_ddp_command(trainer)
+        try:
+            assert program in command
+            subprocess.run([sys.executable, program], check=True, capture_output=True, cwd=ROOT)
+        finally:
+            ddp_cleanup(trainer, program)
     assert len(losses(config.run)) == config.steps
-    assert run.distil(config, "cpu").exists(), "its last epoch becomes the student"
+    assert train_student(config, "cpu").exists(), "its last epoch becomes the student"
 
 
-def test_the_teacher_rises_and_falls_silent(tmp_path, config_of):
+def test_the_teachers_weight_rises_and_ends(tmp_path, config_of):
     schedule = SCHEDULE | {"epochs": 10, "images_per_epoch": 40}
-    config = config_of(tmp_path, schedule=schedule, distil={"warmup": 0.2, "stop": 0.9})
+    config = config_of(tmp_path, schedule=schedule, distill={"warmup": 0.2, "stop": 0.9})
     assert config.steps == 100
     strengths = {step: config.strength(step) for step in (0, 5, 10, 20, 89, 90, 99)}
     assert strengths == {0: 0, 5: 0.25, 10: 0.5, 20: 1, 89: 1, 90: 0, 99: 0}
@@ -321,6 +319,6 @@ def test_a_copy_of_a_run_goes_on_by_itself(tmp_path, done, config_of):
     shutil.copytree(config.run, tmp_path / "copy")
     before = {path: path.stat().st_mtime_ns for path in config.run.rglob("*")}
     copy = config.model_copy(update={"run": tmp_path / "copy"})
-    distil(copy, "cpu")
+    train_student(copy, "cpu")
     assert losses(copy.run) == pytest.approx(losses(done[0].run), rel=1e-6)
     assert {path: path.stat().st_mtime_ns for path in config.run.rglob("*")} == before

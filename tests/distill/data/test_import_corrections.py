@@ -8,7 +8,7 @@ from labelled import SIZE, data_set
 
 from distill.data import rle
 from distill.data.coco import CocoDataset
-from distill.data.corrections import import_corrections
+from distill.data.import_corrections import import_corrections
 from distill.errors import InputError
 
 CATEGORIES = [{"id": 5, "name": "cup"}, {"id": 8, "name": "bottle"}]

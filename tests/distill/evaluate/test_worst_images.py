@@ -7,8 +7,8 @@ from distill.data.images import read_rgb, size_of
 from distill.errors import OutputError
 from distill.evaluate import evaluate
 from distill.evaluate.curves import draw_curves
-from distill.evaluate.pictures import draw_worst
 from distill.evaluate.report import table
+from distill.evaluate.worst_images import draw_worst
 
 CUP, CAN = (0, 10, 10, 50, 50), (1, 60, 20, 100, 60)
 RED, YELLOW, ORANGE, GREEN = (255, 69, 58), (255, 214, 10), (255, 149, 0), (46, 204, 113)
@@ -16,8 +16,8 @@ RED, YELLOW, ORANGE, GREEN = (255, 69, 58), (255, 214, 10), (255, 149, 0), (46, 
 
 @pytest.fixture
 def judge(tmp_path):
-    def judge(images, answers):
-        return evaluate(oracle(answers), world(tmp_path, images))
+    def judge(images, predictions):
+        return evaluate(oracle(predictions), world(tmp_path, images))
 
     return judge
 
@@ -82,9 +82,9 @@ def test_boxes_are_drawn_where_there_are_no_masks(judge, tmp_path):
     assert RED in colours(tmp_path / "worst.png")
 
 
-@pytest.mark.parametrize("answers", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
-def test_curves_are_drawn_of_much_and_of_nothing(judge, tmp_path, answers):
-    found = judge([[truth(CUP), truth(CAN)]], answers)
+@pytest.mark.parametrize("predictions", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
+def test_curves_are_drawn_of_much_and_of_nothing(judge, tmp_path, predictions):
+    found = judge([[truth(CUP), truth(CAN)]], predictions)
     draw_curves(tmp_path / "one.png", ["tiny"], [found])
     draw_curves(tmp_path / "two.png", ["tiny", "large"], [found, found])
     for name in ("one.png", "two.png"):

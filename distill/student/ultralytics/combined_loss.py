@@ -1,4 +1,4 @@
-"""Criterion: Ultralytics' loss on labels, ours towards the teacher, and a stop when one fails."""
+"""Combined loss: Ultralytics' on labels and ours towards the teacher, stopped where one fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from distill.student.ultralytics.dense import dense_of
-from distill.student.ultralytics.ignored_regions import CellLoss, silenced, silent_cells
+from distill.student.ultralytics.ignored_regions import CellLoss, ignored_cells, masked_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,30 +30,32 @@ class NotFiniteError(Exception):
         self.terms, self.images = terms, images
 
 
-class Criterion:
-    """Stands where Ultralytics has its own loss; a batch is labels and image as there.
+class CombinedLoss:
+    """The loss of a batch: Ultralytics' own on labels, and ours towards a teacher.
 
-    The teacher sees the very tensor that the student sees. Regions to ignore are out of every
-    loss on labels; what the teacher thinks of them is learned, doubts included.
+    It stands where Ultralytics has its own, and a batch is what it is there. The teacher sees the
+    very tensor that the student sees. Regions to ignore are out of every loss on labels; what the
+    teacher predicts there is learned, doubts included.
 
     Attributes:
         step: the next step, counted from 0; it grows with every call.
         loss: of the last call, all terms together, of an image.
-        terms: each of them; of YOLO26's on labels those of its head with one answer an object.
+        terms: each of them; of YOLO26's on labels those of its head with one cell an object.
 
     Args:
-        task: Ultralytics' loss of this student.
+        task: Ultralytics' loss of this student. Untyped, as is the network: what they are made
+            of is `Tensor | Module` to PyTorch.
         student: the network; its last module is the head.
         distillation: our losses, or None for none.
-        teacher: what they look at, None with them.
+        teacher: what they compare with, None with them.
         strength: factor of their weights at a step.
         names: of the terms that it gives where they are on.
     """
 
     def __init__(
         self,
-        task: Callable[..., tuple[Tensor, dict[str, Tensor]]],
-        student: nn.Module,
+        task: Any,
+        student: Any,
         distillation: nn.Module | None,
         teacher: Teacher | None,
         strength: Callable[[int], float],
@@ -79,20 +81,20 @@ class Criterion:
         Raises:
             NotFiniteError: a term is NaN or infinite.
         """
-        # The branch with several answers an object is the one that the teacher resembles.
+        # The branch with several cells an object is the one that the teacher resembles.
         branches = [preds["one2many"], preds["one2one"]] if "one2many" in preds else [preds]
         raw = dict(branches[0])
-        silent = silent_cells(batch, self._strides)
+        ignored = ignored_cells(batch, self._strides)
         for loss in self._cell_losses:
-            loss.silent = silent
+            loss.ignored = ignored
         for branch in branches:
-            branch["proto"] = silenced(branch["proto"], batch["ignored"])
+            branch["proto"] = masked_out(branch["proto"], batch["ignored"])
         total, terms = self._task(preds, batch)
         strength = self._strength(self.step)
-        if self._distillation is not None and strength:
-            answer = self._teacher.dense(batch["img"])
+        if self._distillation is not None and self._teacher is not None and strength:
+            predictions = self._teacher.dense(batch["img"])
             student = dense_of(raw, self._strides, self._bins)
-            extra = self._distillation(student, answer, strength)
+            extra = self._distillation(student, predictions, strength)
             total = torch.cat([total, torch.stack([*extra.values()]) * len(batch["img"])])
             terms = {**terms, **{name: term.detach() for name, term in extra.items()}}
         if not total.isfinite().all():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from ultralytics.cfg import get_cfg
 
-from distill.student.ultralytics.criterion import Criterion, NotFiniteError
+from distill.student.ultralytics.combined_loss import CombinedLoss, NotFiniteError
 from tests.distill.yolos import build
 
 SIDE = 64
@@ -22,7 +22,7 @@ def student():
 
 @pytest.fixture
 def criterion(student):
-    return Criterion(student.init_criterion(), student, None, None, lambda _step: 0.0)
+    return CombinedLoss(student.init_criterion(), student, None, None, lambda _step: 0.0)
 
 
 def batch(ignored):
@@ -49,7 +49,7 @@ def batch(ignored):
 @pytest.mark.parametrize("ignored", [True, False])
 def test_what_is_ignored_teaches_no_pixel_and_no_cell(name, ignored):
     model = network(name)
-    criterion = Criterion(model.init_criterion(), model, None, None, lambda _step: 0.0)
+    criterion = CombinedLoss(model.init_criterion(), model, None, None, lambda _step: 0.0)
     given = batch(ignored)
     preds = model(given["img"])
     branches = [preds["one2many"], preds["one2one"]] if "one2many" in preds else [preds]
@@ -90,9 +90,9 @@ class Echo:
 
 
 def test_the_teacher_is_compared_with_what_the_student_said(student):
-    beside = Listener()
-    criterion = Criterion(
-        student.init_criterion(), student, beside, Echo(), lambda step: 0.5 * (step == 0), ["boxes"]
+    losses = Listener()
+    criterion = CombinedLoss(
+        student.init_criterion(), student, losses, Echo(), lambda step: 0.5 * (step == 0), ["boxes"]
     )
     given = {
         key: torch.cat([value, value]) if isinstance(value, torch.Tensor) else value * 2
@@ -103,11 +103,11 @@ def test_the_teacher_is_compared_with_what_the_student_said(student):
     said = preds["one2many"]["scores"].detach().clone()
     drawn = preds["one2many"]["proto"][0].detach().clone()
     total, _ = criterion(preds, given)
-    assert beside.teacher is given["img"]
-    assert beside.strength == 0.5
-    heard = torch.cat([level.flatten(2) for level in beside.student.class_logits], dim=2)
+    assert losses.teacher is given["img"]
+    assert losses.strength == 0.5
+    heard = torch.cat([level.flatten(2) for level in losses.student.class_logits], dim=2)
     assert torch.equal(heard, said), "of the branch with several answers, doubts included"
-    mask = beside.student.mask_logits(1, torch.tensor([0]))
+    mask = losses.student.mask_logits(1, torch.tensor([0]))
     weights = preds["one2many"]["mask_coefficient"][1, :, 0]
     assert torch.allclose(mask[0], torch.einsum("k,khw->hw", weights, drawn[1]), atol=1e-5)
     assert float(total.detach()[-1]) == pytest.approx(2 * criterion.terms["boxes"]), "of two images"
@@ -120,7 +120,7 @@ def test_the_teacher_is_compared_with_what_the_student_said(student):
 def test_a_loss_of_two_branches_stands_where_it_stood(student):
     """YOLO26 shifts weight from one to the other, epoch by epoch."""
     whole, resumed = (
-        Criterion(student.init_criterion(), student, None, None, lambda _step: 0.0)
+        CombinedLoss(student.init_criterion(), student, None, None, lambda _step: 0.0)
         for _ in range(2)
     )
     first = whole._task.o2m

@@ -1,4 +1,4 @@
-"""Corrections: what people changed in a labelling tool comes back into the master.
+"""Import corrections: what people changed in a labelling tool comes back into the master.
 
 An image that was corrected gets the person's objects in place of the machine's; every other
 record stays as it is, to the letter. The old master is kept beside the new one.
@@ -6,7 +6,6 @@ record stays as it is, to the letter. The old master is kept beside the new one.
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from distill.data.cvat import ANNOTATIONS, read_cvat
 from distill.data.json_file import parse_json, read_json, write_json
 from distill.data.label_studio import read_label_studio
 from distill.data.record import Annotation, annotation_json
-from distill.errors import InputError, OutputError
+from distill.errors import InputError
+from distill.files import writing
+from models.whole_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
 
 _SPLITS = ("train.json", "val.json")
 _SAME_IOU = 0.5
-"""A mask that overlaps the machine's this much is the same object, and keeps its track."""
-_MOST_JSON = 4 << 30
-"""Bytes of JSON in a zip; more is no export of a labelling tool."""
+"""A mask that overlaps the machine's this much is the same object, and keeps its track;
+COCO's loosest threshold."""
+_MAX_JSON_BYTES = 4 << 30
+"""Of JSON in a zip; more is no export of a labelling tool. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ImportResult:
     """What an import did.
 
     Attributes:
@@ -53,7 +55,7 @@ class Outcome:
     problems: tuple[str, ...]
 
 
-def import_corrections(path: Path, master: Path) -> Outcome:
+def import_corrections(path: Path, master: Path) -> ImportResult:
     """Put corrections into a data set, and into train.json and val.json beside it.
 
     Args:
@@ -78,7 +80,7 @@ def import_corrections(path: Path, master: Path) -> Outcome:
         raise InputError(f"{path} corrects no image of {master}: {first}")
     changed = _changed(dataset, corrections)
     if not changed:
-        return Outcome(0, len(corrections), 0, None, tuple(problems))
+        return ImportResult(0, len(corrections), 0, None, tuple(problems))
     kept = _keep(master)
     number_of = {c["name"]: c["id"] for c in reversed(whole["categories"])}
     category_of = [number_of[name] for name in dataset.classes]
@@ -88,7 +90,7 @@ def import_corrections(path: Path, master: Path) -> Outcome:
         if split.is_file():
             _rewrite(split, read_coco_json(split), changed, category_of)
     _rewrite(master, whole, changed, category_of)
-    return Outcome(
+    return ImportResult(
         len(changed),
         len(corrections) - len(changed),
         sum(map(len, changed.values())),
@@ -109,7 +111,7 @@ def _content(path: Path) -> Any:
                     names = [ANNOTATIONS]
                 if len(names) != 1:
                     raise InputError(f"{path} holds {len(names)} JSON files; name the right one")
-                if archive.getinfo(names[0]).file_size > _MOST_JSON:
+                if archive.getinfo(names[0]).file_size > _MAX_JSON_BYTES:
                     raise InputError(f"{path}: {names[0]} is larger than any export")
                 content = parse_json(archive.read(names[0]), Path(f"{path}/{names[0]}"))
         except (OSError, zipfile.BadZipFile) as error:
@@ -213,12 +215,9 @@ def _keep(master: Path) -> Path:
     number = 1
     while (kept := master.with_name(f"{master.name}.{number}")).exists():
         number += 1
-    try:
+    with writing(kept):
         shutil.copyfile(master, kept)
-        with kept.open("rb") as file:
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(f"{kept} can't be written: {error.strerror}") from error
+        sync(kept)
     return kept
 
 

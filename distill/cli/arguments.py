@@ -1,0 +1,120 @@
+"""Argument parsers: from a word of a command line to a value, or one line on what it should be."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_MULTIPLE, _MIN_INPUT_PX, _MAX_INPUT_PX = 32, 32, 4096
+"""Sides of a network's input, pixels: 32 is the coarsest stride of every family."""
+
+_MIN_IMAGE_PX, _MAX_IMAGE_PX = 64, 4096
+"""Sides of a rendered image, pixels; chosen, not measured."""
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas; none is empty."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise ArgumentTypeError(f"an empty name in '{text}'")
+    return found
+
+
+def names_among(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A parser of names between commas, each once, that are all in `known`."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(names(text)))
+        for name in found:
+            if name not in known:
+                raise ArgumentTypeError(f"no class '{name}'; there are {', '.join(known)}")
+        return found
+
+    return parse
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """Names between commas, or `coco` for COCO's 80."""
+    if text == "coco":
+        from models.coco_names import COCO_NAMES
+
+        return COCO_NAMES
+    return names(text)
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low`, which is not negative, to `high`."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ArgumentTypeError(f"'{text}' is no whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A parser of numbers from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        value = _float(text)
+        if value is None or not low <= value <= high:
+            raise ArgumentTypeError(f"'{text}' is no number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def share_below_one(text: str) -> float:
+    """A share that leaves something of the rest."""
+    value = _float(text)
+    if value is None or not 0 <= value < 1:
+        raise ArgumentTypeError(f"'{text}' is no share from 0 to below 1")
+    return value
+
+
+def input_side(text: str) -> int:
+    """Side of a network's square input, pixels."""
+    if not _is_input_side(text):
+        raise ArgumentTypeError(f"'{text}' is no multiple of {_MULTIPLE} up to {_MAX_INPUT_PX}")
+    return int(text)
+
+
+def input_size(text: str) -> tuple[int, int]:
+    """Width and height of a network's input, pixels; one number is a square."""
+    sides = text.lower().split("x")
+    if len(sides) == 1:
+        sides *= 2
+    if len(sides) != 2 or not all(map(_is_input_side, sides)):
+        raise ArgumentTypeError(
+            f"'{text}' is not WIDTHxHEIGHT or one number, in multiples of {_MULTIPLE} up to "
+            f"{_MAX_INPUT_PX}"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Width and height of a rendered image, pixels."""
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise ArgumentTypeError(f"'{text}' is no size; write it as 640x480")
+    width, height = map(int, sides)
+    if not all(_MIN_IMAGE_PX <= side <= _MAX_IMAGE_PX for side in (width, height)):
+        raise ArgumentTypeError(f"each side has {_MIN_IMAGE_PX} to {_MAX_IMAGE_PX} pixels")
+    return width, height
+
+
+def _is_input_side(text: str) -> bool:
+    if not text.isascii() or not text.isdigit():
+        return False
+    return int(text) % _MULTIPLE == 0 and _MIN_INPUT_PX <= int(text) <= _MAX_INPUT_PX
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

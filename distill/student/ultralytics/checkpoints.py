@@ -1,0 +1,66 @@
+"""Checkpoints: what a stopped run goes on from, exactly, and what of it becomes the student."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
+
+from distill.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distill.student.ultralytics.student_trainer import StudentTrainer
+
+
+def resume_state(trainer: StudentTrainer) -> dict[str, Any]:
+    """All that a run needs to go on after its latest epoch.
+
+    Raises:
+        TrainingError: the weights are not finite; Ultralytics would save zeros in their place.
+    """
+    weights = unwrap_model(trainer.model).state_dict()
+    if not all(value.isfinite().all() for value in weights.values()):
+        raise TrainingError(
+            f"the weights are not finite after epoch {trainer.epoch + 1}; lower schedule.lr, and "
+            "begin anew with another --out"
+        )
+    fitness = trainer.best_fitness
+    return {
+        "epoch": trainer.epoch,
+        "model": weights,
+        "average": trainer.ema.ema.state_dict(),
+        "updates": trainer.ema.updates,
+        "optimizer": trainer.optimizer.state_dict(),
+        "scaler": trainer.scaler.state_dict(),
+        "best_fitness": None if fitness is None else float(fitness),
+    }
+
+
+def restore(trainer: StudentTrainer, path: Path) -> None:
+    """Put what `resume_state` gave, and a file holds, back into a trainer."""
+    state = torch.load(path, map_location=trainer.device, weights_only=True)
+    unwrap_model(trainer.model).load_state_dict(state["model"])
+    trainer.ema.ema.load_state_dict(state["average"])
+    trainer.ema.updates = state["updates"]
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    trainer.scaler.load_state_dict(state["scaler"])
+    trainer.best_fitness = state["best_fitness"]
+    trainer.start_epoch = state["epoch"] + 1
+
+
+def epochs_done(path: Path) -> int:
+    """How many epochs a run has done, by its file to go on from; 0 where there is none."""
+    if not path.exists():
+        return 0
+    return int(torch.load(path, map_location="cpu", weights_only=True)["epoch"]) + 1
+
+
+def write_student(checkpoint: Path, path: Path) -> None:
+    """Write the averaged weights of a checkpoint, and nothing else of it, whole or not at all."""
+    new = path.with_suffix(".new")
+    strip_optimizer(checkpoint, s=str(new))
+    os.replace(new, path)  # noqa: PTH105 the word for what it does
