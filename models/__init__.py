@@ -2,3 +2,5 @@
 
 Both sides of Sfumato stand on this package; it imports neither of them.
 """
+
+import models.silence  # noqa: F401 before any library is imported

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import models.silence  # noqa: F401 before a test imports what would report it
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

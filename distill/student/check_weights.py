@@ -43,6 +43,9 @@ def check_weights(config: DistillConfig) -> None:
     theirs = load_weights(student.weights).state_dict()
     if student.model is None:
         return
+    import distill.quiet  # noqa: F401, PLC0415 before anything of theirs
+
+    # isort: split
     from ultralytics.nn.tasks import SegmentationModel  # noqa: PLC0415 likewise
 
     ours = SegmentationModel(f"{student.model}.yaml", verbose=False).state_dict()

@@ -9,12 +9,18 @@ that costs less.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from fractions import Fraction
 
 import av
 import cv2
+
+# Nothing of ours is imported here; it is to be as silent all the same.
+os.environ |= {"ORT_DISABLE_TELEMETRY": "1", "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
+
+# isort: split
 from ultralytics import YOLO
 
 PERSON = 0

@@ -41,8 +41,7 @@ def pictures():
     return [picture(0), picture(1, 128, 70), picture(2, 200, 300)]
 
 
-@pytest.fixture(scope="session")
-def seeing_net():
+def seeing_network():
     """An untrained tiny RTMDet-Ins whose signals neither vanish nor grow: it sees something."""
     torch.manual_seed(0)
     net = RTMDetIns("tiny", classes=len(NAMES))
@@ -64,6 +63,11 @@ def seeing_net():
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return net.eval()
+
+
+@pytest.fixture(scope="session")
+def seeing_net():
+    return seeing_network()
 
 
 @pytest.fixture(scope="session")

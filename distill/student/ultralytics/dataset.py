@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import distill.quiet  # noqa: F401 before Ultralytics
+
+# isort: split
 import numpy as np
 from ultralytics.data.dataset import YOLODataset
 

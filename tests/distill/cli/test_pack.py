@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch import nn
 
 import distill.quiet  # noqa: F401 its log would otherwise go where one test's output went
 from agent.cli import main as sfumato
@@ -19,13 +18,12 @@ from distill.data.images import size_of
 from distill.pack.student import read_student
 from models.bundle import Bundle
 from models.importing import import_onnx
-from models.preprocess import InputSpec, preprocess
 from models.runtime.choose import choose_network
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import self_test
 from models.signing import PrivateKey
-from tests.distill.conftest import picture
 from tests.distill.labelled import data_set
+from tests.distill.lively import lively
 from tests.distill.yolos import build
 
 KEY = PrivateKey.generate()
@@ -56,25 +54,6 @@ def pack(tmp_path, key, capsys):
 def saved(model, path, **more):
     torch.save({"model": model, "ema": None, **more}, path)
     return path
-
-
-def lively(name):
-    """A network without training whose signals neither vanish nor grow: it sees something."""
-    model = build(name, ("bottle", "cup"))
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d) and module.weight.requires_grad:
-            nn.init.kaiming_normal_(module.weight)
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # statistics of all that was seen, not of the latest
-    fed = [preprocess(picture(seed), InputSpec(width=96, height=96))[0] for seed in range(4)]
-    with torch.no_grad():
-        model.train()(torch.from_numpy(np.concatenate(fed)))
-        head = model.model[-1]
-        for last in [branch[-1] for part in (head.cv2, head.cv3, head.cv4) for branch in part]:
-            last.weight.mul_(0.05)
-        for branch in head.cv3:
-            branch[-1].bias.fill_(-2)
-    return model.eval()
 
 
 def test_yolo11_from_weights_to_a_hidden_picture(pack, tmp_path):

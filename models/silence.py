@@ -1,0 +1,48 @@
+"""Silence: what libraries send or leave behind unasked, switched off before any is imported.
+
+`agent`, `distill` and `models` import this before anything else, so no order of imports gets past
+it. A process that only borrows our runtime is silent too.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+_SWITCHES = {
+    # ONNX Runtime 1.29 and later report every run on Linux to its maker, and keep a device's id
+    # and a database under ~/.cache. Once it is imported it is too late.
+    "ORT_DISABLE_TELEMETRY": "1",
+    # Ultralytics sends statistics, asks for newer versions and installs packages.
+    "YOLO_OFFLINE": "true",
+    "YOLO_AUTOINSTALL": "false",
+}
+
+_FOLDERS = {
+    # Matplotlib's list of fonts: made anew in each process that draws.
+    "MPLCONFIGDIR": "matplotlib",
+    # PyTorch makes this one when it is imported, though nothing is compiled here.
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
+}
+"""Caches that lie in the home or beside other programs' files, unless a person has named a place."""
+
+_OWN_FOLDERS = {
+    # Ultralytics' settings decide which services a training is reported to, so nobody else's count.
+    "YOLO_CONFIG_DIR": "ultralytics",
+}
+
+
+def _be_silent() -> None:
+    place = Path(tempfile.gettempdir(), f"sfumato-{secrets.token_hex(8)}")  # made by who needs it
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    os.environ.update(_SWITCHES)
+    os.environ.update({variable: str(place / name) for variable, name in _OWN_FOLDERS.items()})
+    for variable, name in _FOLDERS.items():
+        os.environ.setdefault(variable, str(place / name))
+
+
+_be_silent()
