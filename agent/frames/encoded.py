@@ -65,7 +65,7 @@ class EncodedStream:
     annotated: bool
 
     def require_redacted(self) -> None:
-        """Every output's first line, but a file's that was made for annotated pictures.
+        """Refuse an annotated stream; all outputs do, but a file that was made for one.
 
         Raises:
             TypeError: the pictures show what the camera saw.

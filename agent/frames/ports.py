@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.frames.frame import Frame
     from agent.frames.stream_info import StreamInfo
 
+FrameT = TypeVar("FrameT", RedactedFrame, AnnotatedFrame)
 FrameT_contra = TypeVar("FrameT_contra", RedactedFrame, AnnotatedFrame, contravariant=True)
 
 

@@ -1,1 +1,1 @@
-"""Sources give frames, sinks take redacted ones; libav appears nowhere else."""
+"""Sources give frames, encoders take redacted ones, outputs take packets; libav is nowhere else."""

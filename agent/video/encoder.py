@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast, final, overload
+from typing import TYPE_CHECKING, Generic, Literal, cast, final, overload
 
 import av
 from av.codec.context import CodecContext, Flags
@@ -13,6 +13,7 @@ from av.error import FFmpegError
 from agent.errors import OutputError
 from agent.frames.annotated import AnnotatedFrame
 from agent.frames.encoded import Codec, EncodedPacket, EncodedStream
+from agent.frames.ports import FrameT
 from agent.frames.redacted import RedactedFrame
 from agent.video.encoder_picture import EncoderPicture
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from agent.frames.stream_info import StreamInfo
-
-FrameT = TypeVar("FrameT", RedactedFrame, AnnotatedFrame)
 
 _ENCODERS: dict[Codec, str] = {"h264": "libx264", "hevc": "libx265"}
 _USUAL_RATE = Fraction(25)

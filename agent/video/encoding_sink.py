@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Generic, final
 
-from agent.frames.annotated import AnnotatedFrame
-from agent.frames.redacted import RedactedFrame
+from agent.frames.ports import FrameT
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from agent.frames.ports import Encoder, Output
-
-FrameT = TypeVar("FrameT", RedactedFrame, AnnotatedFrame)
 
 
 @final

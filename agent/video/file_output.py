@@ -65,14 +65,18 @@ class FileOutput:
         self._muxer: Muxer | None = None
         self._audio = AudioCopy(audio_from, self._format, self._path) if audio_from else None
         self._last_pts: int | None = None
+        self._is_over = False
 
     def start(self, stream: EncodedStream) -> None:
         """Create the file.
 
         Raises:
             OutputError: when it can't be written.
+            RuntimeError: after `abort`, which may have come from another thread.
             TypeError: when the stream is annotated, and the file was not made for that.
         """
+        if self._is_over:
+            raise RuntimeError(f"{self._path}: finished or aborted already")
         if not self._annotated:
             stream.require_redacted()
         self._stream = stream
@@ -107,6 +111,7 @@ class FileOutput:
         self._copy_audio(self._last_pts * self._stream.time_base + 1 / self._stream.frame_rate)
         if self._audio is not None:
             self._audio.close()
+        self._is_over = True
         with self._failing_as_output_error():
             muxer, self._muxer = self._muxer, None
             muxer.close()
@@ -116,6 +121,7 @@ class FileOutput:
 
     def abort(self) -> None:
         """Delete what was written; harmless after `finish`."""
+        self._is_over = True
         if self._audio is not None:
             self._audio.close()
         if self._muxer is not None:

@@ -86,6 +86,7 @@ SMOOTH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", RHYTHMS)
 @pytest.mark.parametrize("name", SMOOTH)
 def test_what_moves_smoothly_is_hidden_in_every_frame(run, name, every):
@@ -134,6 +135,7 @@ def test_things_that_leave_through_the_edge_are_hidden_but_for_a_rim(run, every)
     assert np.mean(shares) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", RHYTHMS)
 @pytest.mark.parametrize("cut", [18, 20, 21])
 @pytest.mark.parametrize("after", [(110, 50), (28, 20), None])

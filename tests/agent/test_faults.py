@@ -138,6 +138,7 @@ def test_a_first_keyframe_without_a_result_covers_what_depends_on_it(run, world,
     assert report.frames.written == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency", ["normal", "low"])
 @pytest.mark.parametrize("every", [1, 3, "auto"])
 @pytest.mark.parametrize("kind", [FailingAt, InvalidAt, NanAt, NanScoresAt])
@@ -467,6 +468,7 @@ def whole_bytes(clip, tmp_path_factory):
     return (folder / "out.mp4").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 0.02, 0.5, 0.95])
 def test_a_full_disk_leaves_nothing(clip, tmp_path, whole_bytes, room):
     """A limit on the size of files is a full disk that needs no root."""

@@ -472,6 +472,7 @@ def outputs(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != "camera.ts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_playable_file(process, tmp_path, number):
     process.send_signal(number)
@@ -485,6 +486,7 @@ def test_ctrl_c_leaves_a_playable_file(process, tmp_path, number):
     assert leaks(pictures) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_twice_ctrl_c_ends_at_once_and_leaves_nothing(process, stream, tmp_path, number):
     """Even where the source has stalled, so that the first can't be obeyed."""

@@ -47,6 +47,7 @@ def test_one_frame_of_an_hour_that_was_covered_whole_is_seen(journal_of, report,
     assert red.any()
 
 
+@pytest.mark.slow
 def test_more_tracks_than_rows_make_no_taller_picture(journal_of, report, picture):
     heights = [
         picture(
@@ -57,6 +58,7 @@ def test_more_tracks_than_rows_make_no_taller_picture(journal_of, report, pictur
     assert heights[0] < heights[1] <= heights[2] < heights[1] + 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [0, 1, 2, 200_000])
 @pytest.mark.parametrize("frame_rate", [None, 30000 / 1001])
 def test_any_length_can_be_drawn(journal_of, report, picture, frames, frame_rate):
@@ -68,6 +70,7 @@ def test_any_length_can_be_drawn(journal_of, report, picture, frames, frame_rate
     assert (columns_of(drawn, colour) is not None) == bool(frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$\\frac{.mp4", "a_b^c.mp4", "grüße 視.mp4", "x" * 200 + ".mp4"])
 def test_names_from_outside_are_no_formulas(journal_of, report, picture, name):
     journal = journal_of(10, [("$\\bad{", 0, 5)], {3: "$\\worse{"})

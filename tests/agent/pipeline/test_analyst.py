@@ -62,6 +62,7 @@ def painted(cover, size=(160, 96)):
 EVERY = [1, 2, 3, 5, 8, 50]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look_ahead", [True, False])
 @pytest.mark.parametrize("adaptive", [True, False])
 @pytest.mark.parametrize("every", EVERY)
@@ -207,6 +208,7 @@ def test_another_size_for_the_rest_of_a_stream_keeps_no_frames(analyst_of):
     assert given == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 5])
 @pytest.mark.parametrize("kind", [Eyes, FailingAt, BlindAt])
 @pytest.mark.parametrize("look_ahead", [True, False])

@@ -150,6 +150,7 @@ def test_numbers_count_from_one_and_are_never_given_twice(tracker):
     assert tracker.born == 6
 
 
+@pytest.mark.slow
 def test_ten_thousand_keyframes_are_forgotten_behind(tracker):
     """One object stays, others come and go; what is kept does not grow."""
     most = 0

@@ -20,6 +20,7 @@ def packets_of(path):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("sound", ["aac", "libmp3lame"])
 def test_packets_are_copied_bit_by_bit_at_their_times(clips, tmp_path, suffix, sound):

@@ -13,6 +13,7 @@ from recording import INFO, file_sink, grey, leftovers
 
 from agent.errors import OutputError
 from agent.frames.encoded import EncodedPacket
+from agent.video.encoder import VideoEncoder
 from agent.video.file_output import FileOutput
 
 
@@ -205,4 +206,14 @@ def test_a_packet_before_the_stream_is_a_mistake(tmp_path):
     output = FileOutput(tmp_path / "out.mp4")
     with pytest.raises(RuntimeError, match="not started"):
         output.write(EncodedPacket(b"\0\0\0\1", 0, 0, is_key=True))
+    assert leftovers(tmp_path) == []
+
+
+def test_a_stream_that_starts_after_the_end_leaves_nothing(tmp_path):
+    """Ctrl-C aborts the output while the encoder's thread may still be at its first picture."""
+    encoder, output = VideoEncoder(INFO), FileOutput(tmp_path / "out.mp4")
+    encoder.encode(grey())
+    output.abort()
+    with pytest.raises(RuntimeError, match="aborted already"):
+        output.start(encoder.stream)
     assert leftovers(tmp_path) == []

@@ -104,6 +104,7 @@ def test_planes_are_views_that_nobody_can_write_and_that_outlive_the_source(clip
         frame.planes[0][0, 0] = 0
 
 
+@pytest.mark.slow
 def test_pictures_are_freed_without_the_garbage_collector(clips, tmp_path):
     path = clips.write(tmp_path / "clip.mp4", range(60), size=(1280, 720), options={"crf": "30"})
 
