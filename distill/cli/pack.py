@@ -132,7 +132,7 @@ def _run(args: argparse.Namespace) -> int:
         read_thresholds(args.thresholds, student.classes, student.sha256)
         if args.thresholds
         else {},
-        read_metrics(args.metrics, student.sha256, teacher and teacher.weights_sha256),
+        read_metrics(args.metrics, student.sha256, teacher.weights_sha256 if teacher else None),
         teacher,
     )
     images = choose_frames(args.golden, args.images, args.frames, student.spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.cli import arguments
 from distill.files import writing
@@ -179,7 +179,7 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _description(read: Checkpoint) -> dict:
+def _description(read: Checkpoint) -> dict[str, Any]:
     net = read.net()
     return {
         "network": "rtmdet-ins",

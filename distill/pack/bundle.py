@@ -104,7 +104,8 @@ def pack(
         model = halved(model)
     parity = check_parity(student, model, role, frames, unsealed)
     names = dict(enumerate(student.classes))
-    golden, specs = {}, []
+    golden: dict[str, bytes] = {}
+    specs: list[dict[str, FileSpec]] = []
     for number, frame in enumerate(frames, start=1):
         files = {
             f"{GOLDEN}{number:02}.png": encode_image(frame.image),

@@ -127,4 +127,5 @@ def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[st
 def _number(path: Path, name: str, value: Any) -> float:
     if type(value) not in (int, float) or not -_MAX_FIGURE < value < _MAX_FIGURE:
         raise InputError(f"{path}: '{name}' is {str(value)[:40]}, not a number")
-    return value
+    number: float = value
+    return number

@@ -142,11 +142,11 @@ class SceneRenderer:
         catch = warped(self._canvas.catch, room * (step, step, 1) / _GROUND_STEP, small)
         strength = np.float32(1.05 - 0.7 * self.scene.light.ambient)
         ground = 1 - strength * thrown * catch
-        shade = cv2.resize(ground, self.size, interpolation=cv2.INTER_LINEAR)
-        shade *= 1 - np.float32(0.62) * cv2.resize(
-            contact, self.size, interpolation=cv2.INTER_LINEAR
+        soft_shade, dark_shade = (
+            np.asarray(cv2.resize(part, self.size, interpolation=cv2.INTER_LINEAR), np.float32)
+            for part in (ground, contact)
         )
-        return np.asarray(shade, np.float32)
+        return np.asarray(soft_shade * (1 - np.float32(0.62) * dark_shade), np.float32)
 
 
 def _at_least(value: float, least: float) -> float:
