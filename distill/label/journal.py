@@ -185,7 +185,7 @@ class Journal:
         difference = settings.difference(parsed[0] if parsed else None)
         if difference:
             raise UsageError(
-                f"{self.folder} was labelled otherwise ({difference}); "
+                f"{self.folder} was labelled with other settings ({difference}); "
                 "use the same again, or name a new folder"
             )
         try:

@@ -148,7 +148,7 @@ def _manifest(student: Student, release: Release, role: Role) -> Manifest:
             golden=SELF_TEST.to_manifest(),
         )
     except ValidationError as error:
-        raise InputError(f"the manifest can't say that: {first_problem(error)}") from error
+        raise InputError(f"the manifest is not valid: {first_problem(error)}") from error
 
 
 def _sealed(
@@ -162,7 +162,7 @@ def _sealed(
             }
         )
     except ValidationError as error:
-        raise InputError(f"the golden frames: {first_problem(error)}") from error
+        raise InputError(f"the golden frames are not valid: {first_problem(error)}") from error
 
 
 def _write(

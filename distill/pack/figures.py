@@ -21,7 +21,7 @@ _MAX_FIGURE = 1e9
 """Nothing that is measured is larger; chosen, not measured."""
 
 
-def read_metrics(
+def read_figures(
     paths: Iterable[Path], student: str, teacher: str | None = None
 ) -> dict[str, float]:
     """Figures by name, of the last file that has one.

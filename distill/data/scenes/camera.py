@@ -1,4 +1,4 @@
-"""Camera: how it moves while it looks, and what it makes of the light that it catches."""
+"""Camera: its motion, exposure, blur, noise and tone curve."""
 
 from __future__ import annotations
 

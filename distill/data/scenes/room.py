@@ -1,4 +1,4 @@
-"""Room: what objects stand on and before, painted once for each scene on a canvas."""
+"""Room: what objects stand on and before, painted once for each scene."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 MARGIN = 0.12
-"""How far the canvas goes beyond the picture, in picture heights; farther out it is mirrored."""
+"""How far the backdrop goes beyond the picture, in picture heights; farther out it is mirrored."""
 
 _WALL_SHADOW = 0.3
 CATCH_STEP = 4
-"""Pixels of the canvas for one of `Canvas.catch`."""
+"""Pixels of the backdrop for one of `Backdrop.catch`."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Canvas:
+class Backdrop:
     """A painted room.
 
     Attributes:
@@ -99,7 +99,7 @@ def draw_plan(random: np.random.Generator, domain: Domain) -> Plan:
     )
 
 
-def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Canvas:
+def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Backdrop:
     """Paint `plan` at `px` pixels a picture height."""
     random = np.random.default_rng(plan.seed)
     tall, wide = round((1 + 2 * MARGIN) * px), round((aspect + 2 * MARGIN) * px)
@@ -139,7 +139,7 @@ def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Canvas:
         canvas[near] *= corner.astype(np.float32)[:, None, None]
         catch[edge // CATCH_STEP :] = 1
     lit = cv2.multiply(canvas, cv2.merge([_falloff(random, light, (tall, wide))] * 3))
-    return Canvas(np.asarray(lit, np.float32), catch, px)
+    return Backdrop(np.asarray(lit, np.float32), catch, px)
 
 
 def _facing(light: Light, up: float) -> Floats:
