@@ -7,7 +7,7 @@ what `models.importing.describe` asks for, so that `sfumato model import` packs 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -122,13 +122,14 @@ def to_onnx(
         opset_version=OPSET,
         verbose=False,
     )
-    model = program.model_proto
+    model = cast("torch.onnx.ONNXProgram", program).model_proto
     # Where a network counts its images, the exporter quietly fixes their number.
     if dynamic and not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise ModelError("the network can't be exported for any batch, only for one of this size")
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
-    return model.SerializeToString()
+    exported: bytes = model.SerializeToString()
+    return exported
 
 
 def check_export(net: RTMDetIns, model: bytes, *, image_size: int) -> Iterator[Row]:
@@ -208,7 +209,7 @@ def _pairs(seen: Instances, reference: Instances) -> list[tuple[int, int]]:
     return pairs
 
 
-def _allowed(boxes: Floats) -> Floats:
+def _allowed(boxes: Floats) -> npt.NDArray[np.floating[Any]]:
     return _BOX_PX + _BOX_SHARE * np.abs(boxes)
 
 

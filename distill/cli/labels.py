@@ -81,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     yolo.add_argument("--split", choices=("train", "val", "test"), help="of a data.yaml (all)")
     yolo.add_argument(
         "--names",
-        type=arguments.class_names,
+        type=arguments.names_or_coco,
         default=(),
         metavar="A,B",
         help="the classes by their number, where no data.yaml says them; 'coco' for COCO's 80",

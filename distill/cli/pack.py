@@ -120,7 +120,7 @@ def _run(args: argparse.Namespace) -> int:
     key = load_private(args.key) if args.key else None
 
     from distill.pack.bundle import Release, pack
-    from distill.pack.figures import read_metrics, read_thresholds
+    from distill.pack.figures import read_figures, read_thresholds
     from distill.pack.frames import choose_frames
     from distill.pack.student import read_student
 
@@ -132,7 +132,7 @@ def _run(args: argparse.Namespace) -> int:
         read_thresholds(args.thresholds, student.classes, student.sha256)
         if args.thresholds
         else {},
-        read_metrics(args.metrics, student.sha256, teacher and teacher.weights_sha256),
+        read_figures(args.metrics, student.sha256, teacher.weights_sha256 if teacher else None),
         teacher,
     )
     images = choose_frames(args.golden, args.images, args.frames, student.spec)

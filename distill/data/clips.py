@@ -102,9 +102,9 @@ class Clip:
     def __iter__(self) -> Iterator[ClipFrame]:
         rate = self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_RATE
         for picture in self._pictures():
-            timed = picture.pts is not None and picture.time_base
-            time_s = float(picture.pts * picture.time_base if timed else self.decoded / rate)
-            yield ClipFrame(self.decoded, time_s, picture, self._orientation_of(picture))
+            pts, time_base = picture.pts, picture.time_base
+            timed = pts * time_base if pts is not None and time_base else self.decoded / rate
+            yield ClipFrame(self.decoded, float(timed), picture, self._orientation_of(picture))
             self.decoded += 1
 
     def problem(self) -> str | None:

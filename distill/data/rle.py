@@ -138,7 +138,7 @@ def runs(counts: str) -> npt.NDArray[np.int64]:
     return numbers
 
 
-def check(rle: Rle) -> int:
+def checked_area(rle: Rle) -> int:
     """The number of object pixels, after a check that the runs fill the image exactly.
 
     Raises:

@@ -104,7 +104,8 @@ def pack(
         model = halved(model)
     parity = check_parity(student, model, role, frames, unsealed)
     names = dict(enumerate(student.classes))
-    golden, specs = {}, []
+    golden: dict[str, bytes] = {}
+    specs: list[dict[str, FileSpec]] = []
     for number, frame in enumerate(frames, start=1):
         files = {
             f"{GOLDEN}{number:02}.png": encode_image(frame.image),
@@ -147,7 +148,7 @@ def _manifest(student: Student, release: Release, role: Role) -> Manifest:
             golden=SELF_TEST.to_manifest(),
         )
     except ValidationError as error:
-        raise InputError(f"the manifest can't say that: {first_problem(error)}") from error
+        raise InputError(f"the manifest is not valid: {first_problem(error)}") from error
 
 
 def _sealed(
@@ -161,7 +162,7 @@ def _sealed(
             }
         )
     except ValidationError as error:
-        raise InputError(f"the golden frames: {first_problem(error)}") from error
+        raise InputError(f"the golden frames are not valid: {first_problem(error)}") from error
 
 
 def _write(

@@ -32,4 +32,5 @@ def halved(model: bytes) -> bytes:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    return proto.SerializeToString()
+    halved_model: bytes = proto.SerializeToString()
+    return halved_model

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check(path: Path) -> list[Row]:
+def check_fixture(path: Path) -> list[Row]:
     """Compare everything that a fixture holds.
 
     Raises:

@@ -47,7 +47,7 @@ class Fixture:
         self._seen: dict[str, Image] = {}
         try:
             with reading(path), zipfile.ZipFile(path), np.load(path) as file:
-                self._arrays = {key: file[key] for key in file.files}
+                self._arrays: dict[str, npt.NDArray[Any]] = {key: file[key] for key in file.files}
             meta = json.loads(str(self._arrays["meta"]))
             self.size, self.classes = str(meta["size"]), int(meta["nc"])
             self.plain_bias = float(meta["plain_cls_bias"])
@@ -176,7 +176,8 @@ class Fixture:
         return formula_weight(key, shape, class_bias, shift=variant == "calib")
 
     def _meta(self, image: str) -> dict[str, Any]:
-        return json.loads(str(self.array(f"{image}/meta")))
+        meta: dict[str, Any] = json.loads(str(self.array(f"{image}/meta")))
+        return meta
 
     def _read(self, name: str) -> Image:
         if not name.startswith("nat"):

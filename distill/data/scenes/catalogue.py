@@ -102,10 +102,10 @@ def _bottle(random: np.random.Generator, domain: Domain) -> Solid:
     drink = np.array(drinks[random.integers(len(drinks))], np.float32)
     level = random.uniform(0.25, 0.8) if random.random() < 0.85 else 0.0
     if kind == "water":
-        glass = (_CLEAR, _BLUISH, _BLUISH, _GREEN, _BLUE)[
+        tone = (_CLEAR, _BLUISH, _BLUISH, _GREEN, _BLUE)[
             int(random.choice(5, p=(0.35, 0.3, 0.2, 0.1, 0.05)))
         ]
-        wall = np.array(glass, np.float32) ** 0.6
+        wall = np.array(tone, np.float32) ** 0.6
         body = Finish(wall, clear=True)
         if random.random() < 0.55:
             drink = np.array(drinks[0], np.float32)

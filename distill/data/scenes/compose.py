@@ -60,9 +60,9 @@ def compose(actor: Actor, matrix: Matrix, light: Floats, owner: npt.NDArray[np.i
     under = part * (1 - alpha)
     if actor.sprite.through is not None:
         passed = warped(actor.sprite.through, local, (x1 - x0, y1 - y0))
-        under += passed[..., :3] * _behind(
-            light, passed[..., 3] / np.maximum(paint[..., 3], 1e-3), matrix, (x0, y0)
-        )
+        shift = passed[..., 3] / np.maximum(paint[..., 3], np.float32(1e-3))
+        behind = _behind(light, np.asarray(shift, np.float32), matrix, (x0, y0))
+        under += np.multiply(passed[..., :3], behind)
     part[:] = under + paint[..., :3]
     owner[y0:y1, x0:x1][paint[..., 3] >= COVERED] = actor.placed.track_id
 

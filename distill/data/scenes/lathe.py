@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -75,7 +75,8 @@ class _Lit:
             normal = seen.normal_x[rows], seen.normal_y[rows]
             satin = light.on(light.satin, *normal, self.angle)
             if finish.metal:
-                return albedo * (0.25 * diffuse + 0.4 * satin + 0.45 * mirror)
+                shine = 0.25 * diffuse + 0.4 * satin + 0.45 * mirror
+                return np.asarray(albedo * shine, np.float32)
             mirror = satin
         sheen = np.minimum(self.fresnel[rows], 0.5) * np.float32(finish.gloss)
         return np.asarray(albedo * diffuse + sheen * mirror, np.float32)
@@ -94,7 +95,7 @@ def _cover(colour: Floats, through: Floats | None, on: Mask, rows: slice, with_:
         through[on] = 0
 
 
-def _graded(value: Floats, table: Floats) -> Floats:
+def _graded(value: Floats, table: npt.NDArray[np.floating[Any]]) -> Floats:
     """Colours [h, w, 3] of a `value` from 0 to 1, from a table [256, 3]."""
     codes = cv2.convertScaleAbs(value, alpha=255)
     return np.asarray(

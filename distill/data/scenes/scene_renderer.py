@@ -46,7 +46,7 @@ class SceneRenderer:
 
     def __init__(self, scene: Scene, size: tuple[int, int]) -> None:
         self.scene, self.size = scene, size
-        self._canvas = paint_room(scene.plan, scene.light, scene.aspect, size[1])
+        self._backdrop = paint_room(scene.plan, scene.light, scene.aspect, size[1])
         self._actors = [bake(placed, scene, size[1]) for placed in scene.placed]
         towards = scene.light.towards
         steep = max(float(towards[1]), 0.5)
@@ -100,7 +100,7 @@ class SceneRenderer:
         camera = self._camera(time_s)
         matrix = chained(camera, np.array([[1, 0, -MARGIN], [0, 1, -MARGIN]]))
         light = warped(
-            self._canvas.light, matrix / (self._canvas.px, self._canvas.px, 1), self.size
+            self._backdrop.light, matrix / (self._backdrop.px, self._backdrop.px, 1), self.size
         )
         light = np.asarray(cv2.multiply(light, cv2.merge([shade] * 3)), np.float32)
         owner = np.zeros(self.size[::-1], np.int16)
@@ -138,15 +138,15 @@ class SceneRenderer:
         thrown = cv2.GaussianBlur(thrown, (0, 0), max(soft, 0.6))
         contact = cv2.GaussianBlur(contact, (0, 0), max(0.007 * tall / _CONTACT_STEP, 0.5))
         room = chained(camera, np.array([[1, 0, -MARGIN], [0, 1, -MARGIN]]))
-        step = CATCH_STEP / self._canvas.px
-        catch = warped(self._canvas.catch, room * (step, step, 1) / _GROUND_STEP, small)
+        step = CATCH_STEP / self._backdrop.px
+        catch = warped(self._backdrop.catch, room * (step, step, 1) / _GROUND_STEP, small)
         strength = np.float32(1.05 - 0.7 * self.scene.light.ambient)
         ground = 1 - strength * thrown * catch
-        shade = cv2.resize(ground, self.size, interpolation=cv2.INTER_LINEAR)
-        shade *= 1 - np.float32(0.62) * cv2.resize(
-            contact, self.size, interpolation=cv2.INTER_LINEAR
+        soft_shade, dark_shade = (
+            np.asarray(cv2.resize(part, self.size, interpolation=cv2.INTER_LINEAR), np.float32)
+            for part in (ground, contact)
         )
-        return np.asarray(shade, np.float32)
+        return np.asarray(soft_shade * (1 - np.float32(0.62) * dark_shade), np.float32)
 
 
 def _at_least(value: float, least: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +92,7 @@ def surface(profile: Profile, px: float, elevation: float) -> Surface:
     normal_y = np.where(top, upright, up * upright - elevation * out * front)
     normal_z = np.where(top, elevation, np.clip(up * elevation + out * front * upright, 0.02, 1))
 
-    def flipped(array: npt.NDArray[np.float32]) -> Floats:
+    def flipped(array: npt.NDArray[np.floating[Any]]) -> Floats:
         return np.ascontiguousarray(array[::-1], np.float32)
 
     return Surface(
