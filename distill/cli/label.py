@@ -169,21 +169,21 @@ def _run(args: argparse.Namespace) -> int:
 def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder: Path) -> int:
     """Label clips into a folder; the exit code."""
     from distill.label.annotations import labelled_clips, write_dataset
-    from distill.label.journal import Journal
     from distill.label.labeller import label_clips
+    from distill.label.progress_log import ProgressLog
     from distill.label.sheet import write_sheets
 
-    with Journal(folder, settings) as journal:
-        result = label_clips(paths, teacher, settings, journal)
+    with ProgressLog(folder, settings) as log:
+        result = label_clips(paths, teacher, settings, log)
         clips = []
-        if journal.clips and journal.master() in {"none", "old"}:
-            clips = labelled_clips(journal, settings)
+        if log.clips and log.master() in {"none", "old"}:
+            clips = labelled_clips(log, settings)
         if clips:
             write_sheets(folder, clips, settings)
-            write_dataset(journal, settings, clips)
+            write_dataset(log, settings, clips)
             print_summary(clips, settings, folder)
-        for sha256, entry in journal.clips.items():
-            if entry.moments is None and sha256 not in {*result.clips, *journal.failed}:
+        for sha256, entry in log.clips.items():
+            if entry.moments is None and sha256 not in {*result.clips, *log.failed}:
                 result.notes.append(
                     f"{entry.file}: was begun, but is not finished; name it again to go on"
                 )

@@ -9,7 +9,7 @@ from distill.data.coco import ImageRecord, write_coco
 from distill.files import sha256_of, writing
 from distill.label.bands import REVIEW, annotate
 from distill.label.clip_labeller import image_path
-from distill.label.journal import MASTER
+from distill.label.progress_log import MASTER
 from distill.label.provenance import provenance
 from distill.label.split import held_out
 from models.whole_file import sync
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from distill.data.record import Annotation
-    from distill.label.journal import ClipEntry, Journal
+    from distill.label.progress_log import ClipEntry, ProgressLog
     from distill.label.settings import Settings
 
 
@@ -37,11 +37,11 @@ class LabelledClip:
     segments: tuple[int, ...]
 
 
-def labelled_clips(journal: Journal, settings: Settings) -> list[LabelledClip]:
+def labelled_clips(log: ProgressLog, settings: Settings) -> list[LabelledClip]:
     """What is finished, in the order in which it was begun, so that no id ever changes."""
     clips = []
     next_image, next_track = 1, 1
-    for entry in journal.clips.values():
+    for entry in log.clips.values():
         if entry.moments is None or any(m.index not in entry.frames for m in entry.moments):
             continue
         frames = [entry.frames[moment.index] for moment in entry.moments]
@@ -49,7 +49,7 @@ def labelled_clips(journal: Journal, settings: Settings) -> list[LabelledClip]:
         images = tuple(
             ImageRecord(
                 number,
-                image_path(journal.folder, entry, frame.index),
+                image_path(log.folder, entry, frame.index),
                 frame.size[1],
                 frame.size[0],
                 entry.name,
@@ -72,15 +72,15 @@ def labelled_clips(journal: Journal, settings: Settings) -> list[LabelledClip]:
     return clips
 
 
-def write_dataset(journal: Journal, settings: Settings, clips: Sequence[LabelledClip]) -> None:
+def write_dataset(log: ProgressLog, settings: Settings, clips: Sequence[LabelledClip]) -> None:
     """Write all JSON files; annotations.json comes last and says that the others stand.
 
     Raises:
         OutputError: one can't be written.
     """
-    folder = journal.folder
+    folder = log.folder
     out = held_out([clip.entry.sha256 for clip in clips], settings.val_share)
-    info = provenance(settings, [clip.entry for clip in clips], out, journal)
+    info = provenance(settings, [clip.entry for clip in clips], out, log)
     images = [image for clip in clips for image in clip.images]
     write_coco(folder / "train.json", settings.classes, _part(clips, out, chosen=False), info)
     if out:
@@ -91,7 +91,7 @@ def write_dataset(journal: Journal, settings: Settings, clips: Sequence[Labelled
         write_coco(folder / "review.json", settings.classes, worst_first, info)
     unseen = folder / f".{MASTER}.new"
     write_coco(unseen, settings.classes, images, info)
-    journal.write(sha256_of(unseen))
+    log.write(sha256_of(unseen))
     with writing(folder / MASTER):
         unseen.replace(folder / MASTER)
         sync(folder)

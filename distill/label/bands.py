@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from distill.data.rle import Rle
     from distill.label.detection import Detection
-    from distill.label.journal import Moment
     from distill.label.labelled_frame import LabelledFrame
+    from distill.label.progress_log import Moment
     from distill.label.settings import Settings
 
 ACCEPT, REVIEW, IGNORE = BANDS = "accept", "review", "ignore"

@@ -1,4 +1,4 @@
-"""Clip labeller: the frames of one clip that are worth a label, on the disk and in the journal."""
+"""Clip labeller: the frames of one clip that are worth a label, on the disk and in the log."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from distill.data.clips import Clip
 from distill.errors import InputError
 from distill.files import writing
 from distill.label.detection import detections_of
-from distill.label.journal import Moment
 from distill.label.labelled_frame import LabelledFrame
+from distill.label.progress_log import Moment
 from distill.label.sampling import Sampler
 from distill.label.tta import predict_flipped
 from models.whole_file import sync
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from distill.data.clip_frame import ClipFrame
     from distill.data.images import Image
-    from distill.label.journal import ClipEntry, Journal
+    from distill.label.progress_log import ClipEntry, ProgressLog
     from distill.label.settings import Settings
     from distill.predict.predictor import Predictor
 
@@ -49,10 +49,10 @@ class ClipLabeller:
         name: str,
         teacher: Predictor,
         settings: Settings,
-        journal: Journal,
+        log: ProgressLog,
     ) -> None:
         self._path, self._sha256, self._name = path, sha256, name
-        self._teacher, self._settings, self._journal = teacher, settings, journal
+        self._teacher, self._settings, self._log = teacher, settings, log
         known = {name: number for number, name in enumerate(teacher.classes)}
         self._class_of = {known[name]: i for i, name in enumerate(settings.classes)}
         self._entry: ClipEntry | None = None
@@ -93,7 +93,7 @@ class ClipLabeller:
             if clip.damaged:
                 dropped["damaged"] = clip.damaged
             problem = clip.problem()
-            self._journal.finish(
+            self._log.finish(
                 self._entry,
                 moments,
                 clip.decoded + clip.damaged,
@@ -103,8 +103,8 @@ class ClipLabeller:
 
     def _take(self, frame: ClipFrame) -> None:
         if self._entry is None:
-            entry = self._journal.clips.get(self._sha256)
-            self._entry = entry or self._journal.begin(self._name, self._path.name, self._sha256)
+            entry = self._log.clips.get(self._sha256)
+            self._entry = entry or self._log.begin(self._name, self._path.name, self._sha256)
         known = frame.index in self._entry.frames
         self._batch.append((frame, None if known else frame.rgb()))
         if len(self._batch) == _BATCH:
@@ -130,14 +130,14 @@ class ClipLabeller:
             seen = detections_of(instances, self._class_of, size, self._settings.floor)
             count = self._store(frame.index, image)
             frames.append(LabelledFrame(frame.index, round(frame.time_s, 6), size, count, seen))
-        with writing(self._journal.folder):
-            sync(self._journal.folder / "images" / self._entry.name)
-        self._journal.add_frames(self._entry, frames)
+        with writing(self._log.folder):
+            sync(self._log.folder / "images" / self._entry.name)
+        self._log.add_frames(self._entry, frames)
 
     def _store(self, index: int, image: Image) -> int:
         """Write a frame's JPEG to the disk; how many bytes it has."""
         assert self._entry is not None  # noqa: S101  for the type checker
-        path = image_path(self._journal.folder, self._entry, index)
+        path = image_path(self._log.folder, self._entry, index)
         buffer = BytesIO()
         PilImage.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
         with writing(path):

@@ -31,7 +31,7 @@ class LabelledFrame:
     detections: tuple[Detection, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """What stands in the journal."""
+        """What stands in the log."""
         return {
             "index": self.index,
             "time_s": self.time_s,

@@ -11,13 +11,13 @@ from tqdm import tqdm
 from distill.errors import InputError, UsageError
 from distill.files import sha256_of
 from distill.label.clip_labeller import ClipLabeller, image_path, without_folders
-from distill.label.journal import MASTER
+from distill.label.progress_log import MASTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from distill.label.journal import Journal
+    from distill.label.progress_log import ProgressLog
     from distill.label.settings import Settings
     from distill.predict.predictor import Predictor
 
@@ -41,7 +41,7 @@ class LabellingResult:
 
 
 def label_clips(
-    paths: Sequence[Path], teacher: Predictor, settings: Settings, journal: Journal
+    paths: Sequence[Path], teacher: Predictor, settings: Settings, log: ProgressLog
 ) -> LabellingResult:
     """Label what of these clips is not labelled yet.
 
@@ -51,26 +51,26 @@ def label_clips(
     """
     result = LabellingResult()
     digests = _digests(paths, result)
-    names = _names(digests, journal)
-    missing = [sha256 for sha256 in digests if not _is_whole(sha256, journal)]
-    if journal.master() == "corrected" and not journal.failed.keys() >= set(missing):
+    names = _names(digests, log)
+    missing = [sha256 for sha256 in digests if not _is_whole(sha256, log)]
+    if log.master() == "corrected" and not log.failed.keys() >= set(missing):
         raise UsageError(
-            f"{journal.folder / MASTER} was corrected since it was written, and labelling more "
+            f"{log.folder / MASTER} was corrected since it was written, and labelling more "
             "clips would write it anew; label them into a folder of their own"
         )
     for number, (sha256, path) in enumerate(digests.items(), start=1):
         if sha256 in missing:
-            clip = ClipLabeller(path, sha256, names[sha256], teacher, settings, journal)
+            clip = ClipLabeller(path, sha256, names[sha256], teacher, settings, log)
             try:
                 clip.run(f"[{number}/{len(digests)}] {path.name}")
             except InputError as error:
                 result.notes.append(f"skipped {error}")
                 result.failed += 1
-                if journal.failed.get(sha256, {}).get("file") != path.name:
-                    journal.fail(path.name, sha256, without_folders(path, str(error)))
+                if log.failed.get(sha256, {}).get("file") != path.name:
+                    log.fail(path.name, sha256, without_folders(path, str(error)))
                 continue
         result.clips.append(sha256)
-        problem = journal.clips[sha256].problem
+        problem = log.clips[sha256].problem
         if problem:
             result.notes.append(f"{path}: {problem}")
     return result
@@ -93,9 +93,9 @@ def _digests(paths: Sequence[Path], result: LabellingResult) -> dict[str, Path]:
     return digests
 
 
-def _names(digests: dict[str, Path], journal: Journal) -> dict[str, str]:
+def _names(digests: dict[str, Path], log: ProgressLog) -> dict[str, str]:
     """A folder name for each clip: its file's, with a piece of its digest where others have it."""
-    names = {sha256: entry.name for sha256, entry in journal.clips.items()}
+    names = {sha256: entry.name for sha256, entry in log.clips.items()}
     plain = {
         sha256: re.sub(r"[^\w.-]+", "_", path.stem).strip("._")[:_MAX_NAME] or "clip"
         for sha256, path in digests.items()
@@ -110,13 +110,13 @@ def _names(digests: dict[str, Path], journal: Journal) -> dict[str, str]:
     return names
 
 
-def _is_whole(sha256: str, journal: Journal) -> bool:
+def _is_whole(sha256: str, log: ProgressLog) -> bool:
     """Whether a clip is finished and its images are there; forgets frames whose image is not."""
-    entry = journal.clips.get(sha256)
+    entry = log.clips.get(sha256)
     if entry is None:
         return False
     for frame in list(entry.frames.values()):
-        if not _has_size(image_path(journal.folder, entry, frame.index), frame.bytes):
+        if not _has_size(image_path(log.folder, entry, frame.index), frame.bytes):
             del entry.frames[frame.index]
     if entry.moments is None:
         return False

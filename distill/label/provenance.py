@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from distill.label.journal import ClipEntry, Journal
+    from distill.label.progress_log import ClipEntry, ProgressLog
     from distill.label.settings import Settings
 
 
 def provenance(
-    settings: Settings, clips: Sequence[ClipEntry], held_out: Collection[str], journal: Journal
+    settings: Settings, clips: Sequence[ClipEntry], held_out: Collection[str], log: ProgressLog
 ) -> dict[str, Any]:
     """Teacher, thresholds, tool, classes, and what became of each clip."""
     chosen = settings.to_json()
@@ -39,5 +39,5 @@ def provenance(
             }
             for clip in clips
         ],
-        "not_decoded": [{**failed, "sha256": sha256} for sha256, failed in journal.failed.items()],
+        "not_decoded": [{**failed, "sha256": sha256} for sha256, failed in log.failed.items()],
     }

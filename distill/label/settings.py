@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FORMAT = 1
-"""Of the journal."""
+"""Of the log."""
 
 _MIN_SCORE = 0.1
 """What the teacher itself hardly believes helps nobody; ByteTrack's lower bound."""
@@ -48,11 +48,11 @@ class Settings:
         return min(_MIN_SCORE, self.ignore)
 
     def to_json(self) -> dict[str, Any]:
-        """The journal's first line."""
+        """The log's first line."""
         return {"format": FORMAT, **vars(self), "classes": list(self.classes)}
 
     def difference(self, other: Any) -> str:
-        """What differs from a journal's first line, in words; empty where nothing does."""
+        """What differs from a log's first line, in words; empty where nothing does."""
         if not isinstance(other, dict) or other.get("format") != FORMAT:
             return "it was written by another version"
         parts = []

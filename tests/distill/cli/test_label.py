@@ -116,8 +116,8 @@ def test_kill_9_of_the_command_and_the_same_command_again(seeing_weights, clip, 
 
     process = start(killed)
     deadline = time.monotonic() + 300
-    journal = killed / "labels.jsonl"
-    while not (journal.exists() and b'"frames"' in journal.read_bytes()):
+    log = killed / "labels.jsonl"
+    while not (log.exists() and b'"frames"' in log.read_bytes()):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -8,8 +8,8 @@ import pytest
 from distill.data import rle
 from distill.label.bands import annotate
 from distill.label.detection import Detection
-from distill.label.journal import Moment
 from distill.label.labelled_frame import LabelledFrame
+from distill.label.progress_log import Moment
 from tests.distill.label.blobs import settings
 
 SIZE = 60, 200

@@ -18,7 +18,7 @@ from distill.cli.label import label
 from distill.data import rle
 from distill.data.coco import CocoDataset
 from distill.errors import InputError, OutputError, UsageError
-from distill.label.journal import NAME
+from distill.label.progress_log import NAME
 from tests.distill.label import blobs
 from tests.distill.label.blobs import (
     BlobTeacher,
@@ -74,7 +74,7 @@ def started(folder, pause_s, clips):
 
 
 def wait_for(process, folder, kind):
-    """Until its journal has such a line."""
+    """Until its log has such a line."""
     deadline = time.monotonic() + 30
     while not (folder / NAME).exists() or kind not in (folder / NAME).read_bytes():
         assert process.poll() is None, process.stderr.read()

@@ -1,4 +1,4 @@
-"""Journal: what of a data set is finished, one line each, on the disk before the work goes on.
+"""ProgressLog: what of a data set is finished, on the disk before the work goes on, a line each.
 
     settings   the first line
     clip       a clip was begun, and got its name
@@ -74,8 +74,8 @@ class ClipEntry:
 
 
 @final
-class Journal:
-    """The journal of one data set, open for more, and for nobody else until it is closed.
+class ProgressLog:
+    """The log of one data set, open for more, and for nobody else until it is closed.
 
     Raises:
         UsageError: the folder was labelled with other settings, or somebody is labelling there.
@@ -89,7 +89,7 @@ class Journal:
         self.failed: dict[str, dict[str, str]] = {}
         """File name and problem of what can't be decoded, by sha256."""
         self.written: str | None = None
-        """Digest of annotations.json, if all that is in the journal is in there."""
+        """Digest of annotations.json, if all that is in the log is in there."""
         self._digests: set[str] = set()
         """Of annotations.json, whenever it was written."""
         path = folder / NAME
@@ -105,7 +105,7 @@ class Journal:
             self._close()
             raise
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> ProgressLog:
         return self
 
     def __exit__(
@@ -195,7 +195,7 @@ class Journal:
             raise OutputError(f"{path} is damaged; label into a new folder") from error
 
     def _take(self, line: dict[str, Any]) -> None:
-        """What a line of the journal says is known from now on."""
+        """What a line of the log says is known from now on."""
         kind = line["kind"]
         if kind == "written":
             self.written = line["annotations_sha256"]
@@ -221,7 +221,7 @@ class Journal:
 
 
 def _check(path: Path) -> None:
-    """See that the folder is there, and is empty or has a journal."""
+    """See that the folder is there, and is empty or has a log."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return
@@ -240,7 +240,7 @@ def _begin(path: Path, settings: Settings) -> None:
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    """The journal's lines; one that was not written to its end is cut away."""
+    """The log's lines; one that was not written to its end is cut away."""
     data = path.read_bytes()
     end = data.rfind(b"\n") + 1
     if end < len(data):
