@@ -36,7 +36,7 @@ def names_among(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
-def class_names(text: str) -> tuple[str, ...]:
+def names_or_coco(text: str) -> tuple[str, ...]:
     """Names between commas, or `coco` for COCO's 80."""
     if text == "coco":
         from models.coco_names import COCO_NAMES

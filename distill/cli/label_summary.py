@@ -20,14 +20,15 @@ def print_summary(clips: Sequence[LabelledClip], settings: Settings, folder: Pat
     """Print a table of the clips, and where to look."""
     from distill.label.bands import BANDS
 
-    rows = []
+    names: list[str] = []
+    counts: list[list[int]] = []
     for clip in clips:
         bands = Counter(one.band for image in clip.images for one in image.annotations)
         tracks = {one.track_id for image in clip.images for one in image.annotations} - {None}
         dropped = clip.entry.dropped
-        rows.append(
+        names.append(clip.entry.name)
+        counts.append(
             [
-                clip.entry.name,
                 clip.entry.seen,
                 len(clip.images),
                 dropped.get("near-duplicate", 0),
@@ -38,8 +39,8 @@ def print_summary(clips: Sequence[LabelledClip], settings: Settings, folder: Pat
             ]
         )
     head = ["clip", "frames", "labelled", "same", "blurred", "damaged", "tracks", *BANDS]
-    total = ["all", *(sum(row[i] for row in rows) for i in range(1, len(head)))]
-    print_columns([head, *rows, total])
+    rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
+    print_columns([head, *rows, ["all", *map(sum, zip(*counts, strict=True))]])
     print()
     print(f"labels: {folder / 'annotations.json'}")
     print(f"next: look at every page in {folder / 'sheets'}")

@@ -81,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     yolo.add_argument("--split", choices=("train", "val", "test"), help="of a data.yaml (all)")
     yolo.add_argument(
         "--names",
-        type=arguments.class_names,
+        type=arguments.names_or_coco,
         default=(),
         metavar="A,B",
         help="the classes by their number, where no data.yaml says them; 'coco' for COCO's 80",
@@ -176,14 +176,14 @@ def _import(args: argparse.Namespace) -> int:
     from distill.data.import_corrections import import_corrections
 
     master = args.into / "annotations.json" if args.into.is_dir() else args.into
-    outcome = import_corrections(args.corrections, master)
-    _print_problems(outcome.problems)
-    if outcome.kept is None:
-        print(f"{outcome.confirmed} images came back as they were; {master} is unchanged")
+    result = import_corrections(args.corrections, master)
+    _print_problems(result.problems)
+    if result.kept is None:
+        print(f"{result.confirmed} images came back as they were; {master} is unchanged")
         return 0
     print(
-        f"{outcome.corrected} images corrected ({outcome.objects} objects), "
-        f"{outcome.confirmed} confirmed; the old master is {outcome.kept}"
+        f"{result.corrected} images corrected ({result.objects} objects), "
+        f"{result.confirmed} confirmed; the old master is {result.kept}"
     )
     return 0
 

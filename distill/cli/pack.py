@@ -91,15 +91,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help=f"how many to take, 1 to {MAX_GOLDEN_FRAMES} (4)",
     )
 
-    label = parser.add_argument_group("what it says of itself")
-    label.add_argument("--name", help="the bundle's name (that of --out)")
-    label.add_argument(
+    release = parser.add_argument_group("what it says of itself")
+    release.add_argument("--name", help="the bundle's name (that of --out)")
+    release.add_argument(
         "--version", type=int, default=1, metavar="N", help="grows with every release (1)"
     )
-    label.add_argument(
+    release.add_argument(
         "--thresholds", type=Path, metavar="SWEEP.json", help="from evaluate --sweep (0.25 for all)"
     )
-    label.add_argument(
+    release.add_argument(
         "--metrics",
         type=Path,
         action="append",
@@ -107,7 +107,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="METRICS.json",
         help="figures; can be given several times",
     )
-    label.add_argument(
+    release.add_argument(
         "--teacher", type=Path, metavar="WEIGHTS", help="whose student it is: name and SHA-256"
     )
     parser.set_defaults(run=_run)
@@ -119,25 +119,25 @@ def _run(args: argparse.Namespace) -> int:
 
     key = load_private(args.key) if args.key else None
 
-    from distill.pack.bundle import Label, pack
-    from distill.pack.figures import read_metrics, read_thresholds
+    from distill.pack.bundle import Release, pack
+    from distill.pack.figures import read_figures, read_thresholds
     from distill.pack.frames import choose_frames
     from distill.pack.student import read_student
 
     student = read_student(args.student, args.size)
     teacher = _teacher(args.teacher) if args.teacher else None
-    label = Label(
+    release = Release(
         args.name or args.out.stem,
         args.version,
         read_thresholds(args.thresholds, student.classes, student.sha256)
         if args.thresholds
         else {},
-        read_metrics(args.metrics, student.sha256, teacher and teacher.weights_sha256),
+        read_figures(args.metrics, student.sha256, teacher.weights_sha256 if teacher else None),
         teacher,
     )
     images = choose_frames(args.golden, args.images, args.frames, student.spec)
     packed = pack(
-        student, args.out, label, images, role=args.precision, dynamic=args.dynamic, key=key
+        student, args.out, release, images, role=args.precision, dynamic=args.dynamic, key=key
     )
     spec, parity = packed.manifest.input, packed.parity
     print(

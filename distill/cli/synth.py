@@ -20,7 +20,7 @@ what is in the folder:
                     by scene, so that no clip is in both
   images/           JPEG
   videos/           MP4, with --video
-  sheet.png         24 images with their masks outlined: look at it first
+  preview.png       24 images with their masks outlined: look at it first
   scenes.jsonl      what is finished; the same command goes on after a kill, a larger --images or
                     --clips extends the run, other --classes and --val only rewrite the JSON
 
@@ -113,11 +113,12 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"{option} goes with --clips, not with --images")
     if args.video and any(px % 2 for px in args.size):
         raise UsageError("--video needs a --size of even numbers, as H.264 does")
-    from distill.data.synth import Run, synthesise
+    from distill.data.scenes.shoot import SynthRun
+    from distill.data.synth import synthesise
 
     frames = (args.frames or _FRAMES) if args.clips else 0
     workers = args.workers or os.cpu_count() or 1
-    job = Run(args.out, args.domain, args.seed, args.size, frames, args.video)
-    synthesise(job, args.images or args.clips, args.classes, args.val, workers)
-    print(f"{args.out / 'annotations.json'}; look at {args.out / 'sheet.png'}")
+    run = SynthRun(args.out, args.domain, args.seed, args.size, frames, args.video)
+    synthesise(run, args.images or args.clips, args.classes, args.val, workers)
+    print(f"{args.out / 'annotations.json'}; look at {args.out / 'preview.png'}")
     return 0

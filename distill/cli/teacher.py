@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.cli import arguments
 from distill.files import writing
@@ -179,7 +179,7 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _description(read: Checkpoint) -> dict:
+def _description(read: Checkpoint) -> dict[str, Any]:
     net = read.net()
     return {
         "network": "rtmdet-ins",
@@ -199,12 +199,12 @@ def _counted(names: list[str] | tuple[str, ...], most: int = 6) -> str:
 
 
 def _parity(args: argparse.Namespace) -> int:
-    from distill.parity import check
+    from distill.parity import check_fixture
     from distill.parity.table import format_table
 
     good = True
     for path in args.fixtures:
-        rows = list(check(path))
+        rows = list(check_fixture(path))
         good = good and all(row.ok for row in rows)
         print(f"{path.name}\n{format_table(rows)}\n", flush=True)
     return 0 if good else 1

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shlex
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, final
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.error import FFmpegError
 from av.stream import Disposition
-from av.video.reformatter import ColorRange, Interpolation
 
+from distill.data.clip_frame import ClipFrame
 from distill.data.mp4_tail import tail_problem
 from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
@@ -29,10 +26,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from distill.data.images import Image
-
-    Grey = npt.NDArray[np.uint8]
-
 # fmt: off
 SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
@@ -42,59 +35,8 @@ SUFFIXES = frozenset({
 """What counts as a clip in a folder; a file that is named counts whatever it is called."""
 
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
-_USUAL_RATE = 25
+_DEFAULT_RATE = 25
 """Frames a second where a stream claims nothing, as libav assumes for raw streams."""
-_HD_WIDTH, _SD_HEIGHT = 1280, 576
-_BT709, _BT601, _UNSPECIFIED = 1, 5, 2
-"""libswscale's numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipFrame:
-    """One decoded picture, upright.
-
-    Attributes:
-        index: pictures that were decoded before it.
-        time_s: when it is shown, seconds by the file's clock.
-    """
-
-    index: int
-    time_s: float
-    _picture: VideoFrame
-    _orientation: Orientation
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height, pixels."""
-        width, height = self._picture.width, self._picture.height
-        return (height, width) if self._orientation.transposed else (width, height)
-
-    def rgb(self) -> Image:
-        """RGB uint8 [h, w, 3]."""
-        picture = self._picture
-        known = picture.format.is_rgb or picture.colorspace != _UNSPECIFIED
-        # Nobody says, so what players assume: high definition is BT.709.
-        high = picture.width >= _HD_WIDTH or picture.height > _SD_HEIGHT
-        converted = picture.reformat(
-            format="rgb24",
-            src_colorspace=None if known else _BT709 if high else _BT601,
-            dst_color_range=ColorRange.JPEG,
-            threads=1,
-        )
-        return self._orientation.upright(np.asarray(converted.to_ndarray(), np.uint8))
-
-    def grey(self, side: int) -> Grey:
-        """A small grey copy, its longer side `side` pixels; as it is stored, not turned."""
-        picture = self._picture
-        scale = side / max(picture.width, picture.height)
-        width = max(8, round(picture.width * scale))
-        height = max(8, round(picture.height * scale))
-        # Twice as large first, then averaged: libswscale's own averaging is uneven.
-        double = picture.reformat(
-            2 * width, 2 * height, "gray", interpolation=Interpolation.AREA, threads=1
-        ).to_ndarray()
-        mean = double.reshape(height, 2, width, 2).mean(axis=(1, 3))
-        return np.asarray(mean + 0.5, np.uint8)
 
 
 @final
@@ -155,11 +97,11 @@ class Clip:
         return round(duration_s * rate) if duration_s and rate else None
 
     def __iter__(self) -> Iterator[ClipFrame]:
-        rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
+        rate = self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_RATE
         for picture in self._pictures():
-            timed = picture.pts is not None and picture.time_base
-            time_s = float(picture.pts * picture.time_base if timed else self.decoded / rate)
-            yield ClipFrame(self.decoded, time_s, picture, self._orientation_of(picture))
+            pts, time_base = picture.pts, picture.time_base
+            timed = pts * time_base if pts is not None and time_base else self.decoded / rate
+            yield ClipFrame(self.decoded, float(timed), picture, self._orientation_of(picture))
             self.decoded += 1
 
     def problem(self) -> str | None:

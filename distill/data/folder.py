@@ -1,4 +1,4 @@
-"""Folders that other tools read: which name an image gets there, and how its file gets there."""
+"""Folders that other tools read: the names of images in them, and their files."""
 
 from __future__ import annotations
 

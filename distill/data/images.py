@@ -1,4 +1,4 @@
-"""Stills from files, upright and in RGB."""
+"""Images from files, upright and in RGB."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as Still
+from PIL import Image as PilImage
 from PIL import ImageOps, UnidentifiedImageError
 
 from distill.errors import InputError
@@ -28,13 +28,13 @@ def read_rgb(path: Path) -> Image:
         InputError: it is missing, cut off, or no image.
     """
     try:
-        with Still.open(path) as still:
-            upright = ImageOps.exif_transpose(still)
+        with PilImage.open(path) as opened:
+            upright = ImageOps.exif_transpose(opened)
             if upright.mode.startswith("I"):  # 16 bits, which convert() would clip to white
                 deep = np.asarray(upright, dtype=np.int64)
-                upright = Still.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))
+                upright = PilImage.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))
             return np.array(upright.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Still.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError) as error:
         raise InputError(_reason(path, error)) from error
 
 
@@ -45,10 +45,10 @@ def size_of(path: Path) -> tuple[int, int]:
         InputError: it is missing or no image.
     """
     try:
-        with Still.open(path) as still:
-            width, height = still.size
-            turned = still.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
-    except (OSError, SyntaxError, ValueError, Still.DecompressionBombError) as error:
+        with PilImage.open(path) as opened:
+            width, height = opened.size
+            turned = opened.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
+    except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError) as error:
         raise InputError(_reason(path, error)) from error
     return (height, width) if turned else (width, height)
 

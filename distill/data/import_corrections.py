@@ -1,4 +1,4 @@
-"""Corrections: what people changed in a labelling tool comes back into the master.
+"""Import corrections: what people changed in a labelling tool comes back into the master.
 
 An image that was corrected gets the person's objects in place of the machine's; every other
 record stays as it is, to the letter. The old master is kept beside the new one.
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
 _SPLITS = ("train.json", "val.json")
 _SAME_IOU = 0.5
-"""A mask that overlaps the machine's this much is the same object, and keeps its track."""
-_MOST_JSON = 4 << 30
-"""Bytes of JSON in a zip; more is no export of a labelling tool."""
+"""A mask that overlaps the machine's this much is the same object, and keeps its track;
+COCO's loosest threshold."""
+_MAX_JSON_BYTES = 4 << 30
+"""Of JSON in a zip; more is no export of a labelling tool. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ImportResult:
     """What an import did.
 
     Attributes:
@@ -54,7 +55,7 @@ class Outcome:
     problems: tuple[str, ...]
 
 
-def import_corrections(path: Path, master: Path) -> Outcome:
+def import_corrections(path: Path, master: Path) -> ImportResult:
     """Put corrections into a data set, and into train.json and val.json beside it.
 
     Args:
@@ -79,7 +80,7 @@ def import_corrections(path: Path, master: Path) -> Outcome:
         raise InputError(f"{path} corrects no image of {master}: {first}")
     changed = _changed(dataset, corrections)
     if not changed:
-        return Outcome(0, len(corrections), 0, None, tuple(problems))
+        return ImportResult(0, len(corrections), 0, None, tuple(problems))
     kept = _keep(master)
     number_of = {c["name"]: c["id"] for c in reversed(whole["categories"])}
     category_of = [number_of[name] for name in dataset.classes]
@@ -89,7 +90,7 @@ def import_corrections(path: Path, master: Path) -> Outcome:
         if split.is_file():
             _rewrite(split, read_coco_json(split), changed, category_of)
     _rewrite(master, whole, changed, category_of)
-    return Outcome(
+    return ImportResult(
         len(changed),
         len(corrections) - len(changed),
         sum(map(len, changed.values())),
@@ -110,7 +111,7 @@ def _content(path: Path) -> Any:
                     names = [ANNOTATIONS]
                 if len(names) != 1:
                     raise InputError(f"{path} holds {len(names)} JSON files; name the right one")
-                if archive.getinfo(names[0]).file_size > _MOST_JSON:
+                if archive.getinfo(names[0]).file_size > _MAX_JSON_BYTES:
                     raise InputError(f"{path}: {names[0]} is larger than any export")
                 content = parse_json(archive.read(names[0]), Path(f"{path}/{names[0]}"))
         except (OSError, zipfile.BadZipFile) as error:

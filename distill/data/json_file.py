@@ -1,4 +1,4 @@
-"""JSON files: read with one clear line about what is wrong, written whole or not at all."""
+"""JSON files: read with one line about what is wrong, written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label names in tools that know no regions to ignore: the class, and what band it is in.
+"""Label names for tools that know no regions to ignore: the class and its band.
 
 A person who looks through `bottle (review)` renames what is one to `bottle` and deletes the rest.
 COCO's own `iscrowd` would not do: CVAT sets it for everything drawn with a brush.

@@ -1,4 +1,4 @@
-"""The end of an MP4 or MOV file: whether it is there, and nothing else after it.
+"""MP4 tail: whether an MP4 or MOV file is there to its end, and nothing follows it.
 
 FFmpeg stops reading at the first byte it can't use and says nothing, so a copy that broke off
 looks like a shorter film. The format itself tells: a file is a row of boxes, each of which begins

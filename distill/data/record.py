@@ -1,4 +1,4 @@
-"""An image and its objects, as everything after the reading of files sees them."""
+"""Record: an image and its objects, whatever file they were read from."""
 
 from __future__ import annotations
 

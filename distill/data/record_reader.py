@@ -1,4 +1,4 @@
-"""Records of a COCO file, one by one: what each must hold, and what happens to one that doesn't.
+"""Record reader: the records of a COCO file, one by one, and what becomes of unusable ones.
 
 Checked by hand, because a validation library takes minutes for a million annotations.
 """
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
     from pathlib import Path
 
+    from distill.data.rle import Rle
     from distill.data.segmentation import Size
 
 _NOT_COUNTED = ("ignore", "review")
-_LARGEST_SIDE = 1 << 16
-"""Of an image, pixels; a size beyond is a damaged record."""
+_MAX_SIDE_PX = 1 << 16
+"""Of an image; JPEG allows no more, and a size beyond is a damaged record."""
 
 
 class RecordReader:
@@ -173,6 +174,18 @@ class RecordReader:
     def _say(self, raw: dict[str, Any], what: str) -> None:
         self._problems.append(f"{self._path}: annotation {raw.get('id')} {what}")
 
+    def _mask(self, raw: dict[str, Any], size: Size) -> tuple[Rle | None, str]:
+        """An annotation's mask; None where there is none that can be used, and why not."""
+        if not raw.get("segmentation"):
+            return None, ""
+        try:
+            rle, bad = mask_of(raw["segmentation"], size)
+        except UnusableError as error:
+            return None, str(error)
+        if bad:
+            self._say(raw, f"has {bad} polygons that are none; the others are used")
+        return rle, ""
+
     def _annotation(
         self, raw: dict[str, Any], class_id: int, image: ImageRecord | None
     ) -> Annotation:
@@ -185,22 +198,14 @@ class RecordReader:
         if crowd not in (0, 1):
             self._say(raw, f"has iscrowd {crowd!r:.20}, not 0 or 1; it does not count")
         box = _box(raw["bbox"], size) if raw.get("bbox") is not None else None
-        rle, why = None, "has a box, but no mask"
-        if raw.get("segmentation"):
-            try:
-                rle, bad = mask_of(raw["segmentation"], size)
-                if bad:
-                    self._say(raw, f"has {bad} polygons that are none; the others are used")
-            except UnusableError as error:
-                if box is None:
-                    raise
-                why = str(error)
-        elif box is None:
-            raise UnusableError("has neither a mask nor a box")
+        rle, why = self._mask(raw, size)
         if rle is None:
+            if box is None:
+                raise UnusableError(why or "has neither a mask nor a box")
             # Something is there. Left out it would be background, and teach that nothing is.
             rle = run_length.from_box(box, size)
             if not ignore:
+                why = why or "has a box, but no mask"
                 self._say(raw, f"{why}; its box becomes a region that does not count")
             ignore = True
         score, track_id = raw.get("score"), raw.get("track_id")
@@ -236,4 +241,4 @@ def _name(kind: str, raw: Any, position: int) -> str:
 
 
 def _is_side(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 < value <= _LARGEST_SIDE
+    return type(value) is int and 0 < value <= _MAX_SIDE_PX

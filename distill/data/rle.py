@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-_LONGEST_NUMBER = 12
-"""Characters of 5 bits that a run of 2^60 pixels would take; more is no mask."""
+_MAX_CHARACTERS = 12
+"""Of 5 bits each, that a run of 2^60 pixels would take; more is no mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def runs(counts: str) -> npt.NDArray[np.int64]:
         raise ValueError("its run lengths are cut off")
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1
-    if lengths.max() > _LONGEST_NUMBER:
+    if lengths.max() > _MAX_CHARACTERS:
         raise ValueError("one of its run lengths is absurdly long")
     shifts = 5 * (np.arange(len(groups)) - np.repeat(starts, lengths))
     numbers = np.add.reduceat((groups & 31) << shifts, starts)
@@ -138,7 +138,7 @@ def runs(counts: str) -> npt.NDArray[np.int64]:
     return numbers
 
 
-def check(rle: Rle) -> int:
+def checked_area(rle: Rle) -> int:
     """The number of object pixels, after a check that the runs fill the image exactly.
 
     Raises:

@@ -61,7 +61,7 @@ def _runs(shape: dict[str, Any], size: Size) -> tuple[Rle, int]:
     try:
         if isinstance(counts, str):
             rle = Rle(size, counts)
-            return rle, run_length.check(rle)
+            return rle, run_length.checked_area(rle)
         if isinstance(counts, list) and all(is_whole(run) and run >= 0 for run in counts):
             return run_length.from_runs(counts, size), sum(counts[1::2])
     except ValueError as error:

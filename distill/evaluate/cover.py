@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from models.outline import Shape, longer_side, render
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from models.instances import Instances
@@ -44,4 +45,4 @@ def cover_of(
     if painted is None:
         return None
     x, y, pixels = painted
-    return (x, y, pixels & 1) if pixels.any() else None
+    return (x, y, pixels & np.uint8(1)) if pixels.any() else None

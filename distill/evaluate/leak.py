@@ -148,7 +148,7 @@ class LeakCounter:
         self._together.add(hidden, [one for some in objects.values() for one in some], background)
 
     def _painted(self, found: Instances, size: tuple[int, int]) -> tuple[dict[int, Levels], Levels]:
-        """By class, how many thresholds the best prediction of each pixel reaches; what is hidden."""
+        """By class, how many thresholds the best prediction at a pixel reaches; what is hidden."""
         levels: dict[int, Levels] = {}
         hidden = _unpainted(size)
         for i, (class_id, score) in enumerate(

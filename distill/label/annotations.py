@@ -1,4 +1,4 @@
-"""The data set that a journal amounts to: COCO JSON of all images, of both splits, of doubts."""
+"""Annotations: COCO JSON of all images that are labelled, of both splits, of what is in review."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from models.whole_file import sync
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from distill.data.clips import ClipFrame
+    from distill.data.clip_frame import ClipFrame
     from distill.data.images import Image
     from distill.label.journal import ClipEntry, Journal
     from distill.label.settings import Settings

@@ -118,7 +118,8 @@ class Journal:
 
     def begin(self, name: str, file: str, sha256: str) -> ClipEntry:
         """A clip is begun."""
-        return self._add({"kind": "clip", "name": name, "file": file, "sha256": sha256})
+        self._add({"kind": "clip", "name": name, "file": file, "sha256": sha256})
+        return self.clips[sha256]
 
     def add_frames(self, clip: ClipEntry, frames: Sequence[LabelledFrame]) -> None:
         """Frames of a clip are labelled."""
@@ -168,12 +169,12 @@ class Journal:
         self._file.close()
         self._lock.close()
 
-    def _add(self, line: dict[str, Any]) -> Any:
+    def _add(self, line: dict[str, Any]) -> None:
         with writing(self.folder):
             self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
-        return self._take(line)
+        self._take(line)
 
     def _read(self, lines: list[bytes], settings: Settings) -> None:
         path = self.folder / NAME
@@ -184,7 +185,7 @@ class Journal:
         difference = settings.difference(parsed[0] if parsed else None)
         if difference:
             raise UsageError(
-                f"{self.folder} was labelled otherwise ({difference}); "
+                f"{self.folder} was labelled with other settings ({difference}); "
                 "use the same again, or name a new folder"
             )
         try:
@@ -193,19 +194,21 @@ class Journal:
         except (KeyError, TypeError, ValueError) as error:
             raise OutputError(f"{path} is damaged; label into a new folder") from error
 
-    def _take(self, line: dict[str, Any]) -> Any:
+    def _take(self, line: dict[str, Any]) -> None:
+        """What a line of the journal says is known from now on."""
         kind = line["kind"]
         if kind == "written":
             self.written = line["annotations_sha256"]
             self._digests.add(self.written)
-            return None
+            return
         self.written = None
         sha256 = line["sha256"]
         if kind == "clip":
-            return self.clips.setdefault(sha256, ClipEntry(line["name"], line["file"], sha256))
+            self.clips.setdefault(sha256, ClipEntry(line["name"], line["file"], sha256))
+            return
         if kind == "failed":
             self.failed[sha256] = {"file": line["file"], "problem": line["problem"]}
-            return None
+            return
         clip = self.clips[sha256]
         if kind == "frames":
             frames = map(LabelledFrame.from_json, line["frames"])
@@ -215,7 +218,6 @@ class Journal:
             clip.seen, clip.dropped = line["seen"], line["dropped"]
             clip.problem = line["problem"]
             self.failed.pop(sha256, None)
-        return None
 
 
 def _check(path: Path) -> None:

@@ -105,7 +105,7 @@ def link(
     alive: list[Tracklet] = []
     loose: list[tuple[int, Detection]] = []
     for position, frame in enumerate(frames):
-        open_tracks = []
+        open_tracks: list[Tracklet] = []
         for track in alive:
             (finished if track.missed(position) > max_gap else open_tracks).append(track)
         alive, free = open_tracks, list(open_tracks)
@@ -224,7 +224,8 @@ def cropped(detection: Detection) -> Pixels:
     x0, y0, x1, y1 = map(int, detection.box)
     height = detection.rle.size[0]
     ends = np.cumsum(run_length.runs(detection.rle.counts))
-    lengths = np.diff(np.clip(ends - x0 * height, 0, (x1 - x0) * height), prepend=0)
+    ends = np.clip(ends - x0 * height, 0, (x1 - x0) * height)
+    lengths = np.diff(np.concatenate(([0], ends)))
     line = np.repeat(np.arange(len(lengths), dtype=np.uint8) % 2, lengths)
     return line.reshape(x1 - x0, height).T[y0:y1]
 

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from distill.data.clips import ClipFrame, Grey
+    from distill.data.clip_frame import ClipFrame, Grey
 
     Floats = npt.NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""Pack: a student, its figures and its proof in one signed file."""
+"""Bundle: a student, its figures and its golden frames in one signed file."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from models.signing import PrivateKey
 
 SELF_TEST = Tolerances(box_px=4.0, score=0.1, mask_iou=0.85)
-"""What a device may be off by: it may compute in FP16, as TensorRT does."""
+"""What a device may be off by: it may compute in FP16, as TensorRT does. Chosen, not measured."""
 
 _PATHS: dict[Role, str] = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}
 
 
 @dataclass(frozen=True)
-class Label:
-    """What a bundle says beside its network.
+class Release:
+    """What a bundle says of itself beside its network.
 
     Attributes:
         name: of the bundle.
@@ -60,7 +60,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Packed:
-    """What became of it."""
+    """What was packed, and how it compares with PyTorch."""
 
     manifest: Manifest
     parity: Parity
@@ -69,7 +69,7 @@ class Packed:
 def pack(
     student: Student,
     out: Path,
-    label: Label,
+    release: Release,
     images: Sequence[Image],
     *,
     role: Role = "fp32",
@@ -81,7 +81,7 @@ def pack(
     Args:
         student: the network.
         out: the bundle; what is there is replaced, but only by one that is good.
-        label: what it says.
+        release: what it says of itself.
         images: the golden frames, RGB.
         role: fp16 stores weights in 16 bits.
         dynamic: for any batch.
@@ -89,10 +89,10 @@ def pack(
 
     Raises:
         ModelError: the file differs from PyTorch, or nothing is seen in any golden frame.
-        InputError: something that the label says is off.
+        InputError: the manifest can't hold something that the release says.
         OutputError: the bundle can't be written.
     """
-    unsealed = _manifest(student, label, role)
+    unsealed = _manifest(student, release, role)
     frames = [GoldenFrame(image, look(image, unsealed, student)) for image in images]
     if not any(_proves(frame.expected, unsealed) for frame in frames):
         raise ModelError(
@@ -104,7 +104,8 @@ def pack(
         model = halved(model)
     parity = check_parity(student, model, role, frames, unsealed)
     names = dict(enumerate(student.classes))
-    golden, specs = {}, []
+    golden: dict[str, bytes] = {}
+    specs: list[dict[str, FileSpec]] = []
     for number, frame in enumerate(frames, start=1):
         files = {
             f"{GOLDEN}{number:02}.png": encode_image(frame.image),
@@ -114,7 +115,7 @@ def pack(
         specs.append({"image": image, "expected": expected})
         golden |= files
     manifest = _sealed(unsealed, role, model, specs)
-    _put(out, manifest, {role: model}, golden, key)
+    _write(out, manifest, {role: model}, golden, key)
     return Packed(manifest, parity)
 
 
@@ -127,27 +128,27 @@ def _proves(expected: Instances, manifest: Manifest) -> bool:
     )
 
 
-def _manifest(student: Student, label: Label, role: Role) -> Manifest:
+def _manifest(student: Student, release: Release, role: Role) -> Manifest:
     """Everything but what the files are."""
     try:
         return Manifest(
             schema=1,
-            name=label.name,
-            version=label.version,
+            name=release.name,
+            version=release.version,
             created=datetime.now(timezone.utc).replace(microsecond=0),
             family=student.family,
             outputs=student.outputs,
             class_count=len(student.classes),
             classes=tuple(ClassSpec(id=i, name=name) for i, name in enumerate(student.classes)),
             input=student.spec,
-            thresholds=dict(label.thresholds),
+            thresholds=dict(release.thresholds),
             files={role: FileSpec.of(_PATHS[role], b"to come")},
-            teacher=label.teacher,
-            metrics=dict(label.metrics),
+            teacher=release.teacher,
+            metrics=dict(release.metrics),
             golden=SELF_TEST.to_manifest(),
         )
     except ValidationError as error:
-        raise InputError(f"the manifest can't say that: {first_problem(error)}") from error
+        raise InputError(f"the manifest is not valid: {first_problem(error)}") from error
 
 
 def _sealed(
@@ -161,10 +162,10 @@ def _sealed(
             }
         )
     except ValidationError as error:
-        raise InputError(f"the golden frames: {first_problem(error)}") from error
+        raise InputError(f"the golden frames are not valid: {first_problem(error)}") from error
 
 
-def _put(
+def _write(
     out: Path,
     manifest: Manifest,
     files: Mapping[Role, bytes],

@@ -1,4 +1,4 @@
-"""Parity: the file that will be shipped beside the network that was trained.
+"""Compare: the file that will be shipped with the network that was trained.
 
 PyTorch in FP32 is the truth. First the raw outputs are compared, channel by channel, because
 that needs nothing to be seen; then what the device would hide in the golden frames.
@@ -41,19 +41,20 @@ class Limits:
     seen: Tolerances
 
 
-_SMALL = 1e-3
-"""Channels whose greatest value is smaller, such as scores of what is not there, say nothing."""
+_MIN_GREATEST = 1e-3
+"""Channels whose greatest value is smaller, such as scores of what is not there, say nothing.
+Chosen, not measured."""
 
 LIMITS: dict[Role, Limits] = {
     "fp32": Limits(1e-3, Tolerances(box_px=0.1, score=0.002, mask_iou=0.95)),
     "fp16": Limits(0.1, Tolerances(box_px=2.0, score=0.03, mask_iou=0.9)),
 }
-"""By the precision of the file's weights."""
+"""By the precision of the file's weights. Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """What was found to be good enough.
+    """How close the file is to PyTorch.
 
     Attributes:
         raw: see `Limits`.
@@ -121,7 +122,7 @@ def _difference(student: Student, fed: Floats, given: Sequence[Floats]) -> tuple
             return float("inf"), f"{name} (not finite)"
         axes = tuple(axis for axis in range(theirs.ndim) if axis != 1)
         off = np.abs(ours - theirs).max(axis=axes)
-        shares = off / np.maximum(np.abs(theirs).max(axis=axes), _SMALL)
+        shares = off / np.maximum(np.abs(theirs).max(axis=axes), _MIN_GREATEST)
         channel = int(shares.argmax())
         worst = max(worst, (float(shares[channel]), f"{name}, channel {channel},"))
     return worst

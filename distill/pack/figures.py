@@ -1,4 +1,4 @@
-"""Figures: what was measured elsewhere and is written into the manifest."""
+"""Figures: metrics and thresholds for a manifest, from the files of evaluate and ladder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FIGURE = 1e9
 """Nothing that is measured is larger; chosen, not measured."""
 
 
-def read_metrics(
+def read_figures(
     paths: Iterable[Path], student: str, teacher: str | None = None
 ) -> dict[str, float]:
     """Figures by name, of the last file that has one.
@@ -127,4 +127,5 @@ def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[st
 def _number(path: Path, name: str, value: Any) -> float:
     if type(value) not in (int, float) or not -_MAX_FIGURE < value < _MAX_FIGURE:
         raise InputError(f"{path}: '{name}' is {str(value)[:40]}, not a number")
-    return value
+    number: float = value
+    return number

@@ -1,4 +1,4 @@
-"""Frames: the pictures of a labelled data set that a bundle proves itself with."""
+"""Frames: the images of a labelled data set that become a bundle's golden frames."""
 
 from __future__ import annotations
 

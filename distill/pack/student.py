@@ -1,15 +1,15 @@
-"""Student: the network that is packed, of either family, as it runs in PyTorch and as ONNX."""
+"""Student: the network that is packed, of either family, in PyTorch and as ONNX."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from distill.errors import UsageError
-from distill.export import Flat, rtmdet_says, to_onnx
+from distill.export import Flat, rtmdet_metadata, to_onnx
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
 from models.preprocess import InputSpec
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
     Size = tuple[int, int]
 
-_THEIRS = ("output0", "output1")
+_YOLO_OUTPUTS = ("output0", "output1")
 """How Ultralytics names predictions and prototypes."""
 
 
@@ -41,7 +41,7 @@ class Student:
         spec: how it is fed.
         outputs: their names, in the decoder's order.
         module: images [B, 3, h, w] as `spec` has them to a tuple of raw outputs; on the CPU.
-        says: what its ONNX file tells `sfumato model import`.
+        metadata: what its ONNX file tells `sfumato model import`.
     """
 
     sha256: str
@@ -50,7 +50,7 @@ class Student:
     spec: InputSpec
     outputs: tuple[str, ...]
     module: nn.Module
-    says: Mapping[str, str]
+    metadata: Mapping[str, str]
 
     def run(self, images: Floats) -> tuple[Floats, ...]:
         """Raw outputs of PyTorch for images [B, 3, h, w]."""
@@ -59,7 +59,7 @@ class Student:
 
     def to_onnx(self, *, dynamic: bool) -> bytes:
         """The network as an ONNX file in FP32, for one image or (`dynamic`) any batch."""
-        return to_onnx(self.module, self.spec, self.outputs, self.says, dynamic=dynamic)
+        return to_onnx(self.module, self.spec, self.outputs, self.metadata, dynamic=dynamic)
 
 
 def read_student(path: Path, size: Size | None = None) -> Student:
@@ -89,14 +89,16 @@ def _of_ultralytics(path: Path, size: Size | None) -> Student:
     loaded = load_fused(path)
     width, height = size or (loaded.image_size,) * 2
     module = _Fixed(loaded.model, loaded.head, (height, width))
-    says = {
+    metadata = {
         "task": "segment",
         "names": str(dict(enumerate(loaded.classes))),
         "imgsz": str([height, width]),
         "stride": str(int(max(loaded.head.stride))),
     }
     spec = InputSpec(width=width, height=height)
-    return Student(loaded.sha256, loaded.classes, "yolo_seg", spec, _THEIRS, module.eval(), says)
+    return Student(
+        loaded.sha256, loaded.classes, "yolo_seg", spec, _YOLO_OUTPUTS, module.eval(), metadata
+    )
 
 
 def _of_rtmdet(path: Path, size: Size | None) -> Student:
@@ -105,8 +107,8 @@ def _of_rtmdet(path: Path, size: Size | None) -> Student:
     read = read_checkpoint(path)
     width, height = size or (read.image_size,) * 2
     spec = input_spec().model_copy(update={"width": width, "height": height})
-    says, module = rtmdet_says(read.classes, spec), Flat(read.net()).eval()
-    return Student(read.sha256, read.classes, "rtmdet_ins", spec, OUTPUT_NAMES, module, says)
+    metadata, module = rtmdet_metadata(read.classes, spec), Flat(read.net()).eval()
+    return Student(read.sha256, read.classes, "rtmdet_ins", spec, OUTPUT_NAMES, module, metadata)
 
 
 class _Fixed(nn.Module):
@@ -116,7 +118,7 @@ class _Fixed(nn.Module):
     shape is another: with the number of images as a variable that would be part of the export.
     """
 
-    def __init__(self, model: nn.Module, head: nn.Module, size: Size) -> None:
+    def __init__(self, model: nn.Module, head: Any, size: Size) -> None:
         super().__init__()
         self.model = model
         with torch.no_grad():
@@ -133,4 +135,4 @@ class _EveryShape:
     def __eq__(self, other: object) -> bool:
         return True
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment] # the language's own way

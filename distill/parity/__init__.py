@@ -1,4 +1,4 @@
-"""Parity: is this RTMDet-Ins the original's? Checked against tensors that the original gave."""
+"""Parity: our RTMDet-Ins compared with tensors that the original gave."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check(path: Path) -> list[Row]:
+def check_fixture(path: Path) -> list[Row]:
     """Compare everything that a fixture holds.
 
     Raises:

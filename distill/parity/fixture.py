@@ -1,17 +1,14 @@
 """Fixture: tensors of the original RTMDet-Ins on weights and inputs that formulas give.
 
-An `.npz` made by OpenMMLab's own code holds samples of its tensors. Weights are not in it: each
-is drawn from a generator seeded with its key, so that both sides have the same without a
-checkpoint.
+An `.npz` made by OpenMMLab's own code holds samples of its tensors, but no weights: both sides
+compute the same from their keys.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 import zlib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,8 @@ import numpy.typing as npt
 
 from distill.errors import InputError
 from distill.files import reading
+from distill.parity.formula import formula_image, formula_weight
+from distill.parity.sampled import Sampled
 from models.nets.sizes import SIZES
 
 if TYPE_CHECKING:
@@ -30,46 +29,7 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
     Variant = Literal["plain", "calib"]
 
-TRAIN_SIZE = (256, 320)
-"""Height and width of the training images."""
-
 _NATURAL = "nat.png"
-_REG_SHIFT = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """A tensor of the original, of which some values were kept.
-
-    Attributes:
-        shape: of the whole tensor.
-        greatest: largest absolute value of the whole tensor.
-        index: flat indices [M] of the values kept.
-        values: [M].
-    """
-
-    shape: tuple[int, ...]
-    greatest: float
-    index: npt.NDArray[np.int64]
-    values: npt.NDArray[Any]
-
-    def error(self, actual: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None = None) -> float:
-        """The greatest difference as a share of the tensor's greatest value.
-
-        Infinite where shapes differ or a value is not finite.
-
-        Args:
-            actual: the tensor to compare.
-            rows: which of its first axis count; all, if None.
-        """
-        if actual.shape != self.shape:
-            return float("inf")
-        difference = np.abs(actual.reshape(-1)[self.index].astype(np.float64) - self.values)
-        if rows is not None:
-            difference = difference[np.isin(np.unravel_index(self.index, self.shape)[0], rows)]
-        if not np.isfinite(difference).all():
-            return float("inf")
-        return float(difference.max(initial=0.0)) / max(self.greatest, 1e-30)
 
 
 class Fixture:
@@ -87,7 +47,7 @@ class Fixture:
         self._seen: dict[str, Image] = {}
         try:
             with reading(path), zipfile.ZipFile(path), np.load(path) as file:
-                self._arrays = {key: file[key] for key in file.files}
+                self._arrays: dict[str, npt.NDArray[Any]] = {key: file[key] for key in file.files}
             meta = json.loads(str(self._arrays["meta"]))
             self.size, self.classes = str(meta["size"]), int(meta["nc"])
             self.plain_bias = float(meta["plain_cls_bias"])
@@ -210,30 +170,14 @@ class Fixture:
     def _weight(
         self, key: str, shape: tuple[int, ...], variant: Variant, class_bias: float
     ) -> npt.NDArray[Any]:
-        parent, leaf = key.rsplit(".", 1)
-        random = _generator(key)
-        if leaf == "num_batches_tracked":
-            return np.zeros(shape, np.int64)
-        if leaf in ("running_mean", "running_var") and variant == "calib":
+        statistics = key.endswith((".running_mean", ".running_var"))
+        if statistics and variant == "calib":
             return self._statistics[key]
-        if leaf == "running_var":
-            values = random.uniform(0.5, 1.5, shape)
-        elif leaf == "running_mean":
-            values = random.normal(0, 0.1, shape)
-        elif leaf == "weight" and parent.endswith(".bn"):
-            values = random.uniform(0.8, 1.2, shape)
-        elif leaf == "weight":
-            values = random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
-        elif ".rtm_cls." in key:
-            values = np.full(shape, class_bias)
-        else:
-            values = random.normal(0, 0.1, shape)
-            if ".rtm_reg." in key and variant == "calib":
-                values += _REG_SHIFT
-        return np.asarray(values, np.float32)
+        return formula_weight(key, shape, class_bias, shift=variant == "calib")
 
     def _meta(self, image: str) -> dict[str, Any]:
-        return json.loads(str(self.array(f"{image}/meta")))
+        meta: dict[str, Any] = json.loads(str(self.array(f"{image}/meta")))
+        return meta
 
     def _read(self, name: str) -> Image:
         if not name.startswith("nat"):
@@ -243,34 +187,3 @@ class Fixture:
         if photograph is None:
             raise InputError(f"{self._path.with_name(_NATURAL)}: the fixture needs this image")
         return np.asarray(photograph, np.uint8)
-
-
-def _generator(text: str) -> np.random.Generator:
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
-
-
-def formula_image(height: int, width: int) -> Image:
-    """A picture made of whole numbers only: uint8 [height, width, 3] BGR."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.int64)
-    channels = []
-    for c in range(3):
-        texture = (x * (7 + 2 * c) + y * (11 - 3 * c) + (x * y) // (5 + c)) % 97
-        blocks = ((x // 32) * 53 + (y // 20) * 91 + c * 67) % 160
-        channels.append((texture + blocks) % 256)
-    return np.stack(channels, axis=-1).astype(np.uint8)
-
-
-def train_polygons(image: int) -> list[npt.NDArray[np.float64]]:
-    """Outlines of the objects in a training image, as flat x, y, x, y, ..."""
-    height, width = TRAIN_SIZE
-    corner = np.arange(12)
-    reach = np.where(corner % 2 == 0, 1.0, 0.75)
-    polygons = []
-    for j in range(3 + 2 * image):
-        centre = 40 + (j * 97 + image * 53) % 240, 36 + (j * 71 + image * 29) % 184
-        radius = 14 + (j * 23 + image * 11) % 50, 12 + (j * 31 + image * 17) % 44
-        angle = 2 * np.pi * corner / len(corner) + 0.3 * j
-        x = np.clip(centre[0] + radius[0] * reach * np.cos(angle), 0, width)
-        y = np.clip(centre[1] + radius[1] * reach * np.sin(angle), 0, height)
-        polygons.append(np.round(np.stack([x, y], axis=1), 2).reshape(-1))
-    return polygons

@@ -1,4 +1,4 @@
-"""Row: one comparison with the original, and how many of them look on a terminal."""
+"""Table: comparisons, a row each, and how they look on a terminal."""
 
 from __future__ import annotations
 

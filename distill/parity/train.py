@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from distill.data import rle
-from distill.parity.fixture import TRAIN_SIZE, formula_image, train_polygons
+from distill.parity.formula import TRAIN_SIZE, formula_image, train_polygons
 from distill.parity.infer import loaded
 from distill.parity.table import Row
 from distill.rtmdet.criterion import Criterion, Targets
@@ -44,13 +44,14 @@ def check_training(fixture: Fixture) -> Iterator[Row]:
         return
     targets = [_targets(fixture, image) for image in range(IMAGES)]
     wrong = [
-        np.count_nonzero(
-            rle.decode(rle.from_polygons([polygon], TRAIN_SIZE)) != mask.numpy().astype(np.uint8)
-        )
+        (
+            rle.decode(rle.from_polygons([polygon.tolist()], TRAIN_SIZE))
+            != mask.numpy().astype(np.uint8)
+        ).sum()
         for image, each in enumerate(targets)
         for polygon, mask in zip(train_polygons(image), each.masks, strict=True)
     ]
-    yield Row("train: ground truth mask pixels", sum(wrong), 0)
+    yield Row("train: ground truth mask pixels", int(sum(wrong)), 0)
     net = RTMDetIns(fixture.size, fixture.classes)
     state = fixture.state_dict("calib", fixture.class_bias("formula"))
     none = Targets(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), targets[1].masks[:0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class RtmdetTeacher:
         self._spec = input_spec(image_size or checkpoint.image_size)
         self._decoder = RtmdetInsDecoder(self._spec, len(self.classes))
         # Channels last: a quarter faster on a CPU (tiny, 640 px: 89 ms in place of 132).
-        self._net = fused(checkpoint.net()).to(self._device, memory_format=torch.channels_last)
+        self._net = fused(checkpoint.net()).to(self._device).to(memory_format=torch.channels_last)
         # Mean and std are of BGR from 0 to 255.
         self._mean, self._std = (
             torch.tensor(values, device=self._device)[:, None, None]
@@ -90,7 +90,7 @@ def features_of(net: RTMDetIns) -> list[nn.Module]:
 
     They are taken before BatchNorm and activation.
     """
-    return [module.conv for module in net.neck.out_convs]
+    return [cast("nn.Module", module.conv) for module in net.neck.out_convs]
 
 
 def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
@@ -103,7 +103,7 @@ def dense_of(features: Sequence[Tensor], raw: RawOutputs) -> Dense:
     # Half precision would move a corner at 640 px by two.
     dtype = torch.promote_types(raw.mask_features.dtype, torch.float32)
     by_level = [
-        priors(level.shape[2:], stride, level.device, dtype)
+        priors((level.shape[2], level.shape[3]), stride, level.device, dtype)
         for level, stride in zip(raw.distances, STRIDES, strict=True)
     ]
     boxes = tuple(map(_boxes, raw.distances, by_level))

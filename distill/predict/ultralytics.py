@@ -196,8 +196,9 @@ def _load(path: Path) -> tuple[Any, int]:
 
 def _trained_at(arguments: Any) -> int:
     size = arguments.get("imgsz") if isinstance(arguments, dict) else None
-    known = type(size) is int and size % 32 == 0 and 32 <= size <= 4096
-    return size if known else _DEFAULT_SIZE
+    if type(size) is int and size % 32 == 0 and 32 <= size <= 4096:
+        return size
+    return _DEFAULT_SIZE
 
 
 def _check_segments(path: Path, model: Any) -> None:

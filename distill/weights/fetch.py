@@ -1,4 +1,4 @@
-"""Fetching published weights: goes on where it stopped, and believes only what has the right sum.
+"""Fetch published weights: a stopped download goes on, and the SHA-256 must be the published one.
 
 Names and addresses: `configs/rtmdet/metafile.yml` of mmdetection 3.3.0.
 """

@@ -1,4 +1,4 @@
-"""Camera: how it moves while it looks, and what it makes of the light that it catches."""
+"""Camera: its motion, exposure, blur, noise and tone curve."""
 
 from __future__ import annotations
 
@@ -74,19 +74,21 @@ class Camera:
         """
         tall, wide = light.shape[:2]
         gain = _vignette((tall, wide), self.vignette) * np.float32(self.exposure)
-        light = cv2.multiply(light, cv2.merge([gain * np.float32(c) for c in self.balance]))
+        tint = cv2.merge([gain * np.float32(c) for c in self.balance])
+        light = np.asarray(cv2.multiply(light, tint), np.float32)
         blur = self.defocus * tall
         if blur > 0.25:
             light = np.asarray(cv2.GaussianBlur(light, (0, 0), blur), np.float32)
-        picture = cv2.sqrt(light)
+        picture = np.asarray(cv2.sqrt(light), np.float32)
         strength = np.float32(0.75 * self.noise)
         grain = random.standard_normal((tall, wide), np.float32) * strength
         coarse = random.standard_normal((-(-tall // 3), -(-wide // 3), 3), np.float32) * strength
-        picture += cv2.resize(coarse, (wide, tall), interpolation=cv2.INTER_LINEAR)
-        picture += cv2.merge([grain] * 3)
+        stretched = cv2.resize(coarse, (wide, tall), interpolation=cv2.INTER_LINEAR)
+        picture += np.asarray(stretched, np.float32)
+        picture += np.asarray(cv2.merge([grain] * 3), np.float32)
         codes = cv2.convertScaleAbs(picture, alpha=255 / _WHITE)
-        picture = cv2.LUT(codes, self._curve())
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
+        developed = cv2.LUT(codes, self._curve())
+        _, data = cv2.imencode(".jpg", developed, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
         return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
     def _curve(self) -> Image:
@@ -125,4 +127,4 @@ def draw_camera(random: np.random.Generator, domain: Domain, *, moving: bool) ->
 def _vignette(size: tuple[int, int], strength: float) -> Floats:
     y = np.linspace(-1, 1, size[0], dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, size[1], dtype=np.float32)[None]
-    return 1 - np.float32(strength) * (x * x + y * y) / 2
+    return np.asarray(1 - np.float32(strength) * (x * x + y * y) / 2, np.float32)

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from distill.data.scenes.carton import Carton
 from distill.data.scenes.domain import CLASSES
-from distill.data.scenes.lathe import Finish, Solid
 from distill.data.scenes.prints import draw_print
-from distill.data.scenes.vessels import BOTTLES, CANS, CUPS, JARS, Shape
+from distill.data.scenes.solid import Finish, Solid
+from distill.data.scenes.vessels import BOTTLES, CANS, CUPS, JARS
 
 if TYPE_CHECKING:
     from distill.data.scenes.domain import Domain
+    from distill.data.scenes.profile import Profile
 
 Floats = npt.NDArray[np.float32]
 Colour = tuple[int, int, int]
@@ -36,7 +37,7 @@ _SQUEEZED = (
 )  # fmt: skip
 
 
-def choose(random: np.random.Generator, domain: Domain) -> tuple[int, Thing]:
+def draw_object(random: np.random.Generator, domain: Domain) -> tuple[int, Thing]:
     """A class and an object of it."""
     if random.random() < domain.bottles:
         return 0, _bottle(random, domain)
@@ -72,81 +73,81 @@ def _ink(random: np.random.Generator) -> Colour:
     return _rgb(random.uniform(10, 110, 3)) if random.random() < 0.6 else _vivid(random)
 
 
-def _varied(random: np.random.Generator, shape: Shape, spread: float) -> Shape:
+def _varied(random: np.random.Generator, profile: Profile, spread: float) -> Profile:
     """As slim, or as stout, as one among many."""
     stout = random.uniform(1 - spread, 1 + spread)
-    radii = tuple(radius * stout for radius in shape.radii)
-    return replace(shape, radii=radii, tall_cm=shape.tall_cm * random.uniform(0.92, 1.08))
+    radii = tuple(radius * stout for radius in profile.radii)
+    return replace(profile, radii=radii, tall_cm=profile.tall_cm * random.uniform(0.92, 1.08))
 
 
-def _art(random: np.random.Generator, shape: Shape) -> npt.NDArray[np.uint8]:
-    low, high = shape.label
-    aspect = (high - low) / (np.pi * max(shape.radii))
+def _art(random: np.random.Generator, profile: Profile) -> npt.NDArray[np.uint8]:
+    low, high = profile.label
+    aspect = (high - low) / (np.pi * max(profile.radii))
     return draw_print(random, aspect, _paper(random), _ink(random))
 
 
 def _bottle(random: np.random.Generator, domain: Domain) -> Solid:
     names = list(domain.kinds)
     kind = str(random.choice(names, p=list(domain.kinds.values())))
-    shapes = BOTTLES[kind]
-    shape = _varied(random, shapes[random.integers(len(shapes))], 0.1)
+    profiles = BOTTLES[kind]
+    profile = _varied(random, profiles[random.integers(len(profiles))], 0.1)
     cap_gloss = Finish(_linear(_vivid(random)), 0.7)
     label = Finish(np.ones(3, np.float32), 0.25, rough=True)
-    art = _art(random, shape) if random.random() < 0.85 else None
+    art = _art(random, profile) if random.random() < 0.85 else None
     if kind == "squeeze":
         body = Finish(_linear(_SQUEEZED[random.integers(len(_SQUEEZED))]), 0.8)
         white = Finish(_linear((225, 225, 222)), 0.6)
-        return Solid(shape, body, white if random.random() < 0.5 else cap_gloss, art, label)
+        return Solid(profile, body, white if random.random() < 0.5 else cap_gloss, art, label)
     drinks = _DRINKS[kind]
     drink = np.array(drinks[random.integers(len(drinks))], np.float32)
     level = random.uniform(0.25, 0.8) if random.random() < 0.85 else 0.0
     if kind == "water":
-        glass = (_CLEAR, _BLUISH, _BLUISH, _GREEN, _BLUE)[
+        tone = (_CLEAR, _BLUISH, _BLUISH, _GREEN, _BLUE)[
             int(random.choice(5, p=(0.35, 0.3, 0.2, 0.1, 0.05)))
         ]
-        wall = np.array(glass, np.float32) ** 0.6
+        wall = np.array(tone, np.float32) ** 0.6
         body = Finish(wall, clear=True)
         if random.random() < 0.55:
             drink = np.array(drinks[0], np.float32)
-        return Solid(shape, body, cap_gloss, art, label, drink, level)
+        return Solid(profile, body, cap_gloss, art, label, drink, level)
     glasses = _GLASSES[kind]
     tint = np.array(glasses[random.integers(len(glasses))], np.float32)
     glass = (tint ** random.uniform(0.7, 1.1)).astype(np.float32)
     foil = Finish(_linear(_vivid(random)) * 0.7, 0.6, rough=True, metal=kind == "beer")
     cap: Finish | None = foil
     if kind == "wine" and random.random() < 0.3:
-        cap, shape = None, replace(shape, cap=1.0)
-    return Solid(shape, Finish(glass, clear=True), cap, art, label, drink, level)
+        cap, profile = None, replace(profile, cap=1.0)
+    return Solid(profile, Finish(glass, clear=True), cap, art, label, drink, level)
 
 
 def _can(random: np.random.Generator) -> Solid:
-    shape = _varied(random, CANS[random.integers(len(CANS))], 0.06)
+    profile = _varied(random, CANS[random.integers(len(CANS))], 0.06)
     steel = Finish(np.array((0.72, 0.72, 0.74), np.float32), 1, metal=True)
     print_ = Finish(np.ones(3, np.float32), 0.9, rough=bool(random.random() < 0.4))
-    return Solid(shape, steel, steel, _art(random, shape), print_)
+    return Solid(profile, steel, steel, _art(random, profile), print_)
 
 
 def _cup(random: np.random.Generator) -> Solid:
     index = int(random.integers(len(CUPS)))
-    shape = _varied(random, CUPS[index], 0.1)
+    profile = _varied(random, CUPS[index], 0.1)
     coffee = _linear(((62, 38, 22), (120, 78, 48), (150, 84, 30))[random.integers(3)])
     if index == 3:
         glass = Finish(np.array(_CLEAR, np.float32) ** 0.8, clear=True)
         drinks = _DRINKS["water"]
         drink = np.array(drinks[random.integers(len(drinks))], np.float32)
         level = random.uniform(0, 0.85)
-        return Solid(shape, glass, drink=drink, level=level, opening=(coffee, coffee))
+        return Solid(profile, glass, drink=drink, level=level, opening=(coffee, coffee))
     label = Finish(np.ones(3, np.float32), 0.5)
-    art = _art(random, shape) if random.random() < 0.5 else None
+    art = _art(random, profile) if random.random() < 0.5 else None
     if index == 2:
         paper = Finish(_linear(_paper(random)), 0.15, rough=True)
         lid = Finish(_linear((30, 28, 28) if random.random() < 0.5 else (232, 230, 226)), 0.5)
-        return Solid(shape, paper, lid, art, label)
+        return Solid(profile, paper, lid, art, label)
     glaze = _vivid(random) if random.random() < 0.6 else _rgb(random.uniform(190, 240, 3))
     inner = _linear(glaze if random.random() < 0.5 else (225, 220, 212))
     handle = int(random.choice((-1, 1))) if random.random() < 0.85 else 0
     return Solid(
-        shape,
+        profile,
         Finish(_linear(glaze), 0.9),
         art=None if handle else art,
         label=label,
@@ -157,17 +158,17 @@ def _cup(random: np.random.Generator) -> Solid:
 
 
 def _jar(random: np.random.Generator) -> Solid:
-    shape = _varied(random, JARS[random.integers(len(JARS))], 0.1)
+    profile = _varied(random, JARS[random.integers(len(JARS))], 0.1)
     lid = Finish(_linear(_vivid(random)), 0.7)
     if random.random() < 0.4:
         lid = Finish(np.array((0.8, 0.6, 0.25), np.float32), 1, rough=True, metal=True)
     label = Finish(np.ones(3, np.float32), 0.25, rough=True)
-    art = _art(random, shape) if random.random() < 0.75 else None
+    art = _art(random, profile) if random.random() < 0.75 else None
     if random.random() < 0.25:
-        return Solid(shape, Finish(_linear(_vivid(random)), 0.9), lid, art, label)
+        return Solid(profile, Finish(_linear(_vivid(random)), 0.9), lid, art, label)
     jam = _linear(random.uniform(30, 235, 3)) + 0.02
     glass = Finish(np.array(_CLEAR, np.float32), clear=True)
-    return Solid(shape, glass, lid, art, label, jam, random.uniform(0.45, 0.78))
+    return Solid(profile, glass, lid, art, label, jam, random.uniform(0.45, 0.78))
 
 
 def _box(random: np.random.Generator) -> Carton:

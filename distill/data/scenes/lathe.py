@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,62 +13,16 @@ from distill.data.scenes.surface import Surface, surface
 
 if TYPE_CHECKING:
     from distill.data.scenes.light import Light
-    from distill.data.scenes.vessels import Shape
+    from distill.data.scenes.solid import Finish, Solid
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Finish:
-    """A material.
-
-    Attributes:
-        colour: linear RGB; of `clear` things what passes one wall of them.
-        gloss: of the varnish, 0 to 1.
-        rough: mirrors nothing sharply.
-    """
-
-    colour: Floats
-    gloss: float = 0.5
-    rough: bool = False
-    metal: bool = False
-    clear: bool = False
-
-
-@dataclass(frozen=True)
-class Solid:
-    """Something turned on a lathe.
-
-    Attributes:
-        cap: what the cap or the lid is made of.
-        art: the label's print, in display colours, over the half that is seen.
-        drink: linear RGB that passes through what is inside; `level` is how high that stands.
-        opening: a cup's inside and what is in it, linear RGB; `depth` to it, in heights.
-        handle: -1 on the left, 1 on the right, 0 none.
-    """
-
-    shape: Shape
-    body: Finish
-    cap: Finish | None = None
-    art: Image | None = None
-    label: Finish | None = None
-    drink: Floats | None = None
-    level: float = 0.0
-    opening: tuple[Floats, Floats] | None = None
-    depth: float = 0.15
-    handle: int = 0
-
-    @property
-    def tall_cm(self) -> float:
-        """Height of the object."""
-        return self.shape.tall_cm
-
-
 def turn(solid: Solid, tall_px: float, elevation: float, angle: float, light: Light) -> Sprite:
     """Render `solid`, `tall_px` tall, for being put down turned by `angle` (rad)."""
-    seen = surface(solid.shape, tall_px * OVERSAMPLE, elevation)
+    seen = surface(solid.profile, tall_px * OVERSAMPLE, elevation)
     lit = _Lit(seen, angle, light)
     through: Floats | None = None
     if solid.body.clear:
@@ -77,13 +30,13 @@ def turn(solid: Solid, tall_px: float, elevation: float, angle: float, light: Li
     else:
         colour = lit.opaque(solid.body, solid.body.colour, slice(None))
     if solid.label is not None and solid.art is not None:
-        low, high = solid.shape.label
+        low, high = solid.profile.label
         on = (seen.height > low) & (seen.height < high) & ~seen.top
         rows = _rows(on)
         albedo = _wrapped(solid.art, seen, (low, high), rows)
         _cover(colour, through, on, rows, lit.opaque(solid.label, albedo, rows))
     if solid.cap is not None:
-        on = (seen.height > solid.shape.cap) | (seen.height < solid.shape.foot_cap) | seen.top
+        on = (seen.height > solid.profile.cap) | (seen.height < solid.profile.foot_cap) | seen.top
         rows = _rows(on)
         ribs = 1 - 0.1 * (np.sin(np.arcsin(seen.across[rows]) * 34) > 0.3) * ~seen.top[rows]
         albedo = solid.cap.colour * ribs[..., None].astype(np.float32)
@@ -92,9 +45,9 @@ def turn(solid: Solid, tall_px: float, elevation: float, angle: float, light: Li
         _open(solid, seen, colour, through, lit.diffuse, elevation)
     # Corners see less of the room: the foot, and where a cap meets the body.
     shade = 1 - 0.35 * np.exp(-seen.height / 0.035)
-    if 0 < solid.shape.cap < 1 and solid.cap is not None:
-        below = np.clip((solid.shape.cap - seen.height) / 0.02, 0, None)
-        shade = shade * np.where(seen.height < solid.shape.cap, 1 - 0.4 * np.exp(-below), 1)
+    if 0 < solid.profile.cap < 1 and solid.cap is not None:
+        below = np.clip((solid.profile.cap - seen.height) / 0.02, 0, None)
+        shade = shade * np.where(seen.height < solid.profile.cap, 1 - 0.4 * np.exp(-below), 1)
     colour = np.asarray(colour * shade[..., None], np.float32)
     base = float(seen.radius[-8:, :].max()) * seen.px
     inside, foot = seen.inside, seen.foot
@@ -122,7 +75,8 @@ class _Lit:
             normal = seen.normal_x[rows], seen.normal_y[rows]
             satin = light.on(light.satin, *normal, self.angle)
             if finish.metal:
-                return albedo * (0.25 * diffuse + 0.4 * satin + 0.45 * mirror)
+                shine = 0.25 * diffuse + 0.4 * satin + 0.45 * mirror
+                return np.asarray(albedo * shine, np.float32)
             mirror = satin
         sheen = np.minimum(self.fresnel[rows], 0.5) * np.float32(finish.gloss)
         return np.asarray(albedo * diffuse + sheen * mirror, np.float32)
@@ -141,7 +95,7 @@ def _cover(colour: Floats, through: Floats | None, on: Mask, rows: slice, with_:
         through[on] = 0
 
 
-def _graded(value: Floats, table: Floats) -> Floats:
+def _graded(value: Floats, table: npt.NDArray[np.floating[Any]]) -> Floats:
     """Colours [h, w, 3] of a `value` from 0 to 1, from a table [256, 3]."""
     codes = cv2.convertScaleAbs(value, alpha=255)
     return np.asarray(
@@ -237,7 +191,7 @@ def _with_handle(
         through = np.pad(through, (*pad, (0, 0)))
     foot = seen.foot[0] + left, seen.foot[1]
     y, x = np.mgrid[: inside.shape[0], : inside.shape[1]].astype(np.float32)
-    radius = float(solid.shape.radius(np.linspace(0, 1, 9, dtype=np.float32))[5])
+    radius = float(solid.profile.radius(np.linspace(0, 1, 9, dtype=np.float32))[5])
     x = (x + 0.5 - foot[0]) / seen.px * solid.handle - radius + 0.03
     y = (foot[1] - y - 0.5) / seen.px - 0.52
     wide, tall, tube = 0.25, 0.27, 0.05

@@ -87,7 +87,7 @@ def _ball(px: int) -> tuple[Floats, Floats, Floats]:
     line = np.linspace(-1, 1, px, dtype=np.float32)
     x, y = np.meshgrid(line, -line)
     length = np.maximum(np.hypot(x, y), 1)
-    x, y = x / length, y / length
+    x, y = np.divide(x, length), np.divide(y, length)
     return x, y, np.sqrt(np.clip(1 - x * x - y * y, 0, 1))
 
 

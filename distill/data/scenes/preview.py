@@ -1,4 +1,4 @@
-"""Sheet: a page of pictures with the outlines of their masks, for a person to look at."""
+"""Preview: a page of pictures with the outlines of their masks, for a person to look at."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def thumbnail(image: Image, objects: Sequence[tuple[int, Image]]) -> Image:
     return small
 
 
-def draw_sheet(title: str, counts: dict[int, int], thumbnails: Sequence[Image]) -> bytes:
+def draw_preview(title: str, counts: dict[int, int], thumbnails: Sequence[Image]) -> bytes:
     """A PNG of up to 24 thumbnails; `counts` says how many objects of each class there are."""
     tall = max(small.shape[0] for small in thumbnails)
     columns = min(COLUMNS, max(3, len(thumbnails)))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from distill.data.scenes.domain import DOMAINS
 from distill.data.scenes.scene import draw_scene
-from distill.data.scenes.scene_renderer import Stage
+from distill.data.scenes.scene_renderer import SceneRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Rendered:
 def render_scene(seed: int, domain: str, index: int, size: tuple[int, int]) -> Rendered:
     """Photograph scene `index`; `size` is (width, height), `domain` a key of `DOMAINS`."""
     scene = draw_scene(seed, DOMAINS[domain], index, size[0] / size[1], moving=False)
-    return _photograph(Stage(scene, size), 0)
+    return _photograph(SceneRenderer(scene, size), 0)
 
 
 def render_clip(
@@ -55,20 +55,20 @@ def render_clip(
 ) -> Iterator[Rendered]:
     """Film clip `index`: `frames` frames, `RATE` a second."""
     scene = draw_scene(seed, DOMAINS[domain], index, size[0] / size[1], moving=True)
-    stage = Stage(scene, size)
+    renderer = SceneRenderer(scene, size)
     for frame in range(frames):
-        yield _photograph(stage, frame)
+        yield _photograph(renderer, frame)
 
 
-def _photograph(stage: Stage, frame: int) -> Rendered:
-    exposure = stage.expose(frame / RATE)
-    noise = np.random.default_rng([stage.scene.noise_seed, frame])
-    image = stage.scene.camera.develop(exposure.light, noise)
+def _photograph(renderer: SceneRenderer, frame: int) -> Rendered:
+    exposure = renderer.expose(frame / RATE)
+    noise = np.random.default_rng([renderer.scene.noise_seed, frame])
+    image = renderer.scene.camera.develop(exposure.light, noise)
     instances = []
-    for placed in stage.scene.placed:
+    for placed in renderer.scene.placed:
         mask = (exposure.owner == placed.track_id).astype(np.uint8)
         area = int(mask.sum())
         if area:
-            share = min(1.0, area / stage.silhouette_px(placed.track_id))
+            share = min(1.0, area / renderer.silhouette_px(placed.track_id))
             instances.append(Instance(placed.class_id, placed.track_id, mask, share))
     return Rendered(image, instances)

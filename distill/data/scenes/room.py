@@ -1,4 +1,4 @@
-"""Room: what objects stand on and before, painted once for each scene on a canvas."""
+"""Room: what objects stand on and before, painted once for each scene."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 MARGIN = 0.12
-"""How far the canvas goes beyond the picture, in picture heights; farther out it is mirrored."""
+"""How far the backdrop goes beyond the picture, in picture heights; farther out it is mirrored."""
 
 _WALL_SHADOW = 0.3
 CATCH_STEP = 4
-"""Pixels of the canvas for one of `Canvas.catch`."""
+"""Pixels of the backdrop for one of `Backdrop.catch`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Plan:
     busy_table: bool
     seed: int
 
-    def place(self, random: np.random.Generator) -> tuple[float, float]:
+    def stand(self, random: np.random.Generator) -> tuple[float, float]:
         """Where a foot may stand, and the scale there."""
         if self.kind == "shelves":
             edge = self.edges[random.integers(len(self.edges))]
@@ -58,7 +58,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Canvas:
+class Backdrop:
     """A painted room.
 
     Attributes:
@@ -99,7 +99,7 @@ def draw_plan(random: np.random.Generator, domain: Domain) -> Plan:
     )
 
 
-def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Canvas:
+def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Backdrop:
     """Paint `plan` at `px` pixels a picture height."""
     random = np.random.default_rng(plan.seed)
     tall, wide = round((1 + 2 * MARGIN) * px), round((aspect + 2 * MARGIN) * px)
@@ -127,8 +127,9 @@ def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Canvas:
         edge = row(plan.edges[0])
         wall = wall_texture(random, (tall, wide))
         if plan.busy_wall:
-            wall = cv2.GaussianBlur(wall, (0, 0), random.uniform(0.6, 4.5) * px / 480)
-        canvas = _linear(np.asarray(wall), wall_light * np.float32(random.uniform(0.75, 1.15)))
+            blurred = cv2.GaussianBlur(wall, (0, 0), random.uniform(0.6, 4.5) * px / 480)
+            wall = np.asarray(blurred, np.uint8)
+        canvas = _linear(wall, wall_light * np.float32(random.uniform(0.75, 1.15)))
         below = tall - edge
         flat = table_texture(random, (max(below, 8), wide))
         canvas[edge:] = _linear(_receding(flat, (below, wide), 0.55), table_light)
@@ -137,8 +138,8 @@ def paint_room(plan: Plan, light: Light, aspect: float, px: int) -> Canvas:
         corner = 1 - 0.35 * np.exp(-distance[near] / 0.02)
         canvas[near] *= corner.astype(np.float32)[:, None, None]
         catch[edge // CATCH_STEP :] = 1
-    canvas = cv2.multiply(canvas, cv2.merge([_falloff(random, light, (tall, wide))] * 3))
-    return Canvas(np.asarray(canvas, np.float32), catch, px)
+    lit = cv2.multiply(canvas, cv2.merge([_falloff(random, light, (tall, wide))] * 3))
+    return Backdrop(np.asarray(lit, np.float32), catch, px)
 
 
 def _facing(light: Light, up: float) -> Floats:

@@ -9,14 +9,14 @@ import numpy as np
 
 from distill.data.scenes.camera import Camera, draw_camera
 from distill.data.scenes.carton import Carton
-from distill.data.scenes.catalogue import Thing, choose
+from distill.data.scenes.catalogue import Thing, draw_object
 from distill.data.scenes.light import Light, draw_light
 from distill.data.scenes.room import Plan, draw_plan
 
 if TYPE_CHECKING:
     from distill.data.scenes.domain import Domain
 
-_TRIES = 12
+_MAX_TRIES = 12
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ def draw_scene(seed: int, domain: Domain, index: int, aspect: float, *, moving: 
     camera = draw_camera(random, domain, moving=moving)
     placed: list[Placed] = []
     for track_id in range(1, int(things.integers(domain.objects[0], domain.objects[1] + 1)) + 1):
-        found = _put(things, domain, plan, placed, (track_id, aspect))
+        found = _fitted(things, domain, plan, placed, (track_id, aspect))
         if found is not None:
             placed.append(found)
     placed.sort(key=lambda one: one.foot)
     return Scene(plan, light, camera, tuple(placed), aspect, int(random.integers(2**31)))
 
 
-def _put(
+def _fitted(
     random: np.random.Generator,
     domain: Domain,
     plan: Plan,
@@ -88,7 +88,7 @@ def _put(
 ) -> Placed | None:
     """Look for a place where no object is hidden too much; None where there is none."""
     track_id, aspect = which
-    class_id, thing = choose(random, domain)
+    class_id, thing = draw_object(random, domain)
     lying = bool(random.random() < domain.lying) and plan.kind != "shelves"
     angle = random.normal(0, np.radians(domain.lean))
     elevation = plan.elevation
@@ -104,8 +104,8 @@ def _put(
     speed = random.uniform(0.8, 2.5)
     reach = random.uniform(*domain.speed) / speed * (moves and drift == 0)
     sway = (reach, speed, random.uniform(0, 2 * np.pi))
-    for _ in range(_TRIES):
-        foot, scale = plan.place(random)
+    for _ in range(_MAX_TRIES):
+        foot, scale = plan.stand(random)
         x = random.uniform(-0.02, aspect + 0.02)
         if others and random.random() < domain.huddle and plan.kind != "shelves":
             friend = others[random.integers(len(others))]

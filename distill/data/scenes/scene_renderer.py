@@ -1,4 +1,4 @@
-"""Stage: a scene at one resolution. Paints room and objects once, then exposes them at any time."""
+"""Scene renderer: a scene at one resolution; it is painted once, then exposed at any time."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from distill.data.scenes.carton import Carton, fold
-from distill.data.scenes.lathe import turn
+from distill.data.scenes.actor import bake, stand_of
+from distill.data.scenes.compose import chained, compose, warped
 from distill.data.scenes.room import CATCH_STEP, MARGIN, paint_room
 
 if TYPE_CHECKING:
-    from distill.data.scenes.scene import Placed, Scene
-    from distill.data.scenes.sprite import Sprite
+    from distill.data.scenes.scene import Scene
 
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-_MOST_MOMENTS = 5
+_MAX_MOMENTS = 5
 _STILL_PX, _STEP_PX = 0.8, 2
 """How far anything may go in one moment of an exposure, and between two."""
 
-_COVERED = 0.5
 _GROUND_STEP, _CONTACT_STEP = 4, 2
 
 
@@ -43,33 +41,13 @@ class Exposure:
     shade: Floats
 
 
-@dataclass(frozen=True)
-class _Actor:
-    """A baked object.
-
-    Attributes:
-        turn: [2, 2], from its sprite's pixels to picture heights; `anchor` is its pixel that
-            stands on (x, foot).
-        covers: pixels of the whole silhouette, in squared picture heights.
-        ground: half the width and the depth that touch the ground, in picture heights.
-    """
-
-    placed: Placed
-    sprite: Sprite
-    turn: Matrix
-    anchor: npt.NDArray[np.float64]
-    covers: float
-    ground: tuple[float, float]
-    veil: float
-
-
-class Stage:
+class SceneRenderer:
     """Room and objects of `scene`, baked for pictures of `size` (width, height)."""
 
     def __init__(self, scene: Scene, size: tuple[int, int]) -> None:
         self.scene, self.size = scene, size
-        self._canvas = paint_room(scene.plan, scene.light, scene.aspect, size[1])
-        self._actors = [_bake(placed, scene, size[1]) for placed in scene.placed]
+        self._backdrop = paint_room(scene.plan, scene.light, scene.aspect, size[1])
+        self._actors = [bake(placed, scene, size[1]) for placed in scene.placed]
         towards = scene.light.towards
         steep = max(float(towards[1]), 0.5)
         # Where a point one unit above the ground throws its shadow: to the right, and down.
@@ -111,7 +89,7 @@ class Stage:
             end = np.array([actor.placed.at(time_s + open_s / 2), actor.placed.foot, 1])
             far.append(np.linalg.norm(last @ end - first @ begin))
         steps = int(np.ceil((max(far) - _STILL_PX) / (2 * _STEP_PX)))
-        count = 1 + 2 * int(np.clip(steps, 0, _MOST_MOMENTS // 2))
+        count = 1 + 2 * int(np.clip(steps, 0, _MAX_MOMENTS // 2))
         return [time_s + open_s * (i - count // 2) / count for i in range(count)]
 
     def _camera(self, time_s: float) -> Matrix:
@@ -120,14 +98,14 @@ class Stage:
     def _moment(self, time_s: float, shade: Floats) -> tuple[Floats, npt.NDArray[np.int16]]:
         """Light and owners at one time."""
         camera = self._camera(time_s)
-        matrix = _chained(camera, np.array([[1, 0, -MARGIN], [0, 1, -MARGIN]]))
-        light = _warped(
-            self._canvas.light, matrix / (self._canvas.px, self._canvas.px, 1), self.size
+        matrix = chained(camera, np.array([[1, 0, -MARGIN], [0, 1, -MARGIN]]))
+        light = warped(
+            self._backdrop.light, matrix / (self._backdrop.px, self._backdrop.px, 1), self.size
         )
         light = np.asarray(cv2.multiply(light, cv2.merge([shade] * 3)), np.float32)
         owner = np.zeros(self.size[::-1], np.int16)
         for actor in self._actors:
-            _compose(actor, _chained(camera, _stand(actor, time_s)), light, owner)
+            compose(actor, chained(camera, stand_of(actor, time_s)), light, owner)
         return light, owner
 
     def _shade(self, camera: Matrix, time_s: float) -> Floats:
@@ -139,15 +117,15 @@ class Stage:
         contact = np.zeros(half[::-1], np.float32)
         zoom = float(np.hypot(*camera[:, 0]))
         for actor in self._actors:
-            stand = _stand(actor, time_s)
+            stand = stand_of(actor, time_s)
             placed, x = actor.placed, actor.placed.at(time_s)
             # A point's height above the foot becomes a way along the ground.
             shear = np.array([[1, -self._throw[0]], [0, -self._throw[1]]])
             foot = np.array([x, placed.foot])
             fallen = np.column_stack([shear, foot - shear @ foot])
-            matrix = _chained(camera, _chained(fallen, stand)) / _GROUND_STEP
+            matrix = chained(camera, chained(fallen, stand)) / _GROUND_STEP
             alpha = actor.sprite.paint[..., 3]
-            np.maximum(thrown, _warped(alpha, matrix, small) * actor.veil, out=thrown)
+            np.maximum(thrown, warped(alpha, matrix, small) * actor.veil, out=thrown)
             centre = (camera @ (*foot, 1)) / _CONTACT_STEP
             axes = np.array(actor.ground) * zoom / _CONTACT_STEP * (1.12, 1.25) + 0.5
             cv2.ellipse(
@@ -159,113 +137,17 @@ class Stage:
         soft = 0.022 * tall / _GROUND_STEP
         thrown = cv2.GaussianBlur(thrown, (0, 0), max(soft, 0.6))
         contact = cv2.GaussianBlur(contact, (0, 0), max(0.007 * tall / _CONTACT_STEP, 0.5))
-        room = _chained(camera, np.array([[1, 0, -MARGIN], [0, 1, -MARGIN]]))
-        step = CATCH_STEP / self._canvas.px
-        catch = _warped(self._canvas.catch, room * (step, step, 1) / _GROUND_STEP, small)
+        room = chained(camera, np.array([[1, 0, -MARGIN], [0, 1, -MARGIN]]))
+        step = CATCH_STEP / self._backdrop.px
+        catch = warped(self._backdrop.catch, room * (step, step, 1) / _GROUND_STEP, small)
         strength = np.float32(1.05 - 0.7 * self.scene.light.ambient)
         ground = 1 - strength * thrown * catch
-        shade = cv2.resize(ground, self.size, interpolation=cv2.INTER_LINEAR)
-        shade *= 1 - np.float32(0.62) * cv2.resize(
-            contact, self.size, interpolation=cv2.INTER_LINEAR
+        soft_shade, dark_shade = (
+            np.asarray(cv2.resize(part, self.size, interpolation=cv2.INTER_LINEAR), np.float32)
+            for part in (ground, contact)
         )
-        return np.asarray(shade, np.float32)
-
-
-def _bake(placed: Placed, scene: Scene, px: int) -> _Actor:
-    thing = placed.thing
-    render = fold if isinstance(thing, Carton) else turn
-    sprite = render(thing, placed.size * px, placed.elevation, placed.angle, scene.light)
-    cos, sin = np.cos(placed.angle), np.sin(placed.angle)
-    rotate = np.array([[cos, sin], [-sin, cos]])
-    alpha = sprite.paint[..., 3] > _COVERED
-    y, x = np.nonzero(alpha)
-    points = np.stack([x, y], 1) + 0.5
-    foot = np.array(sprite.foot)
-    turned = (points - foot) @ rotate.T
-    lowest = float(turned[:, 1].max())
-    base, deep = sprite.base
-    if placed.lying:
-        thick = float(np.ptp(turned[:, 1]))
-        middle = np.array([(turned[:, 0].min() + turned[:, 0].max()) / 2, lowest - 0.12 * thick])
-        ground = float(np.ptp(turned[:, 0])) * 0.46, thick * 0.22
-        anchor = foot + rotate.T @ middle
-    else:
-        # It leans on the lower edge of its foot.
-        anchor = foot + rotate.T @ np.array([0, lowest - float((points - foot)[:, 1].max())])
-        ground = base, deep
-    scale = placed.size / sprite.px
-    return _Actor(
-        placed,
-        sprite,
-        rotate * scale,
-        anchor,
-        float(alpha.sum()) * scale**2,
-        (ground[0] * scale, ground[1] * scale),
-        1.0 if sprite.through is None else 0.6,
-    )
+        return np.asarray(soft_shade * (1 - np.float32(0.62) * dark_shade), np.float32)
 
 
 def _at_least(value: float, least: float) -> float:
     return float(np.copysign(max(abs(value), least), value))
-
-
-def _stand(actor: _Actor, time_s: float) -> Matrix:
-    """[2, 3] from the sprite's pixels to picture heights."""
-    place = np.array([actor.placed.at(time_s), actor.placed.foot])
-    return np.column_stack([actor.turn, place - actor.turn @ actor.anchor])
-
-
-def _chained(second: Matrix, first: Matrix) -> Matrix:
-    """[2, 3]: `first`, then `second`."""
-    turn = second[:, :2] @ first[:, :2]
-    return np.column_stack([turn, second[:, :2] @ first[:, 2] + second[:, 2]])
-
-
-def _centred(matrix: Matrix) -> Matrix:
-    """OpenCV counts from the middle of the first pixel, we from its corner."""
-    shift = matrix[:, :2] @ (0.5, 0.5) + matrix[:, 2] - 0.5
-    return np.column_stack([matrix[:, :2], shift])
-
-
-def _warped(array: Floats, matrix: Matrix, size: tuple[int, int]) -> Floats:
-    border = (
-        cv2.BORDER_REFLECT_101 if array.ndim == 3 and array.shape[2] == 3 else cv2.BORDER_CONSTANT
-    )
-    found = cv2.warpAffine(
-        array, _centred(matrix), size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=0
-    )
-    return np.asarray(found, np.float32)
-
-
-def _compose(actor: _Actor, matrix: Matrix, light: Floats, owner: npt.NDArray[np.int16]) -> None:
-    """Put a sprite on the picture."""
-    tall, wide = actor.sprite.paint.shape[:2]
-    corners = np.array([(0, 0, 1), (wide, 0, 1), (0, tall, 1), (wide, tall, 1)]) @ matrix.T
-    low = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
-    high = np.minimum(np.ceil(corners.max(0)).astype(int) + 1, light.shape[1::-1])
-    if (high <= low).any():
-        return
-    x0, y0 = int(low[0]), int(low[1])
-    x1, y1 = int(high[0]), int(high[1])
-    local = np.column_stack([matrix[:, :2], matrix[:, 2] - (x0, y0)])
-    paint = _warped(actor.sprite.paint, local, (x1 - x0, y1 - y0))
-    alpha = paint[..., 3:]
-    part = light[y0:y1, x0:x1]
-    under = part * (1 - alpha)
-    if actor.sprite.through is not None:
-        passed = _warped(actor.sprite.through, local, (x1 - x0, y1 - y0))
-        under += passed[..., :3] * _behind(
-            light, passed[..., 3] / np.maximum(paint[..., 3], 1e-3), matrix, (x0, y0)
-        )
-    part[:] = under + paint[..., :3]
-    owner[y0:y1, x0:x1][paint[..., 3] >= _COVERED] = actor.placed.track_id
-
-
-def _behind(light: Floats, shift: Floats, matrix: Matrix, at: tuple[int, int]) -> Floats:
-    """What is seen through glass: the picture behind, bent along the glass's own right."""
-    tall, wide = shift.shape
-    x = np.arange(at[0], at[0] + wide, dtype=np.float32)[None] + shift * np.float32(matrix[0, 0])
-    y = np.arange(at[1], at[1] + tall, dtype=np.float32)[:, None] + shift * np.float32(matrix[1, 0])
-    return np.asarray(
-        cv2.remap(light, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32
-    )

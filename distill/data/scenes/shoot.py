@@ -22,16 +22,16 @@ Line = dict[str, Any]
 FORMAT = "sfumato-synth 1"
 
 _QUALITY = 95
-_FOLDER = 500
+_FOLDER_IMAGES = 500
 """Images in one folder."""
 
-_LEAST_VISIBLE, _LEAST_PX = 0.1, 24
+_MIN_VISIBLE, _MIN_PX = 0.1, 24
 """A smaller part of an object, or of fewer pixels, is a region where nothing counts: nobody could
-say what it is."""
+say what it is. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
-class Run:
+class SynthRun:
     """What to render.
 
     Attributes:
@@ -60,10 +60,10 @@ class Run:
         }
 
 
-def shoot(run: Run, index: int) -> Line:
+def shoot(run: SynthRun, index: int) -> Line:
     """Render a scene, write its files, and describe them."""
     if not run.frames:
-        name = f"images/{index // _FOLDER:04d}/{index:06d}.jpg"
+        name = f"images/{index // _FOLDER_IMAGES:04d}/{index:06d}.jpg"
         rendered = render_scene(run.seed, run.domain, index, run.size)
         return {"index": index, "video": {}, "images": [_write_image(run.folder, name, rendered)]}
     clip = f"clip-{index:04d}"
@@ -91,7 +91,7 @@ def _write_image(folder: Path, name: str, rendered: Rendered) -> Line:
 
 
 def _put(path: Path, data: bytes) -> None:
-    """A file under its name is whole; no fsync, the journal's checksums find what was lost."""
+    """A file under its name is whole; no fsync, the log's checksums find what was lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     temporary.write_bytes(data)
@@ -100,7 +100,7 @@ def _put(path: Path, data: bytes) -> None:
 
 def _object(instance: Instance) -> Line:
     packed = rle.encode(instance.mask)
-    unclear = instance.visible < _LEAST_VISIBLE or rle.area(packed) < _LEAST_PX
+    unclear = instance.visible < _MIN_VISIBLE or rle.area(packed) < _MIN_PX
     return {
         "class": instance.class_id,
         "track": instance.track_id,

@@ -14,6 +14,10 @@ OVERSAMPLE = 1.4
 """Sprites are computed larger; putting them on a picture averages, and gives them soft edges."""
 
 
+COVERED = 0.5
+"""A pixel is an object's if the object covers this share of it."""
+
+
 @dataclass(frozen=True)
 class Sprite:
     """An upright object; it is turned when it is put on a picture.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from distill.data.scenes.vessels import Shape
+    from distill.data.scenes.profile import Profile
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,8 +44,8 @@ class Surface:
     px: float
 
 
-def surface(shape: Shape, px: float, elevation: float) -> Surface:
-    """Look at `shape`, `px` tall, with a camera above by `elevation` (sine of its angle).
+def surface(profile: Profile, px: float, elevation: float) -> Surface:
+    """Look at `profile`, `px` tall, with a camera above by `elevation` (sine of its angle).
 
     The solid is a pile of discs. Of the discs that a pixel lies on, the ray from above meets
     the highest first, and a disc's near edge decides from which row on it is seen.
@@ -53,7 +53,7 @@ def surface(shape: Shape, px: float, elevation: float) -> Surface:
     upright = float(np.sqrt(1 - elevation**2))
     count = max(8, round(px))
     heights = np.linspace(0, 1, count, dtype=np.float32)
-    radii = shape.radius(heights)
+    radii = profile.radius(heights)
     widest = float(radii.max())
     width = int(np.ceil(2 * widest * px)) + 4
     low_y = -elevation * widest - 2 / px
@@ -92,7 +92,7 @@ def surface(shape: Shape, px: float, elevation: float) -> Surface:
     normal_y = np.where(top, upright, up * upright - elevation * out * front)
     normal_z = np.where(top, elevation, np.clip(up * elevation + out * front * upright, 0.02, 1))
 
-    def flipped(array: npt.NDArray[np.float32]) -> Floats:
+    def flipped(array: npt.NDArray[np.floating[Any]]) -> Floats:
         return np.ascontiguousarray(array[::-1], np.float32)
 
     return Surface(

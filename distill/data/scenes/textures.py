@@ -107,7 +107,8 @@ def cloth(random: np.random.Generator, size: Size) -> Image:
         share = np.broadcast_to(share * 2, size)
     number = np.round(share * 2).astype(np.uint8)
     number[((x % 1) < 0.06)[None] | ((y % 2) < 0.06)[:, None]] = 3
-    dyed = [colours[1], (colours[0] + colours[1]) / 2, colours[0], colours[2]]
+    mixed = np.asarray((colours[0] + colours[1]) / 2, np.float32)
+    dyed = [colours[1], mixed, colours[0], colours[2]]
     return _lit(_dyed(number, dyed), noise(random, size, {0.5: 0.05, 0.01: 0.05}))
 
 

@@ -15,8 +15,8 @@ AMONG = arguments.names_among(("can", "cup"))
     [
         (arguments.names, "cup, can", ("cup", "can")),
         (AMONG, "cup,can,cup", ("cup", "can")),
-        (arguments.class_names, "coco", COCO_NAMES),
-        (arguments.class_names, "a", ("a",)),
+        (arguments.names_or_coco, "coco", COCO_NAMES),
+        (arguments.names_or_coco, "a", ("a",)),
         (arguments.whole_number(0, 5), "0", 0),
         (arguments.whole_number(0, 5), "5", 5),
         (arguments.number(0.01, 1), "0.01", 0.01),
@@ -37,7 +37,7 @@ def test_what_makes_sense_becomes_a_value(parse, text, value):
     [
         (arguments.names, "cup,,can", "an empty name in 'cup,,can'"),
         (AMONG, "dog", "no class 'dog'; there are can, cup"),
-        (arguments.class_names, "", "an empty name"),
+        (arguments.names_or_coco, "", "an empty name"),
         (arguments.whole_number(1, 5), "0", "'0' is no whole number from 1 to 5"),
         (arguments.whole_number(1, 5), "6", "from 1 to 5"),
         (arguments.whole_number(0, 5), "-1", "from 0 to 5"),

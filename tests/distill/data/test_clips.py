@@ -1,6 +1,5 @@
 """Clips: upright pictures with their times, as far as a file can be decoded."""
 
-import hashlib
 import shlex
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 
 from distill.data.clips import Clip
 from distill.errors import InputError
-from distill.files import sha256_of
 from tests.distill.label.blobs import scene, write_clip, write_interlaced
 
 
@@ -131,13 +129,6 @@ def test_what_is_not_there_is_refused(tmp_path):
     for path in (tmp_path / "no.mp4", tmp_path):
         with pytest.raises(InputError):
             Clip(path)
-    with pytest.raises(InputError):
-        sha256_of(tmp_path / "no.mp4")
-
-
-def test_the_digest_is_of_the_files_bytes(whole):
-    path, _ = whole
-    assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_raw_stream_without_times_and_with_two_sizes_is_read(data):

@@ -19,7 +19,7 @@ def test_masks_survive_packing_whatever_they_look_like():
     for mask in random_masks():
         packed = rle.encode(mask)
         assert (rle.decode(packed) == mask).all()
-        assert rle.check(packed) == rle.area(packed) == mask.sum()
+        assert rle.checked_area(packed) == rle.area(packed) == mask.sum()
         assert rle.from_runs(rle.runs(packed.counts).tolist(), packed.size) == packed
 
 
@@ -83,7 +83,7 @@ def test_overlaps_are_shares_of_the_union_and_of_the_answer_alone_in_regions():
 )
 def test_damaged_run_lengths_are_refused_with_the_reason(counts, reason):
     with pytest.raises(ValueError, match=reason):
-        rle.check(Rle((10, 10), counts))
+        rle.checked_area(Rle((10, 10), counts))
 
 
 def test_run_lengths_of_another_size_are_refused():

@@ -9,7 +9,7 @@ import pytest
 
 from distill.data.scenes import CLASSES, DOMAINS, render_clip, render_scene
 from distill.data.scenes.scene import draw_scene
-from distill.data.scenes.scene_renderer import Stage
+from distill.data.scenes.scene_renderer import SceneRenderer
 
 SIZE = (160, 120)
 BOTH = pytest.mark.parametrize("domain", ["a", "b"])
@@ -60,12 +60,12 @@ def test_a_picture_is_rgb_and_no_pixel_has_two_owners(domain):
 def test_a_mask_is_what_changes_when_the_object_is_taken_away(domain, index):
     """Besides its shadow, and what glass in front of it lets through, and one soft edge."""
     whole = scene(domain, index)
-    stage = Stage(whole, SIZE)
+    stage = SceneRenderer(whole, SIZE)
     before = stage.expose(0)
     clear = [one.placed.track_id for one in stage._actors if one.sprite.through is not None]
     for gone in whole.placed:
         rest = tuple(one for one in whole.placed if one is not gone)
-        after = Stage(replace(whole, placed=rest), SIZE).expose(0)
+        after = SceneRenderer(replace(whole, placed=rest), SIZE).expose(0)
         mask = before.owner == gone.track_id
         assert np.array_equal(before.owner[~mask], after.owner[~mask])
         assert not (after.owner == gone.track_id).any()
@@ -80,7 +80,8 @@ def test_shadows_ground_things():
     """Around an object's foot the room is darker than without it, and nowhere brighter."""
     whole = scene("a", 3)
     with_, without = (
-        Stage(replace(whole, placed=placed), SIZE).expose(0) for placed in (whole.placed, ())
+        SceneRenderer(replace(whole, placed=placed), SIZE).expose(0)
+        for placed in (whole.placed, ())
     )
     assert (without.shade == 1).all()
     assert with_.shade.max() <= 1
@@ -91,9 +92,9 @@ def test_what_is_behind_shines_through_glass():
     """A label behind a clear bottle is seen in it; behind a box it isn't."""
     for index in range(20):
         whole = scene("a", index)
-        stage = Stage(whole, SIZE)
+        stage = SceneRenderer(whole, SIZE)
         before = stage.expose(0)
-        dark = Stage(whole, SIZE)
+        dark = SceneRenderer(whole, SIZE)
         canvas = dark._canvas
         dark._canvas = replace(canvas, light=canvas.light * 0.2)
         after = dark.expose(0)
@@ -112,7 +113,7 @@ def test_what_is_behind_shines_through_glass():
 
 def test_the_mask_of_a_blurred_object_is_where_it_is_at_the_middle_of_the_exposure():
     quick, slow = (scene("b", 1, moving=True, exposure_s=open_s) for open_s in (0.0, 0.15))
-    sharp, blurred = (Stage(one, SIZE).expose(0.4) for one in (quick, slow))
+    sharp, blurred = (SceneRenderer(one, SIZE).expose(0.4) for one in (quick, slow))
     assert np.array_equal(sharp.owner, blurred.owner)
     assert np.abs(sharp.light - blurred.light).max() > 0.05
 

@@ -16,8 +16,8 @@ from distill.cli import main
 from distill.data import rle
 from distill.data.coco import CocoDataset
 from distill.data.images import read_rgb
+from distill.data.scene_log import SCENE_LOG
 from distill.data.scenes import CLASSES, render_scene
-from distill.data.synth import JOURNAL
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,11 +27,11 @@ def synth(folder, *words):
 
 
 def contents(folder):
-    """Every file but the journal, whose lines stand in the order in which scenes were finished."""
+    """Every file but the log, whose lines stand in the order in which scenes were finished."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != JOURNAL
+        if path.is_file() and path.name != SCENE_LOG
     }
 
 
@@ -57,7 +57,7 @@ def test_the_folder_is_a_data_set_split_by_scene(six):
     }
     assert not {one.clip for one in train.images} & {one.clip for one in val.images}
     assert whole.info["domain"] == "b"
-    assert read_rgb(six / "sheet.png").shape[1] > 900
+    assert read_rgb(six / "preview.png").shape[1] > 900
 
 
 def test_annotations_are_the_rendered_masks(six):
@@ -99,8 +99,8 @@ def test_workers_a_shorter_run_and_a_damaged_file_make_no_difference(six, tmp_pa
     picture = tmp_path / "out" / "images" / "0000" / "000001.jpg"
     picture.write_bytes(picture.read_bytes()[:700])
     (tmp_path / "out" / "images" / "0000" / "000003.jpg").unlink()
-    with (tmp_path / "out" / JOURNAL).open("a", encoding="utf-8") as journal:
-        journal.write('{"index": 4, "ima')  # killed while it was written
+    with (tmp_path / "out" / SCENE_LOG).open("a", encoding="utf-8") as log:
+        log.write('{"index": 4, "ima')  # killed while it was written
     assert synth(tmp_path / "out", "--images", "6", *words, "--workers", "1") == 0
     assert contents(tmp_path / "out") == contents(six)
 
@@ -116,9 +116,9 @@ def test_a_killed_run_goes_on(six, tmp_path):
     ]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     with subprocess.Popen(whole, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        journal = folder / JOURNAL
+        log = folder / SCENE_LOG
         deadline = time.monotonic() + 300
-        while not journal.exists() or len(journal.read_bytes().splitlines()) < 4:
+        while not log.exists() or len(log.read_bytes().splitlines()) < 4:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -193,8 +193,8 @@ def test_other_peoples_folders_are_left_alone(six, tmp_path, capsys):
     assert synth(file, "--images", "2") == 4
 
 
-def test_the_journal_of_another_version_is_not_read(six, tmp_path, capsys):
-    header = json.loads((six / JOURNAL).read_text("utf-8").splitlines()[0])
-    (tmp_path / JOURNAL).write_text(json.dumps(header | {"format": "sfumato-synth 9"}), "utf-8")
+def test_the_log_of_another_version_is_not_read(six, tmp_path, capsys):
+    header = json.loads((six / SCENE_LOG).read_text("utf-8").splitlines()[0])
+    (tmp_path / SCENE_LOG).write_text(json.dumps(header | {"format": "sfumato-synth 9"}), "utf-8")
     assert synth(tmp_path, "--images", "2", "--domain", "b") == 4
     assert "another version" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from distill.errors import InputError, OutputError
-from distill.pack.bundle import SELF_TEST, Label, pack
+from distill.pack.bundle import SELF_TEST, Release, pack
 from distill.pack.compare import check_parity
 from distill.pack.frames import choose_frames
 from distill.pack.half import halved
@@ -28,7 +28,7 @@ from tests.distill.labelled import data_set
 
 KEY = PrivateKey.generate()
 SPEC = InputSpec(width=64, height=32)
-LABEL = Label(
+RELEASE = Release(
     "toy", 7, {"can": 0.3}, {"mask_map": 0.5}, TeacherSpec(name="t", weights_sha256="1" * 64)
 )
 IMAGES = [picture(0), picture(1), picture(2, 20, 30)]
@@ -87,15 +87,15 @@ def changed(student, file):
 @pytest.mark.parametrize("role", ["fp32", "fp16"])
 def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     path = tmp_path / "toy.sfm"
-    packed = pack(student, path, LABEL, IMAGES, role=role, dynamic=True, key=KEY)
+    packed = pack(student, path, RELEASE, IMAGES, role=role, dynamic=True, key=KEY)
     assert packed.parity.compared > 3
     bundle = Bundle.open(path, [KEY.public])
     manifest = bundle.manifest
     assert manifest == packed.manifest
     assert (manifest.name, manifest.version, manifest.class_count) == ("toy", 7, 2)
     assert (manifest.input, manifest.family) == (SPEC, "yolo_seg")
-    assert (manifest.thresholds, manifest.metrics) == (LABEL.thresholds, LABEL.metrics)
-    assert manifest.teacher == LABEL.teacher
+    assert (manifest.thresholds, manifest.metrics) == (RELEASE.thresholds, RELEASE.metrics)
+    assert manifest.teacher == RELEASE.teacher
     assert Tolerances.of(manifest) == SELF_TEST
     assert list(manifest.files) == [role]
     assert len(manifest.golden_files) == 3
@@ -131,7 +131,7 @@ def test_an_export_that_differs_leaves_what_was_there(student, tmp_path, change,
     path.write_bytes(b"the one before")
     wrong = changed(student, with_weights(student.file, change))
     with pytest.raises(ModelError, match=message) as caught:
-        pack(wrong, path, LABEL, IMAGES, key=KEY)
+        pack(wrong, path, RELEASE, IMAGES, key=KEY)
     assert "nothing was written" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == b"the one before"
@@ -146,7 +146,7 @@ def test_pytorch_that_is_not_finite_is_no_truth(student, tmp_path):
             second[0, 3, 0, 0] = np.nan
             return first, second
 
-    pack(student, tmp_path / "toy.sfm", LABEL, IMAGES, key=None)
+    pack(student, tmp_path / "toy.sfm", RELEASE, IMAGES, key=None)
     bundle = Bundle.open(tmp_path / "toy.sfm", allow_unsigned=True)
     frames, broken = [*golden_frames(bundle)], Broken(**student.__dict__)
     with pytest.raises(ModelError, match=r"output1 \(not finite\)"):
@@ -163,50 +163,50 @@ def test_weights_that_float16_spoils_are_found_out(student, tmp_path):
 
     tiny = changed(student, with_weights(student.file, lambda values: values * np.float32(1e-8)))
     with pytest.raises(ModelError, match="differs from PyTorch"):
-        pack(tiny, tmp_path / "toy.sfm", LABEL, IMAGES, role="fp16", key=None)
+        pack(tiny, tmp_path / "toy.sfm", RELEASE, IMAGES, role="fp16", key=None)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_good_one_replaces_what_was_there(student, tmp_path):
     path = tmp_path / "toy.sfm"
     path.write_bytes(b"the one before")
-    pack(student, path, LABEL, IMAGES, key=None)
+    pack(student, path, RELEASE, IMAGES, key=None)
     assert Bundle.open(path, allow_unsigned=True).signed_by is None
 
 
 def test_frames_in_which_nothing_is_seen_prove_nothing(student, tmp_path):
-    blind = Label("toy", 1, {"cup": 1.0, "can": 1.0}, {}, None)
+    blind = Release("toy", 1, {"cup": 1.0, "can": 1.0}, {}, None)
     with pytest.raises(ModelError, match="sees nothing clearly above its thresholds in 3 golden"):
         pack(student, tmp_path / "toy.sfm", blind, IMAGES, key=None)
     assert not list(tmp_path.iterdir())
 
 
 def test_objects_near_their_thresholds_prove_nothing(student, tmp_path):
-    pack(student, tmp_path / "toy.sfm", LABEL, IMAGES, key=None)
+    pack(student, tmp_path / "toy.sfm", RELEASE, IMAGES, key=None)
     frames = golden_frames(Bundle.open(tmp_path / "toy.sfm", allow_unsigned=True))
     best = max(float(score) for frame in frames for score in frame.expected.scores)
-    near = Label("toy", 1, {"cup": best - 0.05, "can": best - 0.05}, {}, None)
+    near = Release("toy", 1, {"cup": best - 0.05, "can": best - 0.05}, {}, None)
     with pytest.raises(ModelError, match="sees nothing clearly above"):
         pack(student, tmp_path / "toy.sfm", near, IMAGES, key=None)
 
 
 @pytest.mark.parametrize(
-    ("label", "message"),
+    ("release", "message"),
     [
-        (Label("../up", 1, {}, {}, None), "name"),
-        (Label("toy", 0, {}, {}, None), "version"),
-        (Label("toy", 1, {}, {str(i): 1.0 for i in range(101)}, None), "metrics"),
+        (Release("../up", 1, {}, {}, None), "name"),
+        (Release("toy", 0, {}, {}, None), "version"),
+        (Release("toy", 1, {}, {str(i): 1.0 for i in range(101)}, None), "metrics"),
     ],
 )
-def test_a_label_that_makes_no_sense_is_refused(student, tmp_path, label, message):
+def test_a_release_that_makes_no_sense_is_refused(student, tmp_path, release, message):
     with pytest.raises(InputError, match=message):
-        pack(student, tmp_path / "toy.sfm", label, IMAGES, key=None)
+        pack(student, tmp_path / "toy.sfm", release, IMAGES, key=None)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_can_t_be_written_to_is_said(student, tmp_path):
     with pytest.raises(OutputError, match="can't be written: No such file"):
-        pack(student, tmp_path / "none" / "toy.sfm", LABEL, IMAGES, key=None)
+        pack(student, tmp_path / "none" / "toy.sfm", RELEASE, IMAGES, key=None)
 
 
 def test_frames_are_those_with_objects_and_no_larger_than_the_network_sees(tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from distill.errors import InputError
-from distill.pack.figures import read_metrics, read_thresholds
+from distill.pack.figures import read_figures, read_thresholds
 
 STUDENT, TEACHER = "a" * 64, "b" * 64
 
@@ -30,7 +30,7 @@ def test_a_report_gives_the_student_s_and_the_teacher_s(tmp_path):
     models = [model("c" * 64, 0.2), model(TEACHER, 0.6), model(STUDENT, 0.5)]
     report = written(tmp_path / "metrics.json", {"data": "val.json", "models": models})
     plain = written(tmp_path / "control.json", {"control_mask_map": 0.4, "mask_map": 0.51})
-    found = read_metrics([report, plain], STUDENT, TEACHER)
+    found = read_figures([report, plain], STUDENT, TEACHER)
     assert found == {
         "mask_map": 0.51,
         "mask_map50": 0.8,
@@ -38,7 +38,7 @@ def test_a_report_gives_the_student_s_and_the_teacher_s(tmp_path):
         "teacher_mask_map50": 0.8,
         "control_mask_map": 0.4,
     }
-    assert "teacher_mask_map" not in read_metrics([report], STUDENT)
+    assert "teacher_mask_map" not in read_figures([report], STUDENT)
 
 
 def ladder(tmp_path, **changes):
@@ -56,7 +56,7 @@ def ladder(tmp_path, **changes):
 
 
 def test_a_ladder_gives_the_control_s_of_the_same_seed(tmp_path):
-    assert read_metrics([ladder(tmp_path)], STUDENT, TEACHER) == {
+    assert read_figures([ladder(tmp_path)], STUDENT, TEACHER) == {
         "mask_map": 0.51,
         "mask_map50": 0.75,
         "control_mask_map": 0.41,
@@ -64,22 +64,22 @@ def test_a_ladder_gives_the_control_s_of_the_same_seed(tmp_path):
         "teacher_mask_map": 0.6,
         "teacher_mask_map50": 0.84,
     }
-    assert "teacher_mask_map" not in read_metrics([ladder(tmp_path)], STUDENT)
+    assert "teacher_mask_map" not in read_figures([ladder(tmp_path)], STUDENT)
 
 
 def test_a_ladder_without_this_student_or_of_another_form_is_refused(tmp_path):
     with pytest.raises(InputError, match="no arm with this student's weights"):
-        read_metrics([ladder(tmp_path)], "f" * 64)
+        read_figures([ladder(tmp_path)], "f" * 64)
     for changes in ({"rungs": []}, {"rungs": {"mask": {}}}, {"rungs": {"mask": {"results": [1]}}}):
         with pytest.raises(InputError, match=r"is no ladder\.json"):
-            read_metrics([ladder(tmp_path, **changes)], STUDENT)
+            read_figures([ladder(tmp_path, **changes)], STUDENT)
 
 
 def test_a_report_of_another_network_is_refused(tmp_path):
     strange = [None, {"sha256": []}, {"mask_map": 0.9}]
     report = written(tmp_path / "m.json", {"models": [model(TEACHER, 0.6), *strange]})
     with pytest.raises(InputError, match="measures other networks"):
-        read_metrics([report], STUDENT, TEACHER)
+        read_figures([report], STUDENT, TEACHER)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_is_no_figure_is_refused(tmp_path, text, message):
     path = tmp_path / "m.json"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
-        read_metrics([path], STUDENT)
+        read_figures([path], STUDENT)
     assert "\n" not in str(caught.value)
 
 

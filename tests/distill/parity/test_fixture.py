@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from distill.errors import InputError
-from distill.parity.fixture import Fixture, Sampled, formula_image
+from distill.parity.fixture import Fixture
+from distill.parity.formula import formula_image
+from distill.parity.sampled import Sampled
 
 
 def refused(path, match):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distill.parity import check
+from distill.parity import check_fixture
 from distill.parity.fixture import Fixture
 from distill.parity.infer import check_inference
 from distill.parity.train import check_training
@@ -24,7 +24,7 @@ def test_there_are_fixtures(oracle):
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_differs_from_the_original(name):
-    rows = check(SHARED_ORACLE / name)
+    rows = check_fixture(SHARED_ORACLE / name)
     assert len(rows) > 50
     assert len({row.name for row in rows}) == len(rows)
     assert [row for row in rows if not row.ok] == []
@@ -147,4 +147,4 @@ def test_another_network_is_told_from_its_names_and_shapes(oracle, tmp_path):
     for name in ("sd_keys", "sd_canon", "bn_keys"):
         arrays[name] = np.char.replace(arrays[name], "stem.0", "stem.9")
     np.savez(tmp_path / "other.npz", **arrays)
-    assert wrong_in(check(tmp_path / "other.npz")) >= {"keys"}
+    assert wrong_in(check_fixture(tmp_path / "other.npz")) >= {"keys"}
