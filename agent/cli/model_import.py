@@ -1,0 +1,145 @@
+"""`sfumato model import`: pack an ONNX file into a bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from agent.errors import InputError, OutputError, UsageError
+from models.manifest import Family, Layout
+
+if TYPE_CHECKING:
+    from models.importing import Description
+
+EPILOG = """\
+An export by Ultralytics, or by sfumato-distill teacher export, says itself what it is:
+
+  sfumato model import yolov8n-seg.onnx --classes person,car --out street.sfm
+
+Of others, say it. Colour order, normalisation and letterbox follow the layout's own custom
+unless given (dets: MMDetection's RTMDet, yolox: YOLOX, ssd: TensorFlow's model zoo):
+
+  sfumato model import rtmdet-nano.onnx --out person.sfm \\
+          --family boxes --layout dets --names person --size 320x320
+  sfumato model import yolox-nano.onnx --classes person --out person.sfm \\
+          --family boxes --layout yolox --names "$(paste -sd, coco-names.txt)"
+
+The network runs once on a grey image before the bundle is written: a wrong family fails here.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the file is, and where its bundle goes; sets `run(args) -> exit code`."""
+    parser.add_argument("onnx", type=Path, metavar="X.onnx")
+    parser.add_argument("--out", type=Path, metavar="Y.sfm", required=True)
+    parser.add_argument(
+        "--classes", type=_words, default=(), metavar="A,B", help="what to hide; default: all"
+    )
+    parser.add_argument("--name", help="the bundle's name; default: that of --out")
+    parser.add_argument("--key", type=Path, metavar="KEY.key", help="sign it with this key")
+    parser.set_defaults(run=_import)
+
+    other = parser.add_argument_group("networks that do not say what they are")
+    other.add_argument("--family", choices=get_args(Family), help="how its outputs are read")
+    other.add_argument("--layout", choices=get_args(Layout), help="which outputs family boxes has")
+    other.add_argument(
+        "--names", type=_words, metavar="A,B", help="all that it knows, in the order of its ids"
+    )
+    other.add_argument(
+        "--size", type=_size, metavar="WxH", help="input pixels; default: what the file says"
+    )
+    other.add_argument("--colour", choices=("rgb", "bgr"), help="order of its channels")
+    other.add_argument(
+        "--mean", type=_three, metavar="A,B,C", help="taken off pixels (0 to 255), in that order"
+    )
+    other.add_argument("--std", type=_three, metavar="A,B,C", help="they are divided by it then")
+    other.add_argument(
+        "--letterbox",
+        choices=("centre", "corner", "stretch"),
+        help="bars around, bars right and below, or no bars",
+    )
+    other.add_argument("--pad", type=int, metavar="GREY", help="grey of the bars (0 to 255)")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
+    return words
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(number) for number in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT, like 640x480") from None
+    return width, height
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    try:
+        first, second, third = (float(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not three numbers, like 0,0,0") from None
+    return first, second, third
+
+
+def _import(args: argparse.Namespace) -> int:
+    from models.bundle import write_bundle
+    from models.errors import UnknownClassError
+    from models.importing import import_onnx
+    from models.signing import load_private
+
+    description = _description(args)
+    key = load_private(args.key) if args.key else None
+    try:
+        model = args.onnx.read_bytes()
+    except OSError as error:
+        raise InputError(f"{args.onnx}: can't read the model ({error.strerror})") from error
+    if args.out.resolve() == args.onnx.resolve():
+        raise UsageError(f"{args.out}: --out is the model itself; name another file")
+    try:
+        manifest, files = import_onnx(
+            model, args.name or args.out.stem, classes=args.classes, description=description
+        )
+    except UnknownClassError as error:
+        raise UsageError(f"--classes: {error}") from error
+    try:
+        write_bundle(args.out, manifest, files, key)
+    except OSError as error:
+        raise OutputError(f"{args.out}: can't write the bundle ({error.strerror})") from error
+    spec = manifest.input
+    print(
+        f"{args.out}: {manifest.family} {spec.width}x{spec.height}, hides "
+        f"{_list([each.name for each in manifest.classes])}; "
+        + (f"signed by {key.public.id}" if key else "unsigned, so it needs --allow-unsigned")
+    )
+    return 0
+
+
+def _description(args: argparse.Namespace) -> Description | None:
+    from models.importing import Description
+
+    feeding = {
+        "colour": args.colour,
+        "mean": args.mean,
+        "std": args.std,
+        "letterbox": args.letterbox,
+        "pad_value": args.pad,
+    }
+    feeding = {field: value for field, value in feeding.items() if value is not None}
+    if args.family is None:
+        if feeding or args.layout or args.names or args.size:
+            raise UsageError("a network is described by --family and --names, then by the rest")
+        return None
+    if not args.names:
+        raise UsageError("--family needs --names: all classes that the network knows, in order")
+    if (args.layout is not None) != (args.family == "boxes"):
+        raise UsageError("--layout goes with --family boxes, and with no other")
+    return Description(args.family, args.names, args.layout, args.size, feeding)
+
+
+def _list(names: list[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
