@@ -2,7 +2,8 @@
 
 `unshare --net --mount python silent_room.py` reads commands by name as JSON from stdin, runs one
 after the other, and writes for each its exit code, what it said, the names that it looked up, what
-it sent, and the files that it left in its home and among temporary files, both empty before.
+it sent, and the files that it left in its home, among temporary files and where it was started, all
+empty before.
 """
 
 from __future__ import annotations
@@ -74,19 +75,16 @@ def counted() -> dict[str, int]:
     return found
 
 
-def files_in(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
 def observed(command: list[str], names: NameServer) -> dict[str, object]:
-    """Run a command in a home of its own."""
+    """Run a command in folders of its own."""
     with tempfile.TemporaryDirectory() as place:
-        home, temporary = Path(place, "home"), Path(place, "tmp")
-        home.mkdir()
-        temporary.mkdir()
+        home, temporary, here = folders = [Path(place, name) for name in ("home", "tmp", "here")]
+        for folder in folders:
+            folder.mkdir()
         before, asked = counted(), len(names.asked)
         done = subprocess.run(
             command,
+            cwd=here,
             env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -98,7 +96,9 @@ def observed(command: list[str], names: NameServer) -> dict[str, object]:
             "said": done.stderr,
             "names": names.asked[asked:],
             "sent": {key: n - before[key] for key, n in counted().items() if n != before[key]},
-            "files": files_in(home) + files_in(temporary),
+            "files": sorted(
+                str(path.relative_to(place)) for folder in folders for path in folder.rglob("*")
+            ),
         }
 
 

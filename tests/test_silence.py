@@ -98,6 +98,11 @@ def disturbances(observations):
     }
 
 
+def assert_silent(observations):
+    noise = disturbances(observations)
+    assert not noise, json.dumps(noise, indent=1)
+
+
 def test_the_room_hears_what_is_asked_and_sent_and_left(observe):
     """The tests below would else pass on anything."""
     head = "import os, pathlib, socket, tempfile\n"
@@ -109,13 +114,14 @@ def test_the_room_hears_what_is_asked_and_sent_and_left(observe):
         sends=[sys.executable, "-c", head + sends],
         leaves=[sys.executable, "-c", head + "pathlib.Path('~/x').expanduser().mkdir()"],
         forgets=[sys.executable, "-c", head + "tempfile.mkstemp('.y')"],
+        drops=[sys.executable, "-c", head + "pathlib.Path('z').touch()"],
         ci=[sys.executable, "-c", head + "raise SystemExit('CI' in os.environ)"],
     )
-    assert disturbances(found).keys() == {"asks", "sends", "leaves", "forgets"}
+    assert disturbances(found).keys() == {"asks", "sends", "leaves", "forgets", "drops"}
     assert "example.com" in found["asks"]["names"]
     assert found["asks"]["sent"]["ActiveOpens"] == 1
     assert found["sends"]["sent"] == {"OutNoRoutes": 1}
-    assert found["leaves"]["files"] == ["x"]
+    assert found["leaves"]["files"] == ["home/x"]
 
 
 def play(camera, packets):
@@ -155,7 +161,7 @@ def test_the_agent_is_silent(observe, tmp_path):
         blur=[*SFUMATO, "blur", clip, tmp_path / "a.mp4", *trusted, *pictures],
         camera=[*SFUMATO, "blur", tmp_path / "camera.ts", tmp_path / "b.mp4", *trusted],
     )
-    assert disturbances(found) == {}
+    assert_silent(found)
     assert (tmp_path / "t.png").exists()
     assert (tmp_path / "b.mp4").exists()
 
@@ -200,7 +206,7 @@ def test_the_workstation_is_silent(observe, tmp_path):
         evaluate=[*SFUMATO_DISTILL, "evaluate", "--model", bundle, "--allow-unsigned",
                   "--data", tmp_path / "val/toy.json", *figures, *on_cpu],
     )  # fmt: skip
-    assert disturbances(found) == {}
+    assert_silent(found)
     assert (tmp_path / "run" / "student.pt").exists()
     assert (tmp_path / "report" / "pr.png").exists()
 
