@@ -20,7 +20,7 @@ from agent.output_file import check_paths, write_output_file
 from agent.redact.effect import Effect
 from agent.redact.rgb_image import redact_rgb
 from models.decode import decoder_for
-from models.outline import longer_side, rectangle_of
+from models.outline import lies_outside, longer_side
 from models.preprocess import preprocess
 from models.runtime.choose import choose_network
 
@@ -106,7 +106,7 @@ def _outlines(
             continue
         outline = sighting.outline
         grow_px = margin * longer_side(outline.bounds)
-        if rectangle_of(outline.bounds, grow_px, size) is not None:
+        if not lies_outside(outline.bounds, grow_px, size):
             label = hidden.labels[sighting.class_id]
             yield PlacedOutline(outline.bounds, outline.field, grow_px, label=label)
 

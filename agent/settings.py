@@ -8,10 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
+from agent.pipeline.rhythm import MAX_EVERY, checked_every
 from agent.redact.effect import Effect
-
-MAX_EVERY = 30
-"""Frames between keyframes; several times as many wait in memory for later ones."""
 
 
 def usual_workers() -> int:
@@ -67,9 +65,10 @@ class BlurSettings(BaseModel):
     @field_validator("every")
     @classmethod
     def _at_least_one(cls, every: int | Literal["auto"]) -> int | Literal["auto"]:
-        if every != "auto" and not 1 <= every <= MAX_EVERY:
-            raise ValueError("must be a number from 1 (every frame) to 30, or auto")
-        return every
+        try:
+            return checked_every(every)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("effect")
     @classmethod

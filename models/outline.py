@@ -127,6 +127,15 @@ def _in_box_coordinates(inside: npt.NDArray[np.bool_]) -> Field:
     return np.asarray(field, np.float32)
 
 
+def lies_outside(bounds: Bounds, grow_px: float, frame_size: tuple[int, int]) -> bool:
+    """Whether a grown outline certainly touches no pixel of a frame (width, height).
+
+    What is not finite is not outside: whoever hides it must see that it makes no sense.
+    """
+    reach_px = grow_px + 1
+    return bool((bounds[2:] + reach_px <= 0).any() or (bounds[:2] - reach_px >= frame_size).any())
+
+
 def rectangle_of(
     bounds: Bounds, grow_px: float, frame_size: tuple[int, int]
 ) -> tuple[int, int, int, int] | None:

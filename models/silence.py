@@ -1,7 +1,7 @@
 """Silence: what libraries send or leave behind unasked, switched off before any is imported.
 
-`agent`, `distill` and `models` import this before anything else, so no order of imports gets past
-it. A process that only borrows our runtime is silent too.
+`agent`, `distill` and `models` import this before anything else, so no order of our own imports
+gets past it. A program that imports ONNX Runtime before any of them has to set its switch itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import atexit
 import os
 import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 _SWITCHES = {
@@ -37,7 +36,9 @@ _OWN_FOLDERS = {
 
 
 def _be_silent() -> None:
-    place = Path(tempfile.gettempdir(), f"sfumato-{secrets.token_hex(8)}")  # made by who needs it
+    # Made by who needs it. `tempfile` would try to write first, and fail where nothing may be
+    # written, though nothing is needed there.
+    place = Path(os.environ.get("TMPDIR") or "/tmp", f"sfumato-{secrets.token_hex(8)}")  # noqa: S108
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     os.environ.update(_SWITCHES)
     os.environ.update({variable: str(place / name) for variable, name in _OWN_FOLDERS.items()})

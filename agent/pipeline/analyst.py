@@ -21,10 +21,11 @@ import numpy.typing as npt
 from agent.frames.cover import Cover, PlacedOutline
 from agent.pipeline.certainty import Certainty, Settled
 from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
+from agent.pipeline.rhythm import MAX_EVERY
 from agent.track.camera import Camera
 from agent.track.interpolate import interpolated
 from agent.track.tracker import Keyframe
-from models.outline import longer_side, rectangle_of
+from models.outline import lies_outside, longer_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,11 +44,13 @@ class _Waiting:
 
     Attributes:
         at: where the scene lies in it, float64 [2] x y, pixels.
+        margin: growth of its outlines, share of their longer side, that its rhythm needs.
     """
 
     frame: Frame
     scene: int
     at: npt.NDArray[np.float64]
+    margin: float
 
 
 @dataclass(order=True, slots=True)
@@ -142,7 +145,8 @@ class Analyst:
             self._ask_last()
             self._scene += 1
             self._due_at_once = True
-        waiting = _Waiting(frame, self._scene, self._camera.follow(frame))
+        at, margin = self._camera.follow(frame), self._margin + self._rhythm.margin
+        waiting = _Waiting(frame, self._scene, at, margin)
         self._waiting.append(waiting)
         if not unfit and self._is_due(frame.index):
             self._ask(waiting)
@@ -150,7 +154,7 @@ class Analyst:
 
     def _is_due(self, index: int) -> bool:
         """Whether the rhythm, which may change at any time, makes a keyframe of a new frame."""
-        interval = self._guessed_interval or self._rhythm.interval
+        interval = min(self._guessed_interval or MAX_EVERY, self._rhythm.interval)
         return self._due_at_once or index >= self._last_keyframe + interval
 
     def _ask(self, waiting: _Waiting) -> None:
@@ -220,11 +224,10 @@ class Analyst:
 
     def _outlines(self, waiting: _Waiting) -> Iterator[PlacedOutline]:
         at = np.tile(waiting.at, 2)
-        margin = self._margin + self._rhythm.margin
         for found in interpolated(self._tracker, waiting.frame.index):
             bounds = found.bounds + at
-            grow_px = found.grow_px + margin * longer_side(bounds)
-            if rectangle_of(bounds, grow_px, self._size) is not None:
+            grow_px = found.grow_px + waiting.margin * longer_side(bounds)
+            if not lies_outside(bounds, grow_px, self._size):
                 label = self._labels.get(found.track.class_id, "")
                 yield PlacedOutline(bounds, found.field, grow_px, found.track.number, label)
 

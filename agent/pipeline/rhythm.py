@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from typing import Literal
 
+from agent.errors import UsageError
+
+MAX_EVERY = 30
+"""Frames between keyframes. Chosen, not measured: several times as many wait in memory for later
+ones, and without look-ahead so many rest on one result."""
+
 AUTO_MARGIN = 0.008
 """Growth of outlines, share of the longer side, with which `auto` covers as well as looking at
 every second frame does, with less than half of the detections (measured on DAVIS-2016)."""
 
 Every = int | Literal["auto"]
+
+
+def checked_every(every: Every) -> Every:
+    """A rhythm that may be asked for.
+
+    Raises:
+        UsageError: it is neither `auto` nor a whole number from 1 to `MAX_EVERY`.
+    """
+    known = every == "auto" or (type(every) is int and 1 <= every <= MAX_EVERY)
+    if not known:
+        raise UsageError(f"must be a number from 1 (every frame) to {MAX_EVERY}, or auto")
+    return every
 
 
 class Rhythm:
@@ -19,13 +37,21 @@ class Rhythm:
     """
 
     def __init__(self, every: Every, max_every: int = 6, *, look_ahead: bool = True) -> None:
-        """Look at every Nth frame, or at most `max_every` apart where `every` is `auto`."""
-        self._every, self._max_every = every, max_every
+        """Look at every Nth frame, or at most `max_every` apart where `every` is `auto`.
+
+        Raises:
+            UsageError: one of them is not what can be asked for.
+        """
+        self._every, self._max_every = checked_every(every), max_every
         self.look_ahead = look_ahead
 
     def set_every(self, every: Every) -> None:
-        """Look more or less often, from the next frame on; callable from any thread."""
-        self._every = every  # one assignment: a frame sees the old value or the new one
+        """Look more or less often, from the next frame on; callable from any thread.
+
+        Raises:
+            UsageError: it is not what can be asked for; the stream goes on as before.
+        """
+        self._every = checked_every(every)  # one assignment: a frame sees the old or the new one
 
     @property
     def adaptive(self) -> bool:

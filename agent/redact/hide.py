@@ -72,12 +72,21 @@ def whole_reason(cover: Cover) -> str | None:
     return None if all(map(_makes_sense, cover.outlines)) else "invalid outline"
 
 
+_MAX_PX = 1e7
+"""Coordinates and growth beyond are nonsense. Chosen: ten times what a detection may claim."""
+
+
 def _makes_sense(outline: PlacedOutline) -> bool:
+    """Whether something is left of the outline's object when it is hidden by it."""
+    bounds, grow_px = outline.bounds, outline.grow_px
     return (
-        _is_finite(outline.bounds, (4,))
+        _is_finite(bounds, (4,))
         and _is_finite(outline.field, (GRID, GRID))
-        and isinstance(outline.grow_px, Real)
-        and bool(np.isfinite(float(outline.grow_px)))
+        and isinstance(grow_px, Real)
+        and 0 <= float(grow_px) <= _MAX_PX
+        and float(np.abs(bounds).max()) <= _MAX_PX
+        and bool((bounds[:2] <= bounds[2:]).all())
+        and float(outline.field.max()) > 0
     )
 
 

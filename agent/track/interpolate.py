@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from agent.track.track import Track
     from agent.track.tracker import Tracker
 
+# The four below were tuned on the six DAVIS-2016 sequences that README reports.
+
 DISAGREEMENT = 0.1
 """Share of the difference of two outlines that is added to their blend (0.5 is their union)."""
 
 MAX_GROWTH = 0.25
-"""Of the longer side: beyond that the motion is a guess, and the cover would hide the background
-(this and the following three were tuned on the six DAVIS-2016 sequences that README reports)."""
+"""Of the longer side: beyond that the motion is a guess, and the cover would hide the background."""
 
 MAX_GROWTH_BEYOND = 0.1
 """Likewise beyond the first and last sighting, where often nothing is there any more."""
@@ -108,7 +109,9 @@ def _blend(a: Outline, b: Outline, share: float, middle: float) -> Field:
     if share == 0:
         return a.field
     blended = a.field * np.float32(1 - share) + b.field * np.float32(share)
-    return np.asarray(blended + np.abs(a.field - b.field) * np.float32(DISAGREEMENT * middle))
+    blended += np.abs(a.field - b.field) * np.float32(DISAGREEMENT * middle)
+    # Two outlines with nothing in common can blend into none: then either of them is hidden.
+    return np.asarray(blended if blended.max() > 0 else np.maximum(a.field, b.field))
 
 
 def _bend(track: Track, at: int) -> float:

@@ -257,6 +257,11 @@ def test_a_frame_of_another_size_becomes_a_flat_one_of_ours(make_noise, words, l
         PlacedOutline(BOUNDS, None),
         PlacedOutline(BOUNDS, FIELD, float("nan")),
         PlacedOutline(BOUNDS, FIELD, None),
+        PlacedOutline(BOUNDS[::-1].copy(), FIELD),
+        PlacedOutline(BOUNDS * 1e306, FIELD),
+        PlacedOutline(BOUNDS, FIELD, -1.0),
+        PlacedOutline(BOUNDS, FIELD, 1e12),
+        PlacedOutline(BOUNDS, -FIELD),
     ],
     ids=[
         "nan",
@@ -270,6 +275,11 @@ def test_a_frame_of_another_size_becomes_a_flat_one_of_ours(make_noise, words, l
         "no field",
         "nan growth",
         "no growth",
+        "inverted",
+        "beyond any sensor",
+        "shrunk",
+        "grown beyond any sensor",
+        "nothing inside",
     ],
 )
 def test_an_outline_that_makes_no_sense_hides_the_whole_frame(make_noise, odd):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from worlds import Eyes, Thing, World, linear
 
-from agent.frames.sighting import sightings_of
+from agent.frames.sighting import Sighting, sightings_of
 from agent.track.interpolate import interpolated
 from agent.track.tracker import Keyframe, Tracker
-from models.outline import render
+from models.outline import GRID, Outline, render
 
 SIZE = (160, 96)
 
@@ -111,3 +111,16 @@ def test_nothing_is_hidden_across_a_cut(cut):
 
 def test_an_empty_tracker_places_nothing():
     assert interpolated(Tracker((0,), {0: 0.5}), 7) == []
+
+
+def test_two_outlines_with_nothing_in_common_blend_into_both_and_not_into_none():
+    fields = np.full((2, GRID, GRID), -0.4, np.float32)
+    fields[0, 30:34, 4:8] = fields[1, 30:34, 50:54] = 0.02
+    bounds = np.array([10.0, 10, 60, 60])
+    tracker = Tracker((0,), {0: 0.25})
+    for index, field in zip((0, 10), fields, strict=True):
+        found = (Sighting(index, Outline(bounds, field), 0.9, 0),)
+        tracker.update(Keyframe(index, 0, found))
+    for index in range(1, 10):
+        (placed,) = interpolated(tracker, index)
+        assert placed.field.max() > 0
