@@ -158,7 +158,7 @@ def _run(
                 lane = pool.lane(paths[0].name)
                 stream = Stream(video, lane, hidden, settings, show, sink, journal, watcher.wrote)
                 watcher.started(video.info, stream.pipeline, journal)
-                stream.pipeline.run()
+                stream.run()
             return report_of(
                 stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
             )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.detect.lane import Lane
+    from agent.frames import ports
     from agent.frames.cover import Cover
     from agent.frames.frame import Frame
     from agent.frames.ports import Source
@@ -32,13 +33,13 @@ class Stream(Generic[ShownT]):
     """A source's way into a sink, not yet running.
 
     Args:
-        lane: where its keyframes are detected.
+        lane: where its keyframes are detected; closed after the run.
         show: makes of a frame and its cover what the sink takes; `redactor_of` for redaction.
         journal: is told what happens: `RunJournal`, or `WindowJournal` for what has no end.
         watch: called after each frame was written, on the encoder's thread.
 
     Attributes:
-        pipeline: runs it, and can be cancelled and paused.
+        pipeline: can be cancelled and paused.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Stream(Generic[ShownT]):
         journal: Journal,
         watch: Callable[[ShownT, Cover], None],
     ) -> None:
+        self._lane = lane
         self._rhythm = Rhythm(
             settings.every, settings.max_every, look_ahead=settings.latency == "normal"
         )
@@ -66,12 +68,27 @@ class Stream(Generic[ShownT]):
         )
         self.pipeline = Pipeline(source, analyst, show, sink, journal, watch)
 
+    def run(self) -> None:
+        """Run to the end of the source, or until the pipeline is cancelled; once only.
+
+        Raises:
+            AgentError: whatever a stage failed with.
+        """
+        try:
+            self.pipeline.run()
+        finally:
+            self._lane.close()  # or a stream that is opened again and again would fill the pool
+
     def set_every(self, every: Every) -> None:
-        """Let the detector look more or less often, from the next frame on; from any thread."""
+        """Let the detector look more or less often, from the next frame on; from any thread.
+
+        Raises:
+            UsageError: it is neither `auto` nor a whole number from 1 to 30.
+        """
         self._rhythm.set_every(every)
 
 
-def redactor_of(source: Source, settings: BlurSettings) -> Redactor:
+def redactor_of(source: Source, settings: BlurSettings) -> ports.Redactor:
     """What hides covers in the frames of a source, as the settings ask."""
     size = source.info.width, source.info.height
     return Redactor(size, Effect.parse(settings.effect), settings.shape)

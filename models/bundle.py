@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
 from models.claims import manifest_bytes, signature_of
-from models.errors import BundleError, TrustError
+from models.errors import BundleError, ExpiredError, TrustError
 from models.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -74,14 +74,13 @@ class Bundle:
 
         Raises:
             TrustError: unsigned (and that is not allowed), signed by another key, or changed.
-            BundleError: missing, damaged, for a newer Sfumato, or expired (and that is not
-                allowed).
+            ExpiredError: its time is over (and that is not allowed).
+            BundleError: missing, damaged, or for a newer Sfumato.
         """
         bundle = cls._verified(path, trusted, allow_unsigned=allow_unsigned)
         if bundle.manifest.has_expired() and not allow_expired:
-            raise BundleError(
-                f"{path}: the bundle expired on {bundle.manifest.expires:%Y-%m-%d}; "
-                "get a newer one, or run it anyway with --allow-expired"
+            raise ExpiredError(
+                f"{path}: the bundle expired on {bundle.manifest.expires:%Y-%m-%d}; get a newer one"
             )
         return bundle
 

@@ -2,7 +2,8 @@
 
 ModelError
 ├── BundleError        the archive is missing, damaged, or breaks its own manifest
-│   └── TrustError     the archive is whole, but nobody we trust has signed it
+│   ├── TrustError     the archive is whole, but nobody we trust has signed it
+│   └── ExpiredError   the archive is whole and trusted, but its time is over
 ├── FamilyError        the network's outputs are not what its family promises
 ├── InferenceError     the network ran and gave nothing that may be used
 └── UnknownClassError  a class was asked for that the model does not have
@@ -19,6 +20,10 @@ class BundleError(ModelError):
 
 class TrustError(BundleError):
     """The bundle's signature is missing, wrong, or from a key that is not trusted."""
+
+
+class ExpiredError(BundleError):
+    """The bundle's time is over, and it does not come from where it was installed before."""
 
 
 class FamilyError(ModelError):

@@ -133,7 +133,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _run(args: argparse.Namespace) -> int:
     settings = _settings(args)
-    pairs = pairs_of(args.paths, args.out_dir, VIDEO_SUFFIXES)
+    called = "boxes" if args.boxes else "redacted"
+    pairs = pairs_of(args.paths, args.out_dir, VIDEO_SUFFIXES, called=called)
     _check_side_outputs(args, pairs)
     bundle = open_bundle(args)
     from agent.blur import detector_of

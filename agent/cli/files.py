@@ -42,18 +42,22 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
         ModelError: it is damaged, has expired, or is not signed by a trusted key.
     """
     from models.bundle import Bundle
+    from models.errors import ExpiredError
 
     trusted = []
     if args.trust:
         from models.signing import load_public
 
         trusted = [load_public(path) for path in args.trust]
-    return Bundle.open(
-        args.model,
-        trusted,
-        allow_unsigned=args.allow_unsigned,
-        allow_expired=args.allow_expired,
-    )
+    try:
+        return Bundle.open(
+            args.model,
+            trusted,
+            allow_unsigned=args.allow_unsigned,
+            allow_expired=args.allow_expired,
+        )
+    except ExpiredError as error:
+        raise ExpiredError(f"{error}, or run it anyway with --allow-expired") from error
 
 
 _VIDEOS = frozenset({".mp4", ".mov", ".mkv"})
@@ -66,6 +70,7 @@ def pairs_of(
     *,
     written: frozenset[str] = _VIDEOS,
     other: str = ".mp4",
+    called: str = "redacted",
 ) -> list[tuple[Path, Path]]:
     """Inputs with their outputs, from what the command line says.
 
@@ -73,6 +78,7 @@ def pairs_of(
         suffixes: which files of a folder are inputs, lower case with the dot.
         written: which of them an output keeps.
         other: what an output ends in else.
+        called: what stands before the ending of an output that is not named.
 
     Raises:
         UsageError: it can't be told which is which, or two outputs would be one file.
@@ -84,7 +90,7 @@ def pairs_of(
         return path.suffix if path.suffix.lower() in written else other
 
     if out_dir is None:
-        return [_single(paths, suffix_of)]
+        return [_single(paths, suffix_of, called)]
     inputs = [found for path in paths for found in _expand(path, suffixes)]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -97,7 +103,9 @@ def pairs_of(
     return pairs
 
 
-def _single(paths: Sequence[Path], suffix_of: Callable[[Path], str]) -> tuple[Path, Path]:
+def _single(
+    paths: Sequence[Path], suffix_of: Callable[[Path], str], called: str
+) -> tuple[Path, Path]:
     if len(paths) > 2:
         raise UsageError(f"{len(paths)} paths, but no --out-dir to write to")
     source = paths[0]
@@ -105,7 +113,7 @@ def _single(paths: Sequence[Path], suffix_of: Callable[[Path], str]) -> tuple[Pa
         raise UsageError(f"{source} is a folder; say with --out-dir where its files go")
     if len(paths) == 2:
         return source, paths[1]
-    return source, source.with_name(f"{source.stem}.redacted{suffix_of(source)}")
+    return source, source.with_name(f"{source.stem}.{called}{suffix_of(source)}")
 
 
 def _expand(path: Path, suffixes: frozenset[str]) -> list[Path]:

@@ -1,8 +1,12 @@
-"""EncodedStream, EncodedPacket: what an encoder makes, once for however many outputs."""
+"""EncodedStream, EncodedPacket: what an encoder makes, once for however many outputs.
+
+Outputs see no frames, so these are sealed as frames are: a camera's own packets can't be passed
+off as an encoder's, and no stream can be said not to be annotated afterwards.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -11,6 +15,13 @@ if TYPE_CHECKING:
     from agent.frames.frame import Colour
 
 Codec = Literal["h264", "hevc"]
+
+_SEAL = object()
+
+
+def _check(seal: object, kind: type) -> None:
+    if seal is not _SEAL:
+        raise TypeError(f"only an encoder of agent.video makes an {kind.__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +35,19 @@ class EncodedPacket:
         dts: decoding time, likewise; rises from packet to packet, is never later than `pts`, and
             lies below zero where a picture near the start is shown after a later one.
         is_key: whether decoding can begin here.
+
+    Raises:
+        TypeError: when anything but an encoder constructs one.
     """
 
+    seal: InitVar[object]
     data: bytes | memoryview
     pts: int
     dts: int
     is_key: bool
+
+    def __post_init__(self, seal: object) -> None:
+        _check(seal, type(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +68,12 @@ class EncodedStream:
         shift: ticks by which times are later than the source's, so that none lies below zero;
             sound that goes with the pictures must be moved as far.
         annotated: the pictures show what the camera saw.
+
+    Raises:
+        TypeError: when anything but an encoder constructs one.
     """
 
+    seal: InitVar[object]
     codec: Codec
     width: int
     height: int
@@ -63,6 +85,9 @@ class EncodedStream:
     extradata: bytes
     shift: int
     annotated: bool
+
+    def __post_init__(self, seal: object) -> None:
+        _check(seal, type(self))
 
     def require_redacted(self) -> None:
         """Refuse an annotated stream; all outputs do, but a file that was made for one.

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from agent.errors import OutputError
 from agent.frames.annotated import AnnotatedFrame
-from agent.frames.encoded import Codec, EncodedPacket, EncodedStream
+from agent.frames.encoded import _SEAL, Codec, EncodedPacket, EncodedStream
 from agent.frames.ports import FrameT
 from agent.frames.redacted import RedactedFrame
 from agent.video.encoder_picture import EncoderPicture
@@ -173,6 +173,7 @@ class VideoEncoder(Generic[FrameT]):
                 f"({error.strerror})"
             ) from error
         return EncodedStream(
+            _SEAL,
             codec=self._codec,
             width=context.width,
             height=context.height,
@@ -218,4 +219,4 @@ def _encoded(packet: Packet[VideoStream]) -> EncodedPacket:
     if packet.pts is None or packet.dts is None:
         raise OutputError("the encoder gave a picture without a time")
     data = memoryview(packet).toreadonly()
-    return EncodedPacket(data, packet.pts, packet.dts, packet.is_keyframe)
+    return EncodedPacket(_SEAL, data, packet.pts, packet.dts, packet.is_keyframe)

@@ -27,7 +27,8 @@ class Tee:
     the caller, who aborts them all.
     """
 
-    def __init__(self, *outputs: Output) -> None:
+    def __init__(self, first: Output, *others: Output) -> None:
+        outputs = (first, *others)  # with none, all would be lost without a word
         self._outputs = list(outputs)
         self._error: OutputError | None = None
 
@@ -61,7 +62,7 @@ class Tee:
     def abort(self) -> None:
         """Abort all."""
         with ExitStack() as all_of_them:  # whatever one of them raises
-            for output in self._outputs:
+            for output in tuple(self._outputs):
                 all_of_them.callback(output.abort)
 
     def _each(self, act: Callable[[Output], None]) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import worlds
 from covers import box
-from recording import INFO
+from recording import INFO, annotated_grey
 from worlds import LEAK, SOLID, Eyes, Thing, World, linear, lumas
 
 import agent
@@ -17,6 +18,7 @@ from agent.blur import annotate, blur
 from agent.errors import UsageError
 from agent.frames.annotated import AnnotatedFrame
 from agent.frames.cover import Cover
+from agent.frames.encoded import EncodedPacket
 from agent.frames.redacted import RedactedFrame
 from agent.pictures.contact_sheet import ContactSheet
 from agent.redact.annotator import Annotator
@@ -48,30 +50,49 @@ def mentions(annotation, name):
     )
 
 
-def test_the_seals_are_held_by_the_type_and_its_one_maker():
-    """No other source names a seal, and none goes around a constructor."""
-    holders = {"RedactedFrame": set(), "AnnotatedFrame": set()}
+SEALED = {
+    "agent.frames.redacted": (("RedactedFrame",), "redact/redactor.py"),
+    "agent.frames.annotated": (("AnnotatedFrame",), "redact/annotator.py"),
+    "agent.frames.encoded": (("EncodedStream", "EncodedPacket"), "video/encoder.py"),
+}
+"""By module: the types that are sealed there, and the only file that makes them."""
+
+
+@pytest.mark.parametrize("module", SEALED)
+def test_a_seal_is_held_by_its_type_and_one_maker(module):
+    """No other source names the seal, and none goes around a constructor."""
+    kinds, maker = SEALED[module]
+    itself = module.removeprefix("agent.").replace(".", "/") + ".py"
+    holders = set()
     for file, tree in SOURCES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and any(a.name == "_SEAL" for a in node.names):
-                kind = {"agent.frames.redacted": "RedactedFrame"}.get(node.module, "AnnotatedFrame")
-                holders[kind].add(file)
-            if file.startswith(("redact/", "frames/redacted", "frames/annotated")):
-                continue
-            words = {getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")}
-            assert "_SEAL" not in words, file
+            if isinstance(node, ast.ImportFrom) and node.module == module:
+                holders |= {file for alias in node.names if alias.name == "_SEAL"}
+            if isinstance(node, ast.Call) and file != maker:
+                assert not set(kinds) & {ast.unparse(node.func)}, file
+                # As in object.__new__(RedactedFrame); asking for the type is what sinks do.
+                assert not set(kinds) & {ast.unparse(arg) for arg in node.args[:1]}, file
+            if isinstance(node, ast.Attribute):
+                assert node.attr != "_SEAL", file
             if isinstance(node, ast.Constant):
                 assert node.value != "_SEAL", file
-            if isinstance(node, ast.Call):
-                for kind in holders:
-                    assert kind not in ast.unparse(node.func), file
-                    # As in object.__new__(RedactedFrame); asking for the type is what sinks do.
-                    made = any(ast.unparse(argument) == kind for argument in node.args[:1])
-                    assert not made, file
-    assert holders == {
-        "RedactedFrame": {"redact/redactor.py"},
-        "AnnotatedFrame": {"redact/annotator.py"},
-    }
+    assert itself in SOURCES
+    assert holders == {maker}
+
+
+def test_an_encoders_work_can_not_be_made_or_changed_elsewhere():
+    """Else a camera's own packets would be a redacted stream's."""
+    encoder = VideoEncoder(INFO, annotated=True)
+    encoder.encode(annotated_grey())
+    for seal in (None, object(), True):
+        with pytest.raises(TypeError, match="only an encoder"):
+            EncodedPacket(seal, b"", 0, 0, is_key=True)
+        with pytest.raises(TypeError, match="only an encoder"):
+            replace(encoder.stream, seal=seal, annotated=False)
+    with pytest.raises((TypeError, ValueError), match="seal"):
+        replace(encoder.stream, annotated=False)
+    with pytest.raises(AttributeError):
+        encoder.stream.annotated = False
 
 
 def test_every_function_that_gives_a_redacted_frame_is_known():
@@ -87,19 +108,29 @@ def test_every_function_that_gives_a_redacted_frame_is_known():
     }
 
 
+EITHER = ("AnnotatedFrame", "FrameT", "FrameT_contra", "ShownT", "ShownT_contra")
+"""The type, and the type variables that can stand for it."""
+
+
 def test_every_function_that_takes_an_annotated_frame_is_known():
     taken = {
         (file, name)
         for file, name, node in functions()
-        if any(mentions(argument.annotation, "AnnotatedFrame") for argument in node.args.args)
-        and not name.startswith("__")
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        for kind in EITHER
+        if argument.arg == "frame" and mentions(argument.annotation, kind)
     }
     assert taken == {
         ("blur.py", "wrote"),
         ("cli/watch.py", "wrote"),
         ("pictures/contact_sheet.py", "add"),  # refuses it unless it was made for it
         ("pictures/tile.py", "tile_of"),
-        ("video/encoder_picture.py", "wrap"),  # which only an encoder of that type calls
+        ("frames/ports.py", "encode"),  # what an encoder promises
+        ("pipeline/pipeline.py", "write"),  # what a sink promises
+        ("video/encoder.py", "encode"),  # refuses it unless it was made for it
+        ("video/encoder.py", "_open"),
+        ("video/encoding_sink.py", "write"),  # gives it to such an encoder
+        ("video/encoder_picture.py", "wrap"),  # which only such an encoder calls
         ("video/encoder_picture.py", "_draw"),
         ("video/encoder_picture.py", "_scaled"),
     }

@@ -21,6 +21,7 @@ import numpy as np
 
 from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour, Frame
+from agent.frames.stream_info import StreamInfo
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.settings import BlurSettings
@@ -88,6 +89,25 @@ def grey_frame(luma: np.ndarray, i: int = 0) -> CpuFrame:
     grey = np.full(half, 128, np.uint8)
     colour = Colour("bt601", full_range=False)
     return CpuFrame((luma, grey, grey.copy()), i, i, Fraction(1, 25), colour)
+
+
+def info_of(world: World) -> StreamInfo:
+    """What a source would say of a world."""
+    width, height = world.size
+    return StreamInfo(
+        width=width,
+        height=height,
+        frame_rate=Fraction(25),
+        time_base=Fraction(1, 25),
+        frames=world.frames,
+        duration_s=world.frames / 25,
+        colour=Colour("bt601", full_range=False),
+        matrix_code=2,
+        codec="h264",
+        pixel_format="yuv420p",
+        sample_aspect_ratio=Fraction(1),
+        has_audio=False,
+    )
 
 
 class World:

@@ -11,6 +11,7 @@ from recording import INFO, annotated_grey, grey, leftovers
 
 import agent
 from agent.frames import ports
+from agent.frames.encoded import _SEAL
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
@@ -54,7 +55,8 @@ def test_every_output_refuses_an_annotated_stream(kind, annotated_stream, tmp_pa
         output.start(annotated_stream)
     output.abort()
     assert leftovers(tmp_path) == []
-    OUTPUTS[kind](tmp_path).start(replace(annotated_stream, annotated=False))  # that was all
+    redacted = replace(annotated_stream, seal=_SEAL, annotated=False)
+    OUTPUTS[kind](tmp_path).start(redacted)  # that was all
 
 
 def test_no_other_output_can_be_told_to_take_one():

@@ -12,7 +12,7 @@ import pytest
 from recording import INFO, file_sink, grey, leftovers
 
 from agent.errors import OutputError
-from agent.frames.encoded import EncodedPacket
+from agent.frames.encoded import _SEAL, EncodedPacket
 from agent.video.encoder import VideoEncoder
 from agent.video.file_output import FileOutput
 
@@ -205,7 +205,7 @@ def test_device_is_not_replaced_by_a_file(tmp_path):
 def test_a_packet_before_the_stream_is_a_mistake(tmp_path):
     output = FileOutput(tmp_path / "out.mp4")
     with pytest.raises(RuntimeError, match="not started"):
-        output.write(EncodedPacket(b"\0\0\0\1", 0, 0, is_key=True))
+        output.write(EncodedPacket(_SEAL, b"\0\0\0\1", 0, 0, is_key=True))
     assert leftovers(tmp_path) == []
 
 

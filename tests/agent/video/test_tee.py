@@ -7,7 +7,7 @@ import pytest
 from recording import INFO, file_sink, grey, leftovers
 
 from agent.errors import OutputError
-from agent.frames.encoded import EncodedPacket, EncodedStream
+from agent.frames.encoded import _SEAL, EncodedPacket, EncodedStream
 from agent.frames.frame import Colour
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
@@ -15,6 +15,7 @@ from agent.video.file_output import FileOutput
 from agent.video.tee import Tee
 
 STREAM = EncodedStream(
+    _SEAL,
     codec="h264",
     width=96,
     height=64,
@@ -27,7 +28,7 @@ STREAM = EncodedStream(
     shift=0,
     annotated=False,
 )
-PACKETS = [EncodedPacket(bytes([n]), n, n, is_key=n == 0) for n in range(4)]
+PACKETS = [EncodedPacket(_SEAL, bytes([n]), n, n, is_key=n == 0) for n in range(4)]
 
 
 class Shelf:
@@ -119,7 +120,7 @@ def test_a_refusal_is_passed_on_before_anything_is_written():
     shelves = Shelf(), Shelf()
     tee = Tee(*shelves)
     with pytest.raises(TypeError, match="not redacted"):
-        tee.start(replace(STREAM, annotated=True))
+        tee.start(replace(STREAM, seal=_SEAL, annotated=True))
     tee.abort()
     assert [shelf.ended for shelf in shelves] == [["aborted"]] * 2
 
