@@ -30,7 +30,7 @@ FORMATS = {
 """What an output can be, by its suffix; inputs are told by their contents."""
 
 MAX_PIXELS = 200_000_000
-"""A larger image takes more memory than a device has."""
+"""A larger image takes more memory than a device has. Chosen, not measured."""
 
 _QUALITY = 95
 _MPO = "MPO"

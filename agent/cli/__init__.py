@@ -61,7 +61,7 @@ def _version() -> str:
     try:
         return version("sfumato")
     except PackageNotFoundError:
-        return "of a checkout that is not installed"
+        return "(not installed)"
 
 
 def _fail(reason: object, exit_code: int) -> int:

@@ -188,7 +188,7 @@ def _check_side_outputs(args: argparse.Namespace, pairs: list[tuple[Path, Path]]
 def _settings(args: argparse.Namespace) -> BlurSettings:
     if args.boxes and not args.i_know_this_is_not_redacted:
         raise UsageError(
-            "--boxes hides nothing; if that is what you want, add --i-know-this-is-not-redacted"
+            "boxes hide nothing; if that is what you want, say --i-know-this-is-not-redacted"
         )
     every: int | str = args.every
     if every != "auto":

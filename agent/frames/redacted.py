@@ -1,4 +1,4 @@
-"""RedactedFrame: the only thing that a sink takes, and only `agent.redact` makes it."""
+"""RedactedFrame: the only thing that an encoder takes, and only the redactor makes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RedactedFrame:
 
     Attributes:
         planes: I420 or NV12, uint8, packed one after another in one buffer.
-        whole: why the whole picture is hidden, or None where only patches are.
+        whole: why the whole picture is hidden, or None where only objects are.
 
     Raises:
         TypeError: when anything but the redactor constructs one, or derives from it.

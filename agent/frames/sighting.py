@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.instances import Instances
 
 EDGE_PX = 2
-"""Nearer to the frame's edge than this, an object is cut off by it."""
+"""Nearer to the frame's edge than this, an object is cut off by it. Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.frames.frame import Plane
 
 LONGER_PX = 106
+"""The size at which the thresholds of `agent.track.camera` were chosen on DAVIS-2016."""
 
 
 def thumbnail_of(luma: Plane) -> Plane:

@@ -45,7 +45,7 @@ _MAX_OUTLINE_ERROR = 0.09
 """Expected error of the outlines half-way, share of an object's longer side, above which a frame
 between is looked at (this and the next two: tuned on six DAVIS-2016 sequences)."""
 
-_COME_OR_GONE = 0.25
+_ONE_SIDED_ERROR = 0.25
 """The error that an object counts with which only one of the two keyframes shows."""
 
 _MIN_HALVED_INTERVAL = 4
@@ -62,7 +62,7 @@ def needs_another(tracker: Tracker, index: int, found: tuple[Sighting, ...]) -> 
         return False
     pairs, alone = tracker.preview(found)
     errors = [(_area(new), _outline_error(track, new)) for track, new in pairs]
-    errors += [(_area(sighting), _COME_OR_GONE) for sighting in alone]
+    errors += [(_area(sighting), _ONE_SIDED_ERROR) for sighting in alone]
     return sum(area * error for area, error in errors) > _MAX_OUTLINE_ERROR * sum(
         area for area, _ in errors
     )

@@ -38,7 +38,7 @@ class Annotator:
         """
         if i_know_this_is_not_redacted is not True:
             raise UsageError(
-                "boxes hide nothing: add --i-know-this-is-not-redacted, or choose another effect"
+                "boxes hide nothing; if that is what you want, say --i-know-this-is-not-redacted"
             )
         self.size = size
         self._redactor = Redactor(size, Effect("solid"))

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from agent.frames.frame import Frame
 
-_RESPONSE = 0.4
+_MIN_RESPONSE = 0.4
 """Least peak of the correlation: pans of DAVIS-2016 reach 0.46 and more, noise up to 0.31."""
 
 _PARTS = (3, 3)  # of the picture, columns and rows
-_CLEARER = 0.9
-_AGREEING = 5
+_MAX_UNEXPLAINED = 0.9
+_MIN_AGREEING_PARTS = 5
 """A shift is believed if it takes at least a tenth off the difference of two thumbnails in at
 least so many parts of the picture; the motion of an object before a camera at rest does not."""
 
@@ -52,7 +52,7 @@ class Camera:
             self._at = np.zeros(2)
             return self._at
         shift, response = cv2.phaseCorrelate(last, thumbnail, self._window)
-        if response > _RESPONSE and _explains(shift, last, thumbnail):
+        if response > _MIN_RESPONSE and _explains(shift, last, thumbnail):
             width, height = frame.size
             scale = width / thumbnail.shape[1], height / thumbnail.shape[0]
             self._at = self._at + np.asarray(shift) * scale
@@ -69,4 +69,4 @@ def _explains(shift: Sequence[float], before: _Thumbnail, after: _Thumbnail) -> 
         cv2.resize(cv2.absdiff(each, after), _PARTS, interpolation=cv2.INTER_AREA)
         for each in (moved, before)
     )
-    return int((unexplained < _CLEARER * difference).sum()) >= _AGREEING
+    return int((unexplained < _MAX_UNEXPLAINED * difference).sum()) >= _MIN_AGREEING_PARTS

@@ -114,7 +114,7 @@ def test_an_empty_scene_has_empty_covers(analyst_of):
         assert cover.outlines == ()
 
 
-def test_patches_name_their_track_and_class(walker, analyst_of):
+def test_outlines_name_their_track_and_class(walker, analyst_of):
     for _, cover in analyst_of(Eyes(walker), Rhythm(5))[0].run(walker.source()):
         assert [(each.track, each.label) for each in cover.outlines] == [(1, "person")]
 
