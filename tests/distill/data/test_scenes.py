@@ -95,8 +95,8 @@ def test_what_is_behind_shines_through_glass():
         stage = SceneRenderer(whole, SIZE)
         before = stage.expose(0)
         dark = SceneRenderer(whole, SIZE)
-        canvas = dark._canvas
-        dark._canvas = replace(canvas, light=canvas.light * 0.2)
+        backdrop = dark._backdrop
+        dark._backdrop = replace(backdrop, light=backdrop.light * 0.2)
         after = dark.expose(0)
         for actor in stage._actors:
             inner = ~grown(before.owner != actor.placed.track_id)
