@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -37,7 +36,7 @@ _OWN_FOLDERS = {
 
 
 def _be_silent() -> None:
-    place = Path(tempfile.gettempdir(), f"sfumato-{secrets.token_hex(8)}")  # made by who needs it
+    place = Path(tempfile.gettempdir(), f"sfumato-{os.urandom(8).hex()}")  # made by who needs it
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     os.environ.update(_SWITCHES)
     os.environ.update({variable: str(place / name) for variable, name in _OWN_FOLDERS.items()})
