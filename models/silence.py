@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import shutil
 from pathlib import Path
 
@@ -38,7 +37,7 @@ _OWN_FOLDERS = {
 def _be_silent() -> None:
     # Made by who needs it. `tempfile` would try to write first, and fail where nothing may be
     # written, though nothing is needed there.
-    place = Path(os.environ.get("TMPDIR") or "/tmp", f"sfumato-{secrets.token_hex(8)}")  # noqa: S108
+    place = Path(os.environ.get("TMPDIR") or "/tmp", f"sfumato-{os.urandom(8).hex()}")  # noqa: S108
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     os.environ.update(_SWITCHES)
     os.environ.update({variable: str(place / name) for variable, name in _OWN_FOLDERS.items()})

@@ -33,7 +33,7 @@ class Network(Protocol):
 
     @property
     def input_shape(self) -> TensorShape:
-        """What the network wants; its first size is the batch that it was made for."""
+        """What the network wants, as its file has it; the first size is the batch."""
         ...
 
     @property
