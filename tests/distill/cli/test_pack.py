@@ -27,6 +27,7 @@ from tests.distill.conftest import picture
 from tests.distill.labelled import data_set
 from tests.distill.yolos import build
 
+pytestmark = pytest.mark.slow  # each exports
 KEY = PrivateKey.generate()
 
 
