@@ -21,6 +21,7 @@ def squares(tmp_path):
     return tmp_path / "val.json"
 
 
+@pytest.mark.slow
 def test_weights_are_measured_and_a_report_is_written(squares, seeing_weights, tmp_path, capsys):
     out = tmp_path / "report"
     words = ["--model", str(seeing_weights), "--data", str(squares), "--out", str(out)]
@@ -36,6 +37,7 @@ def test_weights_are_measured_and_a_report_is_written(squares, seeing_weights, t
         assert size_of(out / name)[0] > 500
 
 
+@pytest.mark.slow
 def test_before_and_after_are_one_table(squares, seeing_weights, capsys):
     model = str(seeing_weights)
     words = ["--model", model, model, "--data", str(squares), "--size", "96"]
@@ -72,6 +74,7 @@ def street(data, tmp_path):
     return tmp_path / "street.json"
 
 
+@pytest.mark.slow
 def test_an_onnx_file_runs_in_the_devices_code(data, street, capsys):
     model = data / "weights" / "coco-yolov8n-seg-320.onnx"
     capsys.readouterr()
@@ -82,6 +85,7 @@ def test_an_onnx_file_runs_in_the_devices_code(data, street, capsys):
     assert float(row.split()[-1]) > 0.3
 
 
+@pytest.mark.slow
 def test_a_bundle_is_trusted_or_allowed_first(data, street, tmp_path, capsys):
     from models.bundle import write_bundle
     from models.importing import import_onnx

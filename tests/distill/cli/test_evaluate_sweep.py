@@ -47,6 +47,7 @@ def measured(out):
     return model
 
 
+@pytest.mark.slow
 def test_a_bundle_leaks_at_its_own_thresholds_unless_told_otherwise(street, tmp_path):
     leaks = {}
     for name, words in (("own", []), ("told", ["--conf", "0.25"])):
@@ -59,6 +60,7 @@ def test_a_bundle_leaks_at_its_own_thresholds_unless_told_otherwise(street, tmp_
     assert leaks["own"]["person"]["pixel_leak"] == leaks["told"]["person"]["pixel_leak"]
 
 
+@pytest.mark.slow
 def test_a_margin_hides_more(street, tmp_path):
     leaks = []
     for margin in ("0", "0.05"):
@@ -69,6 +71,7 @@ def test_a_margin_hides_more(street, tmp_path):
     assert leaks[0]["over_redaction"] < leaks[1]["over_redaction"]
 
 
+@pytest.mark.slow
 def test_a_sweep_proposes_thresholds_and_draws_them(squares, seeing_weights, tmp_path, capsys):
     words = ["--model", str(seeing_weights), "--data", str(squares), "--size", "96"]
     out = tmp_path / "report"

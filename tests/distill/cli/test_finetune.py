@@ -34,6 +34,7 @@ def test_settings_may_change_after_a_dry_run(world, tmp_path):
     assert "seed: 2" in (tmp_path / "dry" / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_table_and_is_not_repeated(world, tmp_path, capsys):
     command = ["finetune", str(world), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert main(command) == 0

@@ -38,6 +38,7 @@ def label(weights, out, *words):
     ]
 
 
+@pytest.mark.slow
 def test_a_real_teacher_labels_a_clip_and_review_can_be_exported(
     seeing_weights, clip, tmp_path, capsys
 ):
@@ -55,6 +56,7 @@ def test_a_real_teacher_labels_a_clip_and_review_can_be_exported(
     assert main([*export, "--out", str(tmp_path / "cvat")]) == 0
 
 
+@pytest.mark.slow
 def test_a_real_clip(seeing_weights, data, tmp_path):
     out = tmp_path / "set"
     clip = data / "videos" / "motorbike-road.mp4"
@@ -100,6 +102,7 @@ sys.exit(max(main(command) for command in json.loads(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_command_and_the_same_command_again(seeing_weights, clip, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

@@ -26,6 +26,7 @@ from tests.distill.labelled import data_set
 from tests.distill.lively import lively
 from tests.distill.yolos import build
 
+pytestmark = pytest.mark.slow  # each exports
 KEY = PrivateKey.generate()
 
 

@@ -44,6 +44,7 @@ def published(seeing_net, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_published_file_becomes_safetensors(teacher, published, tmp_path):
     out = tmp_path / "teacher.safetensors"
     said = teacher("convert", published, out)
@@ -78,6 +79,7 @@ def test_classes_that_a_file_does_not_name_are_given(teacher, seeing_net, tmp_pa
     assert "a, b, c" in teacher("show", path, "--names", "a,b,c")
 
 
+@pytest.mark.slow
 def test_an_export_is_written_once_it_is_checked(seeing_export):
     path, said = seeing_export
     assert f"{path}: rtmdet_ins 128x128, 3 classes: bottle, can, cup" in said

@@ -152,6 +152,7 @@ def test_a_scene_is_the_same_at_another_size():
         assert (one.mask & other).sum() / either > 0.8
 
 
+@pytest.mark.slow
 def test_the_domains_differ_in_what_matters_to_a_detector():
     light, height, slant, noise = {}, {}, {}, {}
     for domain in DOMAINS:

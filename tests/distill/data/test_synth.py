@@ -93,6 +93,7 @@ def test_only_the_classes_asked_for_are_labelled_and_no_pixel_is_rendered_again(
     assert contents(six) == before
 
 
+@pytest.mark.slow
 def test_workers_a_shorter_run_and_a_damaged_file_make_no_difference(six, tmp_path):
     words = ("--domain", "b", "--classes", ",".join(CLASSES))
     assert synth(tmp_path / "out", "--images", "4", *words, "--workers", "2") == 0

@@ -122,6 +122,7 @@ def test_a_sweep_is_drawn_of_much_and_of_nothing(judge, tmp_path, predictions):
     assert size_of(tmp_path / "sweep.png") == (1650, 735)
 
 
+@pytest.mark.slow
 def test_each_class_has_its_colour(judge, tmp_path):
     predictions = [seen([(CUP, 0.9), ((0, 0, 0, 60, 90), 0.3), (CAN, 0.4)])]
     leaks = judge([[truth(CUP), truth(CAN)]], predictions)

@@ -82,6 +82,7 @@ def test_boxes_are_drawn_where_there_are_no_masks(judge, tmp_path):
     assert RED in colours(tmp_path / "worst.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("predictions", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
 def test_curves_are_drawn_of_much_and_of_nothing(judge, tmp_path, predictions):
     found = judge([[truth(CUP), truth(CAN)]], predictions)

@@ -49,6 +49,7 @@ def test_images_may_not_be_learned_from_and_measured_on(own, tmp_path):
         read_sources(config_of(tmp_path, settings(own, own)))
 
 
+@pytest.mark.slow
 def test_weights_for_other_classes_need_a_choice(own, val, tmp_path):
     save_safetensors(RTMDetIns("tiny", 2), tmp_path / "two.safetensors", ("can", "bottle"))
     content = settings(own, val)

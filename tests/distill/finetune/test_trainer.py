@@ -19,6 +19,7 @@ from distill.finetune.trainer import finetune
 from models.nets.checkpoint import read_checkpoint, save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 
+pytestmark = pytest.mark.slow  # each trains
 STEPS = 12
 LOSSES = ("loss", "loss_cls", "loss_box", "loss_mask")
 

@@ -325,6 +325,7 @@ def test_flip_tta_labels_the_same_world(clips, tmp_path):
     assert bands == ["accept"] * 10
 
 
+@pytest.mark.slow
 def test_after_kill_9_the_same_set_comes_out(clips, labelled, tmp_path):
     """Killed twice, once in a batch and once in a later clip, then left to finish."""
     folder = tmp_path / "set"

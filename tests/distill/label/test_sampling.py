@@ -108,6 +108,7 @@ def test_a_cut_in_a_decoded_clip(tmp_path):
         assert [sampler.judge(frame).segment for frame in clip] == [0] * 10 + [1] * 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "first", "cuts"),
     [

@@ -85,6 +85,7 @@ def changed(student, file):
     return type(student)(**{**student.__dict__, "file": file})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["fp32", "fp16"])
 def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     path = tmp_path / "toy.sfm"

@@ -12,6 +12,7 @@ from models.nets import blocks
 
 from .conftest import SHARED_ORACLE
 
+pytestmark = pytest.mark.slow  # each runs RTMDet-Ins in float64
 FILES = sorted(path.name for path in SHARED_ORACLE.glob("*.npz"))
 TRAINED = "rtmdet-ins_tiny_nc1.npz"
 

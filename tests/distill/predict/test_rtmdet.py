@@ -28,6 +28,7 @@ def network_outputs(net, image):
         return [output.numpy() for output in in_order(net(torch.from_numpy(fed)))], fit
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_the_plain_network(teacher, seeing_net, pictures):
     """Three images of different shapes at once, against each by itself without folding."""
     together = teacher.predict(pictures, min_score=0.3)
@@ -60,6 +61,7 @@ def test_folding_changes_nothing(seeing_net, pictures):
             torch.testing.assert_close(ours, reference, rtol=0, atol=limit)
 
 
+@pytest.mark.slow
 def test_folding_leaves_the_original_alone(seeing_net):
     before = {key: value.clone() for key, value in seeing_net.state_dict().items()}
     folded = fused(seeing_net)

@@ -48,6 +48,7 @@ def small(request, tmp_path_factory):
     return load_teacher(path, image_size=96, device="cpu")
 
 
+@pytest.mark.slow
 def test_instances_are_those_of_the_onnx_export(coco, bus, data):
     network = OnnxRuntimeNetwork((data / "weights" / "coco-yolov8n-seg-640.onnx").read_bytes())
     spec = InputSpec(width=640, height=640)
@@ -88,6 +89,7 @@ def raw(teacher, batch):
         return teacher._model(batch)
 
 
+@pytest.mark.slow
 def test_dense_answers_of_every_generation_agree_with_the_network_s_own(small):
     batch = torch.rand(2, 3, 64, 96)
     dense = small.dense(batch)
@@ -154,6 +156,7 @@ class Payload:
         return os.system, (f"touch {self.trace}",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("legacy", [True, False])
 def test_code_beside_a_model_does_not_run(tmp_path, legacy):
     trace, path = tmp_path / "it-ran", tmp_path / "bad.pt"
@@ -165,6 +168,7 @@ def test_code_beside_a_model_does_not_run(tmp_path, legacy):
     assert not trace.exists()
 
 
+@pytest.mark.slow
 def test_what_is_no_segmentation_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"'Detect' network .* gives no masks"):
         load_teacher(save(build("yolov8n", ["a"]), tmp_path / "detect.pt"), device="cpu")
@@ -203,6 +207,7 @@ print("done", PIL.Image.open.__module__)  # Ultralytics puts in one that install
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_installed_or_reported(tmp_path):
     """In a process of its own that nobody told Ultralytics to be quiet in."""
     path = save(build("yolov8n-seg", ["a"]), tmp_path / "x.pt")

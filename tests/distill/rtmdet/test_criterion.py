@@ -139,6 +139,7 @@ def test_an_image_weighs_the_same_in_whatever_place():
     torch.testing.assert_close(loss_of(raw, seen), loss_of(swapped, seen[::-1]))
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradient_of_one_with_both_images(tmp_path):
     root = Path(__file__).resolve().parents[3]
     paths = os.pathsep.join([str(root), str(root / "tests" / "distill")])

@@ -18,6 +18,7 @@ from models.nets.checkpoint import read_checkpoint, save_safetensors
 from models.nets.rtmdet_ins import RTMDetIns
 from models.nets.state import canonical
 
+pytestmark = pytest.mark.slow  # whole networks are written and read
 NAMES = ("bottle", "can", "cup")
 META = {"dataset_meta": {"classes": NAMES}, "epoch": 300, "seed": None}
 

@@ -44,6 +44,7 @@ def test_a_fresh_head_believes_little_of_everything(net):
         assert layer.bias.sigmoid().item() == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["fresh", "from:cup"])
 def test_all_but_the_class_layer_is_kept_and_nothing_is_shared(net, head):
     before = {key: value.clone() for key, value in without_aliases(net.state_dict()).items()}

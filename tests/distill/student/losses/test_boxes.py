@@ -100,6 +100,7 @@ def test_gradient_reaches_the_student_alone():
     assert sure.grad is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("box", [(30, 2, 2, 30), (2, 30, 30, 2), (30, 30, 2, 2), (90, 90, 80, 80)])
 def test_downhill_opens_a_box_that_is_inside_out(box):
     ours = boxes(box).requires_grad_()

@@ -31,6 +31,7 @@ from models.nets.head import RawOutputs
 from models.nets.rtmdet_ins import RTMDetIns
 from tests.distill.yolos import build
 
+pytestmark = pytest.mark.slow  # each trains
 ROOT = Path(__file__).resolve().parents[4]
 KD_TERMS = {"feature", "class_maps", "boxes", "masks"}
 LABEL_TERMS = {"loss_cls", "loss_box", "loss_mask"}

@@ -8,6 +8,7 @@ from distill.student.ultralytics.dense import dense_of
 from tests.distill.yolos import build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["yolo11n-seg", "yolo26n-seg"])
 def test_student_and_teacher_see_the_same(name, tmp_path):
     model = build(name, ["bottle", "cup"])

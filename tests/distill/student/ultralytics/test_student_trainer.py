@@ -32,6 +32,7 @@ from models.errors import ModelError
 from models.nets.checkpoint import save_safetensors
 from tests.distill.yolos import build
 
+pytestmark = pytest.mark.slow  # each trains
 ROOT = Path(__file__).resolve().parents[4]
 SCHEDULE = {
     "epochs": 3,
