@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from distill.errors import UsageError
-from distill.files import writing
+from distill.files import reading, writing
 from distill.lock import Lock
 from distill.settings.document import first_change, read_document
 from models.whole_file import whole_file
@@ -53,6 +53,7 @@ class RunFolder:
 
         Raises:
             UsageError: it is not; the message names the first setting or file that differs.
+            InputError: what it was begun with can't be read.
         """
         if not self.config.exists():
             if self.path.exists() and (not self.path.is_dir() or self._has_content()):
@@ -64,7 +65,7 @@ class RunFolder:
             return  # a dry run, or one that has nothing to lose yet
         changed = first_change(read_document(self.config, type(settings)), settings, free=_FREE)
         if inputs and not changed:
-            before = json.loads(self.inputs.read_bytes())
+            before = self._inputs_before()
             changed = next(
                 (f"another {path}" for path in inputs if inputs[path] != before.get(path)), None
             )
@@ -73,6 +74,17 @@ class RunFolder:
                 f"{self.path} was begun with {changed}; give another --out, or delete the folder "
                 "to begin anew"
             )
+
+    def _inputs_before(self) -> dict[str, str]:
+        with reading(self.inputs):
+            data = self.inputs.read_bytes()
+        try:
+            return dict(json.loads(data))
+        except ValueError as error:
+            raise UsageError(
+                f"{self.inputs} is damaged, so nobody can tell what the run was begun with; "
+                "give another --out"
+            ) from error
 
     def hold(self) -> None:
         """Make the folder, and keep other processes from it as long as this object lives.
@@ -97,8 +109,8 @@ class RunFolder:
             OutputError: it can't be written to.
         """
         self.hold()
+        self.check(settings, inputs)
         with writing(self.path):
-            self.check(settings, inputs)
             content = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
             texts = {self.config: content}
             if inputs:

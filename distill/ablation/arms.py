@@ -34,8 +34,13 @@ class Arm:
 ARMS = (
     Arm("gt", "labels only", pseudo=False, losses=()),
     Arm("pseudo", "+ pseudo-labels (the control)", pseudo=True, losses=()),
-    Arm("feature", "+ features", pseudo=True, losses=TERMS[:1]),
-    Arm("class-box", "+ class maps and boxes", pseudo=True, losses=TERMS[:3]),
+    Arm("feature", "+ features", pseudo=True, losses=("feature",)),
+    Arm(
+        "class-box",
+        "+ class maps and boxes",
+        pseudo=True,
+        losses=("feature", "class_maps", "boxes"),
+    ),
     Arm("mask", "+ masks (the whole recipe)", pseudo=True, losses=TERMS),
 )
 CONTROL = ARMS[1]

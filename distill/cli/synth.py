@@ -20,7 +20,7 @@ what is in the folder:
                     by scene, so that no clip is in both
   images/           JPEG
   videos/           MP4, with --video
-  preview.png       24 images with their masks outlined: look at it first
+  sheet.png         24 images with their masks outlined: look at it first
   scenes.jsonl      what is finished; the same command goes on after a kill, a larger --images or
                     --clips extends the run, other --classes and --val only rewrite the JSON
 
@@ -120,5 +120,5 @@ def _run(args: argparse.Namespace) -> int:
     workers = args.workers or os.cpu_count() or 1
     run = SynthRun(args.out, args.domain, args.seed, args.size, frames, args.video)
     synthesise(run, args.images or args.clips, args.classes, args.val, workers)
-    print(f"{args.out / 'annotations.json'}; look at {args.out / 'preview.png'}")
+    print(f"{args.out / 'annotations.json'}; look at {args.out / 'sheet.png'}")
     return 0

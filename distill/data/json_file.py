@@ -20,9 +20,9 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: it can't be read, or is cut off or damaged.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name the JSON file in it")
     with reading(path):
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name the JSON file in it")
         data = path.read_bytes()
     return parse_json(data, path)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distill.data.segmentation import Size
 
 _NOT_COUNTED = ("ignore", "review")
-_MAX_SIDE_PX = 1 << 16
+_MAX_SIDE_PX = (1 << 16) - 1
 """Of an image; JPEG allows no more, and a size beyond is a damaged record."""
 
 

@@ -127,5 +127,5 @@ def _write(
             counts[ids[one.class_id]] += 1
     what = f"{count} clips of {run.frames} frames" if run.frames else f"{count} images"
     title = f"Domain {run.domain}, seed {run.seed}: {what}"
-    with whole_file(run.folder / "preview.png") as file:
+    with whole_file(run.folder / "sheet.png") as file:
         file.write(draw_preview(title, counts, small))

@@ -144,6 +144,7 @@ class Recorder:
         self._progress.close()
         self._board.close()
         self._metrics.close()
+        self._folder.close()
 
     def _keep(self, net: RTMDetIns, path: Path) -> None:
         with writing(path):

@@ -79,14 +79,19 @@ def read_snapshot(path: Path) -> Snapshot | None:
     """The snapshot of a run, or None where there is none yet.
 
     Raises:
-        TrainingError: it is damaged, or not one of ours.
+        TrainingError: it is damaged, or of another version.
     """
     if not path.exists():
         return None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         return Snapshot(**content)
-    except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except TypeError as error:
+        raise TrainingError(
+            f"{path} was written by another version; delete it to begin the run anew, "
+            "or give another --out"
+        ) from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise TrainingError(
             f"{path} is damaged or cut short; delete it to begin the run anew, or give another --out"
         ) from error

@@ -91,7 +91,9 @@ def _of_ladder(
 
 
 def _figures(path: Path, model: Mapping[str, Any]) -> dict[str, float]:
-    known = {name: model.get(name) for name in _TAKEN}
+    known = {name: model[name] for name in _TAKEN if name in model}
+    if model and not known:
+        raise InputError(f"{path} was written by another version; evaluate again")
     # Null says that there was nothing to measure.
     return {name: _number(path, name, value) for name, value in known.items() if value is not None}
 

@@ -91,7 +91,8 @@ class CombinedLoss:
             branch["proto"] = masked_out(branch["proto"], batch["ignored"])
         total, terms = self._task(preds, batch)
         strength = self._strength(self.step)
-        if self._distillation is not None and self._teacher is not None and strength:
+        if self._distillation is not None and strength:
+            assert self._teacher is not None  # noqa: S101 __init__ takes both or none
             predictions = self._teacher.dense(batch["img"])
             student = dense_of(raw, self._strides, self._bins)
             extra = self._distillation(student, predictions, strength)

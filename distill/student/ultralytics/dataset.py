@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import distill.quiet  # noqa: F401 before Ultralytics
-
 # isort: split
 import numpy as np
 from ultralytics.data.dataset import YOLODataset

@@ -59,7 +59,7 @@ def painted(cover, size=(160, 96)):
     return hidden
 
 
-EVERY = [1, 2, 3, 5, 8, 50]
+EVERY = [1, 2, 3, 5, 8, 30]
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_the_folder_is_a_data_set_split_by_scene(six):
     }
     assert not {one.clip for one in train.images} & {one.clip for one in val.images}
     assert whole.info["domain"] == "b"
-    assert read_rgb(six / "preview.png").shape[1] > 900
+    assert read_rgb(six / "sheet.png").shape[1] > 900
 
 
 def test_annotations_are_the_rendered_masks(six):
