@@ -14,7 +14,7 @@ from PIL import Image
 from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 48, 64
 
 TRAIN = """
