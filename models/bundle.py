@@ -88,7 +88,7 @@ class Bundle:
     def reopen(
         cls, path: Path, trusted: Sequence[PublicKey] = (), *, allow_unsigned: bool = False
     ) -> Bundle:
-        """Read and verify what `open` let in before: everything but `expires`, which bars installing.
+        """Read and verify what `open` let in before, whether or not it has expired since.
 
         A camera that ran a bundle before it expired must not go dark at its next start. Whoever
         calls this kept the `digest` of what was opened then, and compares.

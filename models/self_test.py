@@ -96,7 +96,7 @@ class Verdict:
 
 
 def look(image: Image, manifest: Manifest, network: Runnable) -> Instances:
-    """The instances of an RGB image that a device would hide: above the thresholds of their classes."""
+    """The instances of an RGB image that a device hides: above their classes' thresholds."""
     thresholds = {spec.id: manifest.threshold(spec.name) for spec in manifest.classes}
     fed, fit = preprocess(image, manifest.input)
     seen = decoder_for(manifest).decode(

@@ -26,7 +26,7 @@ _FOLDERS = {
     # PyTorch makes this one when it is imported, though nothing is compiled here.
     "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
 }
-"""Caches that lie in the home or beside other programs' files, unless a person has named a place."""
+"""Caches in the home or among temporary files, unless a person has named a place for them."""
 
 _OWN_FOLDERS = {
     # Ultralytics' settings decide which services a training is reported to, so nobody else's count.

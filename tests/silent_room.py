@@ -25,8 +25,8 @@ RESOLVER = {"resolv.conf": "nameserver 127.0.0.1\n", "nsswitch.conf": "hosts: fi
 """Files of /etc that send every look-up to the name server below."""
 
 COUNTERS = {"Tcp": "ActiveOpens", "Udp": "OutDatagrams", "Ip": "OutNoRoutes"}
-"""What the kernel counts in a network namespace (/proc/net/snmp) of what is tried in it: connections
-begun, datagrams sent, and packets for addresses beyond loopback."""
+"""What the kernel counts (/proc/net/snmp) of what is tried in a network namespace: connections begun,
+datagrams sent, and packets for addresses beyond loopback."""
 
 
 def furnish(folder: Path) -> None:

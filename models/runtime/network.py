@@ -67,5 +67,5 @@ class Network(Protocol):
         ...
 
     def close(self) -> None:
-        """Free the network once the runs under way are done; whoever runs it later gets an error."""
+        """Free the network once the runs under way are done; later ones get an error."""
         ...
