@@ -13,6 +13,8 @@ from models.instances import Instances, Mask
 from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork, network_of
 
+pytestmark = pytest.mark.slow  # an export takes seconds
+
 
 @pytest.fixture(scope="module")
 def exported(seeing_export):

@@ -104,6 +104,7 @@ def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     assert [file.name for file in tmp_path.iterdir()] == ["toy.sfm"]
 
 
+@pytest.mark.slow
 def test_half_is_half_the_size_and_gives_float32(student):
     small = halved(student.file)
     ours = OnnxRuntimeNetwork(small).run(np.ones((2, 3, 32, 64), np.float32))

@@ -64,7 +64,7 @@ def damaged_id(line):
         ("ssh-ed25519 AAAA me", "this is not one"),
         ("sfumato-ed25519 !!!! 0011223344556677", "not base64"),
         ("sfumato-ed25519 AAAA 0011223344556677", "has 32 bytes, not 3"),
-        (damaged_id(KEY.public.to_line()), "damaged"),
+        pytest.param(damaged_id(KEY.public.to_line()), "damaged", id="damaged"),  # KEY is random
         ("\xff", "not a public key file"),
         ("a" * 5000, "too large"),
     ],
@@ -81,7 +81,7 @@ def test_what_is_no_public_key_is_refused(tmp_path, text, message):
     [
         ("", "not an unencrypted private key in PEM$"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not an unencrypted"),
-        (KEY.public.to_line(), "this is the public half"),
+        pytest.param(KEY.public.to_line(), "this is the public half", id="public"),
     ],
 )
 def test_what_is_no_private_key_is_refused(tmp_path, text, message):

@@ -27,6 +27,7 @@ def test_a_precision_that_the_bundle_lacks_is_refused(bundle_path):
         network_of(Bundle.open(bundle_path, allow_unsigned=True), role="int8")
 
 
+@pytest.mark.slow
 def test_many_threads_may_run_one_network(data):
     """Each caller gets the answer to its own image, bit for bit."""
     weights = data / "weights" / "coco-yolov8n-seg-320.onnx"
