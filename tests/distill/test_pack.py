@@ -26,6 +26,7 @@ from models.signing import PrivateKey
 from tests.distill.conftest import picture
 from tests.distill.labelled import data_set
 
+pytestmark = pytest.mark.slow  # an export takes seconds
 KEY = PrivateKey.generate()
 SPEC = InputSpec(width=64, height=32)
 LABEL = Label(
@@ -84,7 +85,6 @@ def changed(student, file):
     return type(student)(**{**student.__dict__, "file": file})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("role", ["fp32", "fp16"])
 def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     path = tmp_path / "toy.sfm"
@@ -104,7 +104,6 @@ def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     assert [file.name for file in tmp_path.iterdir()] == ["toy.sfm"]
 
 
-@pytest.mark.slow
 def test_half_is_half_the_size_and_gives_float32(student):
     small = halved(student.file)
     ours = OnnxRuntimeNetwork(small).run(np.ones((2, 3, 32, 64), np.float32))
