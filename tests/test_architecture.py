@@ -70,6 +70,7 @@ def imports_of(path):
             yield node.module or "."
 
 
+@pytest.mark.slow
 def test_every_module_imports_without_the_training_stack():
     names = modules()
     assert {"agent.blur", "agent.cli.blur", "models.bundle"} <= set(names)
@@ -77,6 +78,7 @@ def test_every_module_imports_without_the_training_stack():
     assert code == 0, said
 
 
+@pytest.mark.slow
 def test_only_the_timeline_needs_the_extra_plots():
     names = modules()
     drawing = {"agent.pictures.timeline", "agent.pictures.load_panel"}
@@ -107,6 +109,7 @@ def test_our_packages_are_ours(package):
     assert Path(package.__file__).is_relative_to(ROOT)
 
 
+@pytest.mark.slow
 def test_agent_and_models_never_import_distill_and_models_never_agent():
     for path in sources("agent"):
         assert not any(name.split(".")[0] == "distill" for name in imports_of(path)), path

@@ -94,6 +94,7 @@ def test_the_demo_hides_its_bottles(tmp_path, monkeypatch, capsys):
         assert hidden[background].mean() < 0.08, number
 
 
+@pytest.mark.slow
 def test_the_demo_takes_a_network_and_a_clip_of_odd_size(data, tmp_path, monkeypatch, capsys):
     with av.open(str(tmp_path / "odd.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)

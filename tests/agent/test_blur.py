@@ -103,6 +103,7 @@ def test_what_moves_smoothly_is_hidden_in_every_frame(run, name, every):
     assert worst_over_redaction(world, pictures) < (0.03 if steady else 0.14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", RHYTHMS)
 def test_crossing_things_are_hidden_but_for_a_rim(run, every):
     """One passes behind the other: its visible part shrinks with a kink, which a line misses."""
@@ -125,6 +126,7 @@ def test_turning_things_are_hidden_but_for_a_rim(run, every):
     assert np.mean(shares) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", RHYTHMS)
 def test_things_that_leave_through_the_edge_are_hidden_but_for_a_rim(run, every):
     """Their visible part stops at the frame's edge in mid-interval."""
@@ -162,6 +164,7 @@ def test_boxes_hide_at_least_what_masks_do(run, masks, shape):
 # Without look-ahead, a thing shows only before the detector saw where it goes.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", RHYTHMS)
 def test_low_latency_leaks_only_until_the_second_sighting(run, every):
     """Later, no more than what a guess of the speed misses of a rim."""
@@ -174,6 +177,7 @@ def test_low_latency_leaks_only_until_the_second_sighting(run, every):
     assert max(later) < (0.07 if every in {5, 8} else 0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", RHYTHMS)
 def test_low_latency_follows_nothing_across_a_cut(run, every):
     world = World(Thing(lambda i: (60, 20) if i < 18 else None), cuts=[18])
@@ -200,6 +204,7 @@ CLOCKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("name", CLOCKS)
 def test_every_frame_comes_out_once_at_its_own_time(bundle, tmp_path, name, suffix):
@@ -244,6 +249,7 @@ def test_a_rotated_clip_is_hidden_upright(bundle, tmp_path):
     assert worst_over_redaction(upright, pictures) < 0.05
 
 
+@pytest.mark.slow
 def test_frames_of_another_size_are_covered_whole(bundle, tmp_path, data):
     source, target = data / "videos" / "resolution-change.h264", tmp_path / "out.mp4"
     report = blur(source, target, bundle, SOLID, detector=Eyes(World()))
@@ -369,6 +375,7 @@ class Noting(Watcher):
             self.pipeline.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cancel_at", [None, 0, 12])
 def test_a_watcher_is_told_and_may_cancel(bundle, tmp_path, cancel_at):
     world = World(Thing(linear(10, 8, 1)), frames=100)

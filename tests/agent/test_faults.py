@@ -109,6 +109,7 @@ def test_without_a_detection_things_would_leak(run, world):
     assert set(leaks(pictures)) == set(range(40))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keyframe", [0, 20, LAST])
 @pytest.mark.parametrize(
     ("kind", "reason"),
@@ -218,6 +219,7 @@ def test_a_hanging_detection_is_given_up_after_its_time(run, world):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, EVERY, "auto"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_detector_that_always_hangs_covers_the_rest(run, world, every, workers):
@@ -243,6 +245,7 @@ def test_a_hanging_detector_does_not_pile_up_frames(world):
     pool.close()
 
 
+@pytest.mark.slow
 def test_a_process_with_a_hung_detector_ends(clip, tmp_path):
     """Hung workers keep neither the run nor the interpreter alive."""
     script = f"""
@@ -440,6 +443,7 @@ def test_a_source_that_fails_ends_the_run(world):
 # Files.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eighth", range(1, 7))
 def test_garbage_in_mid_file_loses_frames_and_shows_no_thing(world, clip, bundle, tmp_path, eighth):
     """Until the next whole picture the decoder predicts from what is lost: nobody knows what."""

@@ -89,6 +89,7 @@ def saved(tmp_path, photo):
 # What is hidden
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bus.jpg", "zidane.jpg", "peds_1.jpg"])
 def test_a_still_is_covered_as_a_keyframe_of_the_same_picture(data, bundle, hidden, detector, name):
     settings = SETTINGS.model_copy(update={"margin": 0.03})
@@ -327,6 +328,7 @@ def test_an_output_holds_pixels_and_nothing_else(telling, tmp_path, hidden, suff
             assert described <= {"compression"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_outputs_look_like_their_inputs(data, tmp_path, hidden, suffix):
     source, target = data / "images" / "bus.jpg", tmp_path / f"out{suffix}"

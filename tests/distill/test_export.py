@@ -14,6 +14,8 @@ from models.preprocess import preprocess
 from models.runtime.choose import choose_network
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
+pytestmark = pytest.mark.slow  # an export takes seconds
+
 
 @pytest.fixture(scope="module")
 def exported(seeing_export):

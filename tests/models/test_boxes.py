@@ -24,6 +24,7 @@ def test_centre_and_size_become_corners():
     assert xyxy_from_cxcywh(boxes).tolist() == [[8, 17, 12, 23]]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corners, corners)
 def test_iou_is_that_of_the_definition(a, b):

@@ -19,6 +19,7 @@ def yolo(make_onnx, metadata=METADATA, predictions=None, **options):
     return make_onnx({"output0": predictions, "output1": prototypes}, metadata=metadata, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "role", "path"),
     [
@@ -211,6 +212,7 @@ def test_a_network_of_any_size_needs_one(data):
         import_onnx(model, "person", description=Description("boxes", ("person",), "dets"))
 
 
+@pytest.mark.slow
 def test_yolox_is_imported_at_its_own_size(data):
     model = (data / "weights" / "coco-yolox-nano.onnx").read_bytes()
     names = tuple(f"class {i}" for i in range(80))

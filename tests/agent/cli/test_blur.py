@@ -503,6 +503,7 @@ def test_twice_ctrl_c_ends_at_once_and_leaves_nothing(process, stream, tmp_path,
     assert outputs(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_sigkill_never_leaves_the_final_name(process, tmp_path):
     process.kill()
     process.wait()
@@ -511,6 +512,7 @@ def test_sigkill_never_leaves_the_final_name(process, tmp_path):
     assert left.startswith(".out.")
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_does_the_same(clip, bundle, tmp_path):
     """`python -m agent` is `sfumato`."""
     words = ["blur", clip, tmp_path / "out.mp4", "--model", bundle, "--allow-unsigned", *SOLID]
@@ -538,6 +540,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("picture", "code", "said", "made"),
     [

@@ -49,6 +49,7 @@ def test_one_image_gets_an_output_beside_it(sfumato, bus, tmp_path):
     assert 0.1 < magenta(tmp_path / "bus.redacted.jpg") < 0.5
 
 
+@pytest.mark.slow
 def test_shape_and_margin_grow_the_cover(sfumato, bus, tmp_path):
     shares = []
     for i, words in enumerate(([], ["--margin", "0.05"], ["--shape", "box"])):
@@ -57,6 +58,7 @@ def test_shape_and_margin_grow_the_cover(sfumato, bus, tmp_path):
     assert shares[0] < min(shares[1:])
 
 
+@pytest.mark.slow
 def test_folders_go_to_a_folder_and_what_fails_does_not_stop_the_rest(sfumato, data, tmp_path):
     images, out = tmp_path / "images", tmp_path / "out"
     images.mkdir()

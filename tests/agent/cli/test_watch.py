@@ -39,6 +39,7 @@ def watcher_of(folder, kind=TerminalWatcher, **paths):
     return kind(SOLID, **paths)
 
 
+@pytest.mark.slow
 def test_both_pictures_are_drawn_once_the_video_is_whole(run, pictures, capsys):
     watcher = watcher_of(pictures)
     report = run(watcher)
@@ -68,6 +69,7 @@ class Impatient(TerminalWatcher):
             self.cancel()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cancelled_is_drawn_too(run, pictures, capsys):
     watcher = watcher_of(pictures, Impatient)
     report = run(watcher, frames=200)
@@ -99,6 +101,7 @@ def test_two_pictures_of_one_name_are_refused(pictures):
         watcher_of(pictures, contact_sheet=pictures / "t.png")
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_written_leaves_the_video_and_the_other(
     run, pictures, tmp_path, capsys
 ):

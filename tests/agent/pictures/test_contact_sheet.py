@@ -45,6 +45,7 @@ def kept():
     return lambda sheet: [thumbnail.number for thumbnail in sheet._kept]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 5, 12, 24, 25, 48, 49, 1000])
 def test_frames_are_kept_evenly_over_a_run_of_unknown_length(sheet_of, kept, count):
     numbers = kept(sheet_of(count, (32, 32)))
@@ -60,6 +61,7 @@ def test_a_frame_that_is_not_kept_is_not_even_looked_at(sheet_of):
     sheet.add(None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "tiles"), [(1, 1), (5, 5), (12, 12), (13, 12), (300, 12)])
 def test_a_page_shows_a_dozen_frames_or_all(sheet_of, report, picture, count, tiles):
     page = picture(sheet_of(count).draw(report))

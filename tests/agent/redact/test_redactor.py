@@ -62,6 +62,7 @@ def scenes(draw):
     return size, tuple(patches)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     scenes(), st.sampled_from(EFFECTS), st.sampled_from(LAYOUTS), st.sampled_from(["mask", "box"])
@@ -105,6 +106,7 @@ def test_a_redactor_hides_the_pixels_of_its_outlines(make_noise, layout, words, 
         assert (inside == 255).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(scenes(), st.sampled_from(EFFECTS), st.booleans())
 def test_both_layouts_give_the_same_picture(make_noise, scene, words, whole):
@@ -335,6 +337,7 @@ def test_more_than_eight_bits_are_refused(make_noise):
         Redactor((40, 30), Effect("blur")).redact(odd, Cover(()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", EFFECTS)
 def test_a_face_detector_finds_nobody_afterwards(data, make_frame, words):
     """YuNet sees three faces in the photograph, and none once their people are covered."""

@@ -136,6 +136,7 @@ def test_both_layouts_may_alternate(clips, tmp_path, codec):
             assert np.abs(frame.planes[2].astype(int) - 190).max() < 6
 
 
+@pytest.mark.slow
 def test_resolution_change_is_scaled_into_the_first_size(clips, data, tmp_path):
     seen = clips.through(data / "videos" / "resolution-change.h264", tmp_path / "out.mp4")
     written = clips.frames_of(tmp_path / "out.mp4")

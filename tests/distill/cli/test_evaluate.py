@@ -49,6 +49,7 @@ def test_before_and_after_are_one_table(squares, seeing_weights, capsys):
     assert "can (" not in said
 
 
+@pytest.mark.slow
 def test_a_class_that_the_network_lacks_is_named(squares, seeing_weights, capsys):
     text = squares.read_text().replace('"can"', '"botle"')
     squares.write_text(text)

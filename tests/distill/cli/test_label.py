@@ -66,6 +66,7 @@ def test_a_real_clip(seeing_weights, data, tmp_path):
     assert {(image["width"], image["height"]) for image in images} == {(1280, 720)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -84,6 +85,7 @@ def test_what_is_wrong_is_said_in_one_line(
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_without_videos_and_a_set_of_only_bad_clips_end_with_3(
     seeing_weights, tmp_path, capsys
 ):

@@ -57,6 +57,7 @@ def test_a_published_file_becomes_safetensors(teacher, published, tmp_path):
     assert read_checkpoint(again).source_sha256 == read.source_sha256
 
 
+@pytest.mark.slow
 def test_a_file_is_shown_to_people_and_to_programs(teacher, seeing_weights):
     said = teacher("show", seeing_weights)
     assert "3 classes: bottle, can, cup" in said
@@ -71,6 +72,7 @@ def test_a_file_is_shown_to_people_and_to_programs(teacher, seeing_weights):
     assert f"{told['parameters']:,}" in said
 
 
+@pytest.mark.slow
 def test_classes_that_a_file_does_not_name_are_given(teacher, seeing_net, tmp_path):
     path = tmp_path / "bare.pth"
     torch.save(seeing_net.state_dict(), path)

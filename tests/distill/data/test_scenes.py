@@ -55,6 +55,7 @@ def test_a_picture_is_rgb_and_no_pixel_has_two_owners(domain):
             assert 0 < instance.visible <= 1
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_mask_is_what_changes_when_the_object_is_taken_away(domain, index):
@@ -180,6 +181,7 @@ def _grain(image):
     return np.median(np.abs(grey - cv2.medianBlur(image, 3).mean(2)))
 
 
+@pytest.mark.slow
 def test_every_class_and_empty_handed_pictures_occur():
     """Pictures without a bottle show a detector what none is."""
     found = [

@@ -106,6 +106,7 @@ def test_workers_a_shorter_run_and_a_damaged_file_make_no_difference(six, tmp_pa
     assert contents(tmp_path / "out") == contents(six)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(six, tmp_path):
     """SIGKILL reaches the parent only; its workers must not live on."""
     folder = tmp_path / "out"

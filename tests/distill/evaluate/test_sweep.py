@@ -115,6 +115,7 @@ def test_the_table_says_what_changes(judge):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("predictions", [[seen([(CUP, 0.9), (CAN, 0.4)])], [seen([])]])
 def test_a_sweep_is_drawn_of_much_and_of_nothing(judge, tmp_path, predictions):
     leaks = judge([[truth(CUP), truth(CAN)]], predictions)

@@ -55,6 +55,7 @@ def test_boxes_alone_have_no_rows_of_masks(judge):
     assert "box AP by class" in text
 
 
+@pytest.mark.slow
 def test_the_sheet_shows_each_fault_in_its_colour(judge, tmp_path):
     found = judge(
         [[truth(CUP), truth(CAN)], [truth(CUP)]],
@@ -76,6 +77,7 @@ def test_an_image_that_vanished_does_not_end_the_sheet(judge, tmp_path):
     assert (tmp_path / "worst.png").is_file()
 
 
+@pytest.mark.slow
 def test_boxes_are_drawn_where_there_are_no_masks(judge, tmp_path):
     found = judge([[]], [seen([(CUP, 0.9)], masks=False)])
     draw_worst(tmp_path / "worst.png", "tiny", found)

@@ -82,6 +82,7 @@ def wait_for(process, folder, kind):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_labels_are_where_the_shapes_are(labelled):
     dataset = CocoDataset.read(labelled / "annotations.json")
     assert dataset.classes == ("ball", "box")
@@ -283,6 +284,7 @@ def test_the_summary_says_what_to_do_next(clips, tmp_path, capsys):
     assert "labels export" not in said
 
 
+@pytest.mark.slow
 def test_a_second_run_beside_the_first_ends_with_one_line(clips, tmp_path):
     """Until the first one is killed."""
     folder = tmp_path / "set"

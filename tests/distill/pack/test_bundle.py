@@ -27,6 +27,7 @@ from models.signing import PrivateKey
 from tests.distill.conftest import picture
 from tests.distill.labelled import data_set
 
+pytestmark = pytest.mark.slow  # an export takes seconds
 KEY = PrivateKey.generate()
 SPEC = InputSpec(width=64, height=32)
 RELEASE = Release(
@@ -85,7 +86,6 @@ def changed(student, file):
     return type(student)(**{**student.__dict__, "file": file})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("role", ["fp32", "fp16"])
 def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     path = tmp_path / "toy.sfm"

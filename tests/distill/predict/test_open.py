@@ -7,6 +7,7 @@ from distill.predict.open import load_teacher
 from models.errors import ModelError
 
 
+@pytest.mark.slow
 def test_our_weights_are_read_at_the_size_they_are_for(seeing_weights):
     teacher = load_teacher(str(seeing_weights), device="cpu")
     assert teacher.name == "rtmdet-ins-tiny"

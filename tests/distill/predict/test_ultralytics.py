@@ -63,6 +63,7 @@ def test_instances_are_those_of_the_onnx_export(coco, bus, data):
     assert coco.classes == COCO_NAMES
 
 
+@pytest.mark.slow
 def test_dense_answers_hold_what_was_detected(coco, bus):
     """The best detection's anchor has its score, its box and its mask."""
     spec = InputSpec(width=640, height=640)
@@ -111,6 +112,7 @@ def test_dense_answers_of_every_generation_agree_with_the_network_s_own(small):
     torch.testing.assert_close(logits, expected)
 
 
+@pytest.mark.slow
 def test_predictions_of_every_generation_can_be_decoded(small, pictures):
     for image, seen in zip(pictures, small.predict(pictures, min_score=0.0), strict=True):
         assert len(seen) > 0
@@ -118,6 +120,7 @@ def test_predictions_of_every_generation_can_be_decoded(small, pictures):
     assert small.predict([], min_score=0.5) == []
 
 
+@pytest.mark.slow
 def test_a_head_that_is_left_alone_is_read_in_both_ways(tmp_path, pictures):
     """Fusing YOLO26 for use cuts off the head with several answers per object."""
     model = build("yolo26n-seg", ["bottle", "cup"])
@@ -179,6 +182,7 @@ def test_what_is_no_segmentation_model_is_refused(tmp_path):
         load_teacher(save(build("yolov8n-seg", ["a"]), path), classes=["b"], device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0, 0.01, 0.9])
 def test_a_truncated_file_is_refused_in_one_line(tmp_path, share):
     path = save(build("yolov8n-seg", ["a"]), tmp_path / "x.pt")

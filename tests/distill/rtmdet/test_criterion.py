@@ -106,6 +106,7 @@ class TinyHead(nn.Module):
         return RawOutputs(tuple(cls), distances, tuple(kernel), self.features(maps[0]))
 
 
+@pytest.mark.slow
 def test_learning_makes_every_loss_smaller():
     torch.manual_seed(0)
     head, seen = TinyHead(), [rectangles((8, 8, 56, 56), labels=[1])]

@@ -34,6 +34,7 @@ def test_stdout_is_the_outcome_alone(settings_of, tmp_path):
     assert "3/3" in said.stderr, "epochs count up where a person looks"
 
 
+@pytest.mark.slow
 def test_a_dry_run_counts_and_leaves_nothing(settings_of, tmp_path, capsys):
     settings = settings_of(tmp_path)
     assert main(["distill", str(settings), "--dry-run"]) == 0
@@ -82,6 +83,7 @@ def test_what_can_not_be_trained_is_said_before(
     assert "shows no bottle to measure on" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_dry_run_looks_at_the_weights_to_start_from(settings_of, tmp_path, capsys):
     torch.save({"model": build("yolov8n-seg", ["bottle"])}, tmp_path / "other.pt")
     student = {"model": "yolo11n-seg", "classes": ["bottle"], "weights": "other.pt"}

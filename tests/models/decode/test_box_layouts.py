@@ -192,6 +192,7 @@ def people(data, image):
     return YoloSegDecoder(spec, 80).decode(outputs, fit, min_score=0.7, classes=[0]).boxes
 
 
+@pytest.mark.slow
 def test_rtmdet_sees_the_same_people_as_yolo(data, image, people):
     spec = InputSpec(
         height=640,

@@ -290,6 +290,7 @@ def full_size_masks(coefficients, prototypes, fit, spec):
         yield cv2.resize(cut, fit.source, interpolation=cv2.INTER_LINEAR) > 0
 
 
+@pytest.mark.slow
 def test_a_real_image_reads_as_by_the_book(street):
     spec, fit, (predictions, prototypes) = street
     found = YoloSegDecoder(spec, 80, mask_grow=0).decode((predictions, prototypes), fit)

@@ -27,6 +27,7 @@ def logits(net):
         return net(torch.rand(1, 3, 64, 64)).class_logits
 
 
+@pytest.mark.slow
 def test_rows_of_known_classes_work_at_once(net):
     """The new classes answer what the old ones did, but for the order in which a CPU sums."""
     new = replace_head(net, KNOWN, ["my bottle", "my person"], "from:bottle,person")

@@ -18,6 +18,7 @@ def tiny():
     return RTMDetIns("tiny", classes=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "parameters", "keys"),
     [

@@ -45,6 +45,7 @@ def batch(ignored):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["yolo11n-seg", "yolo26n-seg"])
 @pytest.mark.parametrize("ignored", [True, False])
 def test_what_is_ignored_teaches_no_pixel_and_no_cell(name, ignored):

@@ -54,6 +54,7 @@ def test_half_precision_moves_no_box():
     assert torch.equal(short, exact)
 
 
+@pytest.mark.slow
 def test_half_precision_keeps_a_teacher_s_bins_exact(tmp_path):
     model = build("yolov8n-seg", ["bottle"])
     for branch in model.model[-1].cv2:
