@@ -357,6 +357,7 @@ def test_garbage_in_mid_file_is_skipped_and_counted(clips, tmp_path, threads):
     assert len(whole) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", range(5, 10))
 def test_picture_that_the_decoder_had_to_invent_is_skipped(clips, tmp_path, which):
     """What breaks off in mid-picture is filled with a guess that looks like any other picture."""
