@@ -90,6 +90,7 @@ def test_only_the_timeline_needs_the_extra_plots():
     assert "matplotlib" in said
 
 
+@pytest.mark.slow
 def test_the_demo_needs_nothing_of_the_workstation():
     extras = ("accelerate", "faster_coco_eval", "onnxscript", "safetensors", "tensorboard", "yaml")
     code, said = imported_without((*TRAINING, *extras, "matplotlib"), ["tests.demo.__main__"])

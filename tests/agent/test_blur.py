@@ -116,6 +116,7 @@ def test_crossing_things_are_hidden_but_for_a_rim(run, every):
     assert np.mean(shares) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_turning_things_are_hidden_but_for_a_rim(run, every):
     """A circle at nearly 7 pixels a frame, on a thing of 32."""
@@ -151,6 +152,7 @@ def test_nothing_shows_around_a_cut_and_nothing_is_followed_across(run, every, c
     assert worst_over_redaction(world, pictures) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize("shape", ["mask", "box"])
 def test_boxes_hide_at_least_what_masks_do(run, masks, shape):
@@ -221,6 +223,7 @@ def test_every_frame_comes_out_once_at_its_own_time(bundle, tmp_path, name, suff
     assert lefts == pytest.approx([9 + 2 * i for i in range(40)], abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(161, 97), (159, 96), (160, 95)])
 def test_odd_sizes_are_hidden_to_the_last_pixel(bundle, tmp_path, size):
     """Things stand in the corners, where the odd edge is."""

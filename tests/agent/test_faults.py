@@ -130,6 +130,7 @@ def test_a_keyframe_without_a_result_covers_its_neighbours_whole(
     assert report.whole_frame_covers == {reason: len(expected)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 5, "auto"])
 def test_a_first_keyframe_without_a_result_covers_what_depends_on_it(run, world, every):
     report, pictures = run(FailingAt(world, {0}), every=every)
@@ -200,6 +201,7 @@ def test_what_nobody_asked_to_hide_stays(run, world):
     assert report.tracks == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, EVERY, "auto"])
 def test_boxes_outside_the_frame_hide_what_is_inside_of_them(run, world, every):
     """They are clipped; they neither crash the run nor uncover anything."""

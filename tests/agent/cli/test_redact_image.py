@@ -40,6 +40,7 @@ def magenta(path):
     return float(((red > 200) & (green < 60) & (blue > 200)).mean())
 
 
+@pytest.mark.slow
 def test_one_image_gets_an_output_beside_it(sfumato, bus, tmp_path):
     code, said = sfumato(bus, "--effect", "solid:ff00ff", "--classes", "person")
     assert code == 0
@@ -74,6 +75,7 @@ def test_folders_go_to_a_folder_and_what_fails_does_not_stop_the_rest(sfumato, d
     assert {p.name for p in out.iterdir()} == {"jpeg.jpeg", "PNG.PNG", "tiff.tiff", "webp.webp"}
 
 
+@pytest.mark.slow
 def test_what_has_no_suffix_of_an_image_becomes_a_png(sfumato, bus, tmp_path):
     nameless = tmp_path / "photo"
     shutil.copy(bus, nameless)
@@ -81,6 +83,7 @@ def test_what_has_no_suffix_of_an_image_becomes_a_png(sfumato, bus, tmp_path):
     assert (tmp_path / "photo.redacted.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bus")
 @pytest.mark.parametrize(
     ("words", "code", "message"),

@@ -124,6 +124,7 @@ class Flat(TerminalWatcher):
         super().started(replace(info, sample_aspect_ratio=Fraction(0)), pipeline, journal)
 
 
+@pytest.mark.slow
 def test_a_sheet_that_fails_while_frames_pass_costs_no_frame(run, pictures, tmp_path):
     watcher = watcher_of(pictures, Flat)
     report = run(watcher)

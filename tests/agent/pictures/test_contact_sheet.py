@@ -56,6 +56,7 @@ def test_frames_are_kept_evenly_over_a_run_of_unknown_length(sheet_of, kept, cou
     assert count - numbers[-1] <= step
 
 
+@pytest.mark.slow
 def test_a_frame_that_is_not_kept_is_not_even_looked_at(sheet_of):
     sheet = sheet_of(1000, (32, 32))
     sheet.add(None, None)
@@ -136,6 +137,7 @@ def test_times_count_from_the_first_frame(sheet_of):
     assert sheet._kept[-1].time_s == pytest.approx(sheet._kept[-1].number / 25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "aspect", "thumbnail"),
     [

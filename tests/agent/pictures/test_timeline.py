@@ -19,6 +19,7 @@ def columns_of(picture, colour):
     return (columns[0], columns[-1]) if len(columns) else None
 
 
+@pytest.mark.slow
 def test_a_real_run_shows_a_bar_for_each_track_as_long_as_it_lived(ran, picture, plot_x):
     journal, report, _ = ran
     drawn = picture(timeline(journal, report))
@@ -33,6 +34,7 @@ def test_a_real_run_shows_a_bar_for_each_track_as_long_as_it_lived(ran, picture,
         assert last == pytest.approx(plot_x((span.last + 1) / frames), abs=2)
 
 
+@pytest.mark.slow
 def test_frames_that_were_covered_whole_are_red(journal_of, report, picture, plot_x):
     whole = dict.fromkeys(range(50, 60), "no valid result")
     drawn = picture(timeline(journal_of(100, whole=whole), report))
@@ -41,6 +43,7 @@ def test_frames_that_were_covered_whole_are_red(journal_of, report, picture, plo
     assert last >= plot_x(0.6) - 2
 
 
+@pytest.mark.slow
 def test_one_frame_of_an_hour_that_was_covered_whole_is_seen(journal_of, report, picture):
     drawn = picture(timeline(journal_of(100_000, whole={70_000: "no valid result"}), report))
     red = (drawn[:, 1000:1200].astype(int) - ALARM).__abs__().max(axis=2) < 60

@@ -159,6 +159,7 @@ class Mixed:
             yield (self._other if self._odd(i) else self._world).frame(i)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look_ahead", [True, False])
 @pytest.mark.parametrize(
     "odd",
@@ -188,6 +189,7 @@ def test_frames_of_another_size_are_covered_whole_and_the_others_as_ever(
             assert missed == 0 if look_ahead else missed < 0.3
 
 
+@pytest.mark.slow
 def test_another_size_for_the_rest_of_a_stream_keeps_no_frames(analyst_of):
     """A camera that changes its resolution for good must not fill the memory."""
     world, other = World(frames=20), World(frames=2000, size=(96, 64))

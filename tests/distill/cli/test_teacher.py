@@ -149,6 +149,7 @@ def test_what_can_not_be_used_ends_with_5_in_one_line(published, capsys):
     )
 
 
+@pytest.mark.slow
 def test_what_can_not_be_written_ends_with_4(published, tmp_path, capsys):
     out = tmp_path / "no" / "such.safetensors"
     assert main(["teacher", "convert", str(published), str(out)]) == 4

@@ -32,6 +32,7 @@ def same(first, second):
     )
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_scene_depends_on_seed_domain_and_number_alone(domain):
     first = render_scene(3, domain, 5, SIZE)
@@ -41,6 +42,7 @@ def test_a_scene_depends_on_seed_domain_and_number_alone(domain):
     assert not np.array_equal(first.image, render_scene(4, domain, 5, SIZE).image)
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_picture_is_rgb_and_no_pixel_has_two_owners(domain):
     for index in range(6):

@@ -132,6 +132,7 @@ def test_each_class_has_its_colour(judge, tmp_path):
     assert {(0x1F, 0x6F, 0xB4), (0xD9, 0x54, 0x2B)} <= drawn
 
 
+@pytest.mark.slow
 def test_a_sweep_without_anything_to_hide(judge, tmp_path):
     leaks = judge([[]], [seen([(CUP, 0.9)])])
     draw_sweep(tmp_path / "sweep.png", sweep(("cup", "can"), leaks), leaks)

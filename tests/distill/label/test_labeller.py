@@ -29,6 +29,7 @@ from tests.distill.label.blobs import (
     write_interlaced,
 )
 
+pytestmark = pytest.mark.slow  # each labels clips
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -82,7 +83,6 @@ def wait_for(process, folder, kind):
         time.sleep(0.02)
 
 
-@pytest.mark.slow
 def test_labels_are_where_the_shapes_are(labelled):
     dataset = CocoDataset.read(labelled / "annotations.json")
     assert dataset.classes == ("ball", "box")
@@ -284,7 +284,6 @@ def test_the_summary_says_what_to_do_next(clips, tmp_path, capsys):
     assert "labels export" not in said
 
 
-@pytest.mark.slow
 def test_a_second_run_beside_the_first_ends_with_one_line(clips, tmp_path):
     """Until the first one is killed."""
     folder = tmp_path / "set"
@@ -327,7 +326,6 @@ def test_flip_tta_labels_the_same_world(clips, tmp_path):
     assert bands == ["accept"] * 10
 
 
-@pytest.mark.slow
 def test_after_kill_9_the_same_set_comes_out(clips, labelled, tmp_path):
     """Killed twice, once in a batch and once in a later clip, then left to finish."""
     folder = tmp_path / "set"

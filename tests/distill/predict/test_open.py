@@ -15,6 +15,7 @@ def test_our_weights_are_read_at_the_size_they_are_for(seeing_weights):
         load_teacher(seeing_weights, classes=["a", "b", "c"], device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -51,6 +51,7 @@ def test_the_teacher_says_who_it_is(teacher):
     assert len(teacher.sha256) == 64
 
 
+@pytest.mark.slow
 def test_folding_changes_nothing(seeing_net, pictures):
     """In float64, where rounding can't hide a mistake."""
     net = copy.deepcopy(seeing_net).double()

@@ -21,6 +21,7 @@ from models.preprocess import InputSpec, preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from tests.distill.yolos import build
 
+pytestmark = pytest.mark.slow  # networks of three generations are built
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -48,7 +49,6 @@ def small(request, tmp_path_factory):
     return load_teacher(path, image_size=96, device="cpu")
 
 
-@pytest.mark.slow
 def test_instances_are_those_of_the_onnx_export(coco, bus, data):
     network = OnnxRuntimeNetwork((data / "weights" / "coco-yolov8n-seg-640.onnx").read_bytes())
     spec = InputSpec(width=640, height=640)
@@ -63,7 +63,6 @@ def test_instances_are_those_of_the_onnx_export(coco, bus, data):
     assert coco.classes == COCO_NAMES
 
 
-@pytest.mark.slow
 def test_dense_answers_hold_what_was_detected(coco, bus):
     """The best detection's anchor has its score, its box and its mask."""
     spec = InputSpec(width=640, height=640)
@@ -90,7 +89,6 @@ def raw(teacher, batch):
         return teacher._model(batch)
 
 
-@pytest.mark.slow
 def test_dense_answers_of_every_generation_agree_with_the_network_s_own(small):
     batch = torch.rand(2, 3, 64, 96)
     dense = small.dense(batch)
@@ -112,7 +110,6 @@ def test_dense_answers_of_every_generation_agree_with_the_network_s_own(small):
     torch.testing.assert_close(logits, expected)
 
 
-@pytest.mark.slow
 def test_predictions_of_every_generation_can_be_decoded(small, pictures):
     for image, seen in zip(pictures, small.predict(pictures, min_score=0.0), strict=True):
         assert len(seen) > 0
@@ -120,7 +117,6 @@ def test_predictions_of_every_generation_can_be_decoded(small, pictures):
     assert small.predict([], min_score=0.5) == []
 
 
-@pytest.mark.slow
 def test_a_head_that_is_left_alone_is_read_in_both_ways(tmp_path, pictures):
     """Fusing YOLO26 for use cuts off the head with several answers per object."""
     model = build("yolo26n-seg", ["bottle", "cup"])
@@ -159,7 +155,6 @@ class Payload:
         return os.system, (f"touch {self.trace}",)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("legacy", [True, False])
 def test_code_beside_a_model_does_not_run(tmp_path, legacy):
     trace, path = tmp_path / "it-ran", tmp_path / "bad.pt"
@@ -171,7 +166,6 @@ def test_code_beside_a_model_does_not_run(tmp_path, legacy):
     assert not trace.exists()
 
 
-@pytest.mark.slow
 def test_what_is_no_segmentation_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"'Detect' network .* gives no masks"):
         load_teacher(save(build("yolov8n", ["a"]), tmp_path / "detect.pt"), device="cpu")
@@ -182,7 +176,6 @@ def test_what_is_no_segmentation_model_is_refused(tmp_path):
         load_teacher(save(build("yolov8n-seg", ["a"]), path), classes=["b"], device="cpu")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [0, 0.01, 0.9])
 def test_a_truncated_file_is_refused_in_one_line(tmp_path, share):
     path = save(build("yolov8n-seg", ["a"]), tmp_path / "x.pt")
@@ -211,7 +204,6 @@ print("done", PIL.Image.open.__module__)  # Ultralytics puts in one that install
 """
 
 
-@pytest.mark.slow
 def test_nothing_is_fetched_installed_or_reported(tmp_path):
     """In a process of its own that nobody told Ultralytics to be quiet in."""
     path = save(build("yolov8n-seg", ["a"]), tmp_path / "x.pt")

@@ -80,6 +80,7 @@ def test_raw_outputs_without_targets_give_finite_losses():
     assert losses["loss_cls"] > 0
 
 
+@pytest.mark.slow
 def test_every_parameter_has_a_gradient_without_any_target():
     """Or else processes that wait for one another's gradients would hang."""
     torch.manual_seed(0)

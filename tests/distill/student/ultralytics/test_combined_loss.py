@@ -90,6 +90,7 @@ class Echo:
         return images
 
 
+@pytest.mark.slow
 def test_the_teacher_is_compared_with_what_the_student_said(student):
     losses = Listener()
     criterion = CombinedLoss(
