@@ -125,7 +125,7 @@ def test_another_teacher_needs_another_folder(tmp_path, done, config_of):
 def test_a_start_that_failed_binds_to_nothing(tmp_path, config_of):
     with pytest.raises(UsageError, match="fp16 needs a GPU"):
         train_student(config_of(tmp_path, precision="fp16"), "cpu")
-    with pytest.raises(InputError, match=r"teacher\.pt: No such file"):
+    with pytest.raises(InputError, match=r"teacher\.pt can't be read: No such file"):
         train_student(config_of(tmp_path, teacher={"weights": "teacher.pt"}), "cpu")
 
 
