@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.errors import UsageError
+from agent.track.tracker import WEAK_SHARE
 from models.classes import choose
 from models.errors import UnknownClassError
 
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
     from agent.settings import BlurSettings
     from models.bundle import Bundle
     from models.classes import ClassSpec
-
-WEAK_SHARE = 0.4
-"""A detection that scores this share of what a new track needs can still carry one on (chosen
-together with the tracker's gates, on the six DAVIS-2016 sequences that README reports)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +23,12 @@ class Hidden:
     Attributes:
         labels: names by class id.
         scores: least score of a new track by class id.
+        sure_scores: likewise, where nobody asks for a lower one than the bundle's.
     """
 
     labels: dict[int, str]
     scores: dict[int, float]
+    sure_scores: dict[int, float]
 
     @property
     def weakest(self) -> float:
@@ -50,7 +49,7 @@ def hidden_classes(bundle: Bundle, settings: BlurSettings) -> Hidden:
         )
     except UnknownClassError as error:
         raise UsageError(str(error)) from error
-    return Hidden(
-        {spec.id: spec.name for spec in chosen},
-        {spec.id: settings.conf or bundle.manifest.threshold(spec.name) for spec in chosen},
-    )
+    own = {spec.id: bundle.manifest.threshold(spec.name) for spec in chosen}
+    asked = {class_id: settings.conf or score for class_id, score in own.items()}
+    sure = {class_id: max(asked[class_id], score) for class_id, score in own.items()}
+    return Hidden({spec.id: spec.name for spec in chosen}, asked, sure)

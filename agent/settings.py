@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
-from agent.pipeline.rhythm import MAX_EVERY, checked_every
+from agent.pipeline.rhythm import MAX_EVERY, MAX_GAP_S, checked_every
 from agent.redact.effect import Effect
 
 
@@ -35,6 +35,12 @@ class BlurSettings(BaseModel):
     every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
     max_every: int = Field(
         6, ge=1, le=MAX_EVERY, description="the furthest apart that `auto` puts keyframes"
+    )
+    max_gap_s: float = Field(
+        MAX_GAP_S,
+        gt=0,
+        le=60,
+        description="seconds; a frame that comes later than this after the last look is looked at",
     )
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"

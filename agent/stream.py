@@ -55,11 +55,14 @@ class Stream(Generic[ShownT]):
     ) -> None:
         self._lane = lane
         self._rhythm = Rhythm(
-            settings.every, settings.max_every, look_ahead=settings.latency == "normal"
+            settings.every,
+            settings.max_every,
+            look_ahead=settings.latency == "normal",
+            max_gap_s=settings.max_gap_s,
         )
         analyst = Analyst(
             lane,
-            Tracker(tuple(hidden.labels), hidden.scores),
+            Tracker(tuple(hidden.labels), hidden.scores, hidden.sure_scores),
             self._rhythm,
             (source.info.width, source.info.height),
             hidden.labels,

@@ -1,7 +1,7 @@
 """Golden frames: how a bundle proves that its network still sees what it saw.
 
 A frame is a picture (PNG, so that everyone decodes the same pixels) and the instances that the
-student gave in PyTorch, each with the mask that a device hides. `models.self_test` compares.
+student gave in PyTorch, each with its mask. `models.self_test` compares.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from pydantic import Field, ValidationError
 from models.errors import BundleError
 from models.instances import Instances, Mask
 from models.manifest import first_problem
-from models.masks import OUTLINE_PROBABILITY
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -43,6 +42,10 @@ gigabytes."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE = struct.Struct(">8s4x4sLL")
 """Signature, length of the first chunk, its name (IHDR), width, height (PNG, 5.2 and 11.2.2)."""
+
+EXPECTED_PROBABILITY = 70
+"""Mask probability (of 255) at which expected masks are cut: all bundles so far were made so, and
+a mask that is cut can't be compared at another one."""
 
 _CHUNK = struct.Struct(">L4s")
 _CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
@@ -108,7 +111,7 @@ def encode_expected(seen: Instances, names: Mapping[int, str]) -> bytes:
 
 
 def _encoded(mask: Mask) -> _Mask:
-    white = np.where(mask.pixels >= OUTLINE_PROBABILITY, np.uint8(255), np.uint8(0))
+    white = np.where(mask.pixels >= EXPECTED_PROBABILITY, np.uint8(255), np.uint8(0))
     data = cv2.imencode(".png", white, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
     return _Mask(x=mask.x, y=mask.y, png=base64.b64encode(data).decode())
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from models.boxes import iou
 from models.decode import decoder_for
 from models.errors import BundleError
-from models.golden import golden_frames
-from models.masks import OUTLINE_PROBABILITY, pasted
+from models.golden import EXPECTED_PROBABILITY, golden_frames
+from models.masks import pasted
 from models.preprocess import preprocess
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ class _Comparison:
         expected, seen = self._expected.masks, self._seen.masks
         if expected is None or seen is None:
             return 1.0 if expected is seen else 0.0
-        first = pasted(expected[i], self._size, OUTLINE_PROBABILITY)
-        second = pasted(seen[j], self._size, OUTLINE_PROBABILITY)
+        first = pasted(expected[i], self._size, EXPECTED_PROBABILITY)
+        second = pasted(seen[j], self._size, EXPECTED_PROBABILITY)
         union = int((first | second).sum())
         return int((first & second).sum()) / union if union else 1.0
 

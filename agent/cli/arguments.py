@@ -63,6 +63,6 @@ def settings_of(args: argparse.Namespace, **more: Any) -> BlurSettings:
         return BlurSettings(**{**given, "classes": names, **more})
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
+        option = str(first["loc"][0]).removesuffix("_s").replace("_", "-")
         said = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"--{option} {first['input']}: {said}") from error

@@ -80,6 +80,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the furthest apart that auto puts them (default: %(default)s)",
     )
     when.add_argument(
+        "--max-gap",
+        dest="max_gap_s",
+        type=float,
+        default=defaults.max_gap_s,
+        metavar="SECONDS",
+        help="a frame that comes later than this after the last look is looked at, whatever "
+        "--every says (default: %(default)s: every frame below 6 a second, every 5th at 25)",
+    )
+    when.add_argument(
         "--latency",
         choices=("normal", "low"),
         default=defaults.latency,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from models.outline import Outline
+from models.outline import Bounds, Outline
 
 if TYPE_CHECKING:
     from models.instances import Instances
@@ -25,6 +25,8 @@ class Sighting:
         index: the keyframe's frame index.
         class_id: what the detector called it this time.
         cut_off: whether the frame's edge cut it off.
+        time_s: the keyframe's time in the stream.
+        scene_at: where the scene lay in the keyframe, float64 [2] x y, pixels.
     """
 
     index: int
@@ -32,13 +34,22 @@ class Sighting:
     score: float
     class_id: int
     cut_off: bool = False
+    time_s: float = 0.0
+    scene_at: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
-    def in_scene(self, at: npt.NDArray[np.float64], size: tuple[int, int]) -> Sighting:
+    def in_scene(
+        self, at: npt.NDArray[np.float64], size: tuple[int, int], time_s: float
+    ) -> Sighting:
         """The same where it lies in the scene, which lies `at` (x, y) in a frame of `size`."""
         x0, y0, x1, y1 = self.outline.bounds
-        cut_off = min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX
+        cut_off = bool(min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX)
         outline = Outline(self.outline.bounds - np.tile(at, 2), self.outline.field)
-        return Sighting(self.index, outline, self.score, self.class_id, bool(cut_off))
+        return replace(self, outline=outline, cut_off=cut_off, time_s=time_s, scene_at=at)
+
+    @property
+    def in_frame(self) -> Bounds:
+        """Bounds where it was in the keyframe itself, pixels."""
+        return self.outline.bounds + np.tile(self.scene_at, 2)
 
 
 def sightings_of(instances: Instances, index: int) -> list[Sighting]:

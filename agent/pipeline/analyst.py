@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.frames.cover import Cover, PlacedOutline
 from agent.pipeline.certainty import Certainty, Settled
-from agent.pipeline.keyframes import CutFinder, needs_another, next_interval
-from agent.pipeline.rhythm import MAX_EVERY
+from agent.pipeline.keyframes import CutFinder, needs_another
+from agent.pipeline.next_keyframe import NextKeyframe
 from agent.track.camera import Camera
+from agent.track.extrapolate import extrapolated
 from agent.track.interpolate import interpolated
+from agent.track.placed import Moment
 from agent.track.tracker import Keyframe
 from models.outline import lies_outside, longer_side
 
@@ -38,19 +39,20 @@ if TYPE_CHECKING:
     from agent.track.tracker import Tracker
 
 
+_LEAST_STEP_S = 1e-3
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A frame that has not left.
 
     Attributes:
-        at: where the scene lies in it, float64 [2] x y, pixels.
-        margin: growth of its outlines, share of their longer side, that its rhythm needs.
+        moment: its time, made to rise, and where the scene lies in it.
     """
 
     frame: Frame
     scene: int
-    at: npt.NDArray[np.float64]
-    margin: float
+    moment: Moment
 
 
 @dataclass(order=True, slots=True)
@@ -93,10 +95,10 @@ class Analyst:
         self._waiting: deque[_Waiting] = deque()
         self._asks: list[_Ask] = []
         self._certainty = Certainty(look_ahead=rhythm.look_ahead)
+        self._next_keyframe = NextKeyframe(rhythm)
         self._scene = 0
         self._last_keyframe = -1
-        self._due_at_once = True
-        self._guessed_interval: int | None = None
+        self._time_s, self._lag_s = 0.0, 0.0
 
     @property
     def clock(self) -> StageClock:
@@ -117,13 +119,15 @@ class Analyst:
         """Every frame once, in order, with its cover."""
         for frame in frames:
             self._take(frame)
-            while len(self._asks) > self._in_flight(frame):
-                self._settle()
+            while self._asks and (
+                self._asks[0].ticket.done.is_set() or len(self._asks) > self._in_flight(frame)
+            ):
+                yield from self._settle()
             yield from self._leaving()
         if self._waiting:
             self._ask_last()
         while self._asks:
-            self._settle()
+            yield from self._settle()
         yield from self._leaving(ended=True)
 
     def _in_flight(self, newest: Frame) -> int:
@@ -144,23 +148,27 @@ class Analyst:
         if unfit or self._cuts.is_cut(frame):
             self._ask_last()
             self._scene += 1
-            self._due_at_once = True
-        at, margin = self._camera.follow(frame), self._margin + self._rhythm.margin
-        waiting = _Waiting(frame, self._scene, at, margin)
+            self._next_keyframe.look_at_once()
+        moment = Moment(frame.index, self._time_of(frame), self._camera.follow(frame))
+        waiting = _Waiting(frame, self._scene, moment)
         self._waiting.append(waiting)
-        if not unfit and self._is_due(frame.index):
+        if self._next_keyframe.is_due(frame.index, moment.time_s) and not unfit:
             self._ask(waiting)
-            self._due_at_once, self._guessed_interval = False, None
 
-    def _is_due(self, index: int) -> bool:
-        """Whether the rhythm, which may change at any time, makes a keyframe of a new frame."""
-        interval = min(self._guessed_interval or MAX_EVERY, self._rhythm.interval)
-        return self._due_at_once or index >= self._last_keyframe + interval
+    def _time_of(self, frame: Frame) -> float:
+        """Seconds that rise from frame to frame, even where a stream's own time goes back."""
+        time_s = float(frame.pts * frame.time_base) + self._lag_s
+        if time_s <= self._time_s:
+            self._lag_s += self._time_s + _LEAST_STEP_S - time_s
+            time_s = self._time_s + _LEAST_STEP_S
+        self._time_s = time_s
+        return time_s
 
     def _ask(self, waiting: _Waiting) -> None:
         index = waiting.frame.index
         insort(self._asks, _Ask(index, waiting, self._lane.submit(waiting.frame)))
         self._last_keyframe = max(self._last_keyframe, index)
+        self._next_keyframe.note(index, waiting.moment.time_s)
         self._on_keyframe(index)
 
     def _ask_last(self) -> None:
@@ -171,24 +179,31 @@ class Analyst:
         if last.frame.index > self._last_keyframe and not self._unfit(last.frame):
             self._ask(last)
 
-    def _settle(self) -> None:
-        """Take in the result of the earliest keyframe, or look closer before it first."""
+    def _settle(self) -> Iterator[tuple[Frame, Cover]]:
+        """Take in the result of the earliest keyframe, or look closer before it first.
+
+        What may leave then does so before the next result is taken in, so that covers never
+        depend on how fast the detector was.
+        """
         ask = self._asks[0]
         ticket = self._lane.wait(ask.ticket)
         if ticket.fault is None:
-            found = tuple(s.in_scene(ask.waiting.at, self._size) for s in ticket.sightings)
+            moment = ask.waiting.moment
+            found = tuple(
+                s.in_scene(moment.scene_at, self._size, moment.time_s) for s in ticket.sightings
+            )
             middle = self._middle(ask)
             if middle is not None and needs_another(self._tracker, ask.index, found):
                 self._ask(middle)
                 return
             last = self._certainty.last
             opens = last is None or last.scene != ask.scene
-            self._tracker.update(Keyframe(ask.index, ask.scene, found, opens))
-        if self._rhythm.adaptive and not self._rhythm.look_ahead:
-            most = self._rhythm.interval if ticket.fault is None else 1
-            self._guessed_interval = next_interval(self._tracker, most)
+            self._tracker.update(Keyframe(ask.index, moment.time_s, ask.scene, found, opens))
+        if not self._rhythm.look_ahead:
+            self._next_keyframe.learn(self._tracker, ticket.fault)
         self._certainty.settle(Settled(ask.index, ask.scene, ticket.fault))
         del self._asks[0]
+        yield from self._leaving()
 
     def _middle(self, ask: _Ask) -> _Waiting | None:
         """The frame half-way to the keyframe before, where there is one to look at."""
@@ -223,10 +238,11 @@ class Analyst:
         return Cover(tuple(self._outlines(waiting)))
 
     def _outlines(self, waiting: _Waiting) -> Iterator[PlacedOutline]:
-        at = np.tile(waiting.at, 2)
-        for found in interpolated(self._tracker, waiting.frame.index):
+        placed = interpolated if self._rhythm.look_ahead else extrapolated
+        at = np.tile(waiting.moment.scene_at, 2)
+        for found in placed(self._tracker, waiting.moment):
             bounds = found.bounds + at
-            grow_px = found.grow_px + waiting.margin * longer_side(bounds)
+            grow_px = found.grow_px + self._margin * longer_side(bounds)
             if not lies_outside(bounds, grow_px, self._size):
                 label = self._labels.get(found.track.class_id, "")
                 yield PlacedOutline(bounds, found.field, grow_px, found.track.number, label)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from agent.track.tracker import MAX_LOOK_BACK
 
 LOOK_AHEAD = MAX_LOOK_BACK + 1
-"""Keyframes after a frame that can still change its cover."""
+"""Keyframes after a frame that can still change its cover: it waits for 2 N frames, no more."""
 
 NO_KEYFRAME = "no keyframe"
 

@@ -1,27 +1,34 @@
-"""Where a track is in any frame, and how far its cover must grow to be safe there.
+"""Where a track is between and beyond its sightings, when later keyframes are known.
 
 Between two sightings the outline is blended in box coordinates and placed by linear motion. A line
 through two points of a curved path is wrong by at most an eighth of the change of velocity over
 the interval; by that much the cover grows in the middle, less what a box jitters by itself, and by
 a part of what the two outlines disagree about. Beyond the first and last sighting the object may
 stand still or go on: the outline goes half the way and grows by the other half.
+
+All that is a guess about motion. What was seen is none, so in each half of an interval the nearer
+keyframe's own outline stays hidden, too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.outline import Bounds, Field, Outline, longer_side
+from agent.track.placed import InterpolatedOutline, at_rest
+from agent.track.track import Track
+from models.boxes import iou
+from models.outline import Bounds, Field, Outline, centre, longer_side
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.frames.sighting import Sighting
-    from agent.track.track import Track
+    from agent.track.placed import Moment
     from agent.track.tracker import Tracker
 
-# The four below were tuned on the six DAVIS-2016 sequences that README reports.
+# The five below were tuned on six DAVIS-2016 sequences, which `make bench` names.
 
 DISAGREEMENT = 0.1
 """Share of the difference of two outlines that is added to their blend (0.5 is their union)."""
@@ -29,53 +36,35 @@ DISAGREEMENT = 0.1
 MAX_GROWTH = 0.25
 """Of the longer side: beyond that the motion is a guess, and the cover would hide the background."""
 
-MAX_GROWTH_BEYOND = 0.1
+MAX_GROWTH_BEYOND = 0.05
 """Likewise beyond the first and last sighting, where often nothing is there any more."""
 
 JITTER = 0.01
 """Of the longer side: so much do the boxes of an object at rest differ."""
 
-
-@dataclass(frozen=True, slots=True)
-class InterpolatedOutline:
-    """A track's outline in one frame, where it lies in the scene.
-
-    Attributes:
-        grow_px: by how much the outline must grow for the motion that is not known.
-    """
-
-    track: Track
-    bounds: Bounds
-    field: Field
-    grow_px: float
+MIN_SAME_IOU = 0.3
+"""Overlap of a sighting with where its track was expected, below which it may be a bystander."""
 
 
-def interpolated(tracker: Tracker, index: int) -> list[InterpolatedOutline]:
-    """The outline of every track that must be hidden in the frame at `index`."""
-    found = (_interpolate(track, index, tracker) for track in tracker.tracks)
-    return [outline for outline in found if outline is not None]
+def interpolated(tracker: Tracker, moment: Moment) -> Iterator[InterpolatedOutline]:
+    """All that must be hidden of the tracks at a moment; some have several outlines."""
+    for track in tracker.tracks:
+        first, last = track.sightings[0], track.sightings[-1]
+        if moment.index < first.index:
+            if moment.index > tracker.before(first, reach(first)):
+                yield _beyond(track, first, moment, 0)
+        elif moment.index >= last.index:
+            if moment.index <= max(tracker.after(last, reach(last)), last.index):
+                yield _beyond(track, last, moment, -1)
+        else:
+            later = (i for i, s in enumerate(track.sightings) if s.index > moment.index)
+            at = next(later) - 1
+            yield _between(track, at, moment)
+            if track.sightings[at].index < moment.index:
+                yield from _as_seen(tracker, track, at, moment)
 
 
-def _interpolate(track: Track, index: int, tracker: Tracker) -> InterpolatedOutline | None:
-    first, last = track.sightings[0], track.sightings[-1]
-    if index < first.index:
-        if index <= tracker.before(first.index, _reach(first)):
-            return None
-        return _beyond(track, first, index, track.velocity(0), MAX_GROWTH_BEYOND)
-    if index >= last.index:
-        until = tracker.after(last.index, _reach(last))
-        if index > max(until, last.index):
-            return None
-        # Without look-ahead nothing says yet that the object is gone: it may have gone on.
-        most = MAX_GROWTH_BEYOND if np.isfinite(until) else MAX_GROWTH
-        return _beyond(track, last, index, track.velocity(-1), most)
-    for at in range(len(track.sightings) - 1):
-        if index < track.sightings[at + 1].index:
-            return _between(track, at, index)
-    return None
-
-
-def _reach(seen: Sighting) -> int:
+def reach(seen: Sighting) -> int:
     """Keyframes beyond its ends for which a track is held.
 
     What the frame's edge cuts off is on its way in or out, and for a while too little of it
@@ -84,18 +73,16 @@ def _reach(seen: Sighting) -> int:
     return 2 if seen.cut_off else 1
 
 
-def _beyond(
-    track: Track, seen: Sighting, index: int, velocity: Bounds, most: float
-) -> InterpolatedOutline:
-    moved = velocity * (index - seen.index) / 2
+def _beyond(track: Track, seen: Sighting, moment: Moment, end: int) -> InterpolatedOutline:
+    moved = track.velocity(end) * (moment.time_s - seen.time_s) / 2
     bounds = seen.outline.bounds + moved
-    grow_px = min(float(np.hypot(*moved[:2])), most * longer_side(bounds))
+    grow_px = min(float(np.hypot(*moved[:2])), MAX_GROWTH_BEYOND * longer_side(bounds))
     return InterpolatedOutline(track, bounds, seen.outline.field, grow_px)
 
 
-def _between(track: Track, at: int, index: int) -> InterpolatedOutline:
+def _between(track: Track, at: int, moment: Moment) -> InterpolatedOutline:
     a, b = track.sightings[at], track.sightings[at + 1]
-    share = (index - a.index) / (b.index - a.index)
+    share = (moment.time_s - a.time_s) / (b.time_s - a.time_s)
     middle = 4 * share * (1 - share)  # 0 at the sightings, 1 half-way
     bounds = a.outline.bounds * (1 - share) + b.outline.bounds * share
     longer = longer_side(bounds)
@@ -103,6 +90,37 @@ def _between(track: Track, at: int, index: int) -> InterpolatedOutline:
     return InterpolatedOutline(
         track, bounds, _blend(a.outline, b.outline, share, middle), middle * max(bend_px, 0.0)
     )
+
+
+def _as_seen(
+    tracker: Tracker, track: Track, at: int, moment: Moment
+) -> Iterator[InterpolatedOutline]:
+    """The neighbouring sightings' own outlines, where they were seen.
+
+    In the scene or in the frame, wherever the object moved less between them: a camera that
+    follows it carries the scene past it. One of the two that may not be the same object is held
+    as if its track had ended or begun there.
+    """
+    a, b = track.sightings[at], track.sightings[at + 1]
+    in_scene = np.abs(centre(b.outline.bounds) - centre(a.outline.bounds)).max()
+    in_frame = np.abs(centre(b.in_frame) - centre(a.in_frame)).max()
+    doubtful = not _is_expected(track, at)
+    first_half = 2 * moment.time_s < a.time_s + b.time_s
+    for seen, near, held in (
+        (a, first_half, doubtful and moment.index <= tracker.after(a, reach(a))),
+        (b, not first_half, doubtful and moment.index > tracker.before(b, reach(b))),
+    ):
+        if near or held:
+            yield at_rest(track, seen, moment, in_frame=bool(in_frame <= in_scene))
+
+
+def _is_expected(track: Track, at: int) -> bool:
+    """Whether sighting `at + 1` lies where the one before and the motion so far had led."""
+    a, b = track.sightings[at], track.sightings[at + 1]
+    before = Track(track.number, track.class_id, track.sightings[: at + 1])
+    expected = np.stack([before.predicted(b.time_s), a.outline.bounds]).astype(np.float32)
+    overlap = iou(expected, b.outline.bounds[None].astype(np.float32))
+    return bool(overlap.max() >= MIN_SAME_IOU)
 
 
 def _blend(a: Outline, b: Outline, share: float, middle: float) -> Field:
@@ -120,10 +138,10 @@ def _bend(track: Track, at: int) -> float:
 
     def pace(i: int) -> Bounds:
         step = sightings[i + 1].outline.bounds - sightings[i].outline.bounds
-        return step / (sightings[i + 1].index - sightings[i].index)
+        return step / (sightings[i + 1].time_s - sightings[i].time_s)
 
     here = pace(at)
     neighbours = [i for i in (at - 1, at + 1) if 0 <= i < len(sightings) - 1]
     # With two sightings only, the object may have started or stopped in between.
     changes = [np.abs(here - pace(i)).max() for i in neighbours] or [np.abs(here).max() / 2]
-    return float(max(changes)) * (sightings[at + 1].index - sightings[at].index) / 8
+    return float(max(changes)) * (sightings[at + 1].time_s - sightings[at].time_s) / 8

@@ -12,6 +12,10 @@ from models.outline import Bounds, centre
 if TYPE_CHECKING:
     from agent.frames.sighting import Sighting
 
+PACE_S = 0.1
+"""Least time between two sightings that tell a speed; nearer ones tell more of the detector's
+jitter than of motion. Chosen: three frames at 30 a second."""
+
 
 @dataclass(slots=True)
 class Track:
@@ -22,22 +26,27 @@ class Track:
         class_id: the class it was born with; it keeps it when the detector wavers.
         sightings: by rising frame index, never empty.
         misses: keyframes since the last sighting.
+        sure: whether one of its sightings was a sure one.
     """
 
     number: int
     class_id: int
     sightings: list[Sighting] = field(default_factory=list)
     misses: int = 0
+    sure: bool = True
 
-    def predicted(self, index: int) -> Bounds:
-        """Where the object would be at a later frame if it went on as it went: bounds, pixels."""
+    def predicted(self, time_s: float) -> Bounds:
+        """Where the object would be at a later time if it went on as it went: bounds, pixels."""
         last = self.sightings[-1]
-        return last.outline.bounds + self.velocity(-1) * (index - last.index)
+        return last.outline.bounds + self.velocity(-1) * (time_s - last.time_s)
 
     def velocity(self, at: int) -> Bounds:
-        """Motion of the centre, pixels a frame, float64 [4], at the first (0) or last (-1) end."""
-        if len(self.sightings) == 1:
+        """Motion of the centre, pixels a second, float64 [4], at the first (0) or last (-1) end."""
+        ordered = self.sightings if at == 0 else self.sightings[::-1]
+        end, others = ordered[0], ordered[1:]
+        apart = (s for s in others if abs(s.time_s - end.time_s) >= PACE_S)
+        other = next(apart, ordered[-1])
+        if other.time_s == end.time_s:
             return np.zeros(4)
-        first, second = self.sightings[:2] if at == 0 else self.sightings[-2:]
-        moved = centre(second.outline.bounds) - centre(first.outline.bounds)
-        return moved / (second.index - first.index)
+        moved = centre(other.outline.bounds) - centre(end.outline.bounds)
+        return moved / (other.time_s - end.time_s)

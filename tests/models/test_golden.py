@@ -12,10 +12,15 @@ import pytest
 from models.archive import MANIFEST, read_archive, write_archive
 from models.bundle import Bundle, sign_bundle, write_bundle
 from models.errors import BundleError
-from models.golden import encode_expected, encode_image, golden_frames
+from models.golden import (
+    EXPECTED_PROBABILITY,
+    encode_expected,
+    encode_image,
+    golden_frames,
+)
 from models.instances import Instances, Mask
 from models.manifest import FileSpec, GoldenSpec, Manifest
-from models.masks import OUTLINE_PROBABILITY, pasted
+from models.masks import pasted
 from models.signing import PrivateKey
 
 NAMES = {0: "person", 1: "car"}
@@ -26,7 +31,7 @@ def picture(height=48, width=64):
 
 
 def instances():
-    soft = np.array([[0, OUTLINE_PROBABILITY - 1, OUTLINE_PROBABILITY], [255, 200, 3]], np.uint8)
+    soft = np.array([[0, EXPECTED_PROBABILITY - 1, EXPECTED_PROBABILITY], [255, 200, 3]], np.uint8)
     return Instances(
         np.array([[1.25, 2, 4, 5], [10, 20, 30, 40]], np.float32),
         np.array([0.9, 0.5], np.float32),
@@ -64,7 +69,7 @@ def test_pixels_and_instances_come_back(written):
     assert frame.expected.scores == pytest.approx(seen.scores)
     assert frame.expected.classes.tolist() == [1, 0]
     for ours, theirs in zip(frame.expected.masks, seen.masks, strict=True):
-        assert (pasted(ours, (64, 48)) == pasted(theirs, (64, 48), OUTLINE_PROBABILITY)).all()
+        assert (pasted(ours, (64, 48)) == pasted(theirs, (64, 48), EXPECTED_PROBABILITY)).all()
 
 
 def test_an_empty_picture_is_a_golden_frame_too(written):

@@ -1,13 +1,40 @@
 """How often the detector looks."""
 
+import dataclasses
+from fractions import Fraction
+
 import pytest
 from worlds import Eyes, Thing, World, linear
 
 from agent.detect.pool import DetectorPool
 from agent.errors import UsageError
 from agent.pipeline.analyst import Analyst
-from agent.pipeline.rhythm import AUTO_MARGIN, Rhythm
+from agent.pipeline.rhythm import Rhythm
 from agent.track.tracker import Tracker
+
+
+def keyframes_of(frames, rhythm, world, changes=()):
+    """Which of these frames the detector is asked about; `every` changes at some of them."""
+    pool, keyframes = DetectorPool(Eyes(world), 2, 10.0), []
+
+    def source():
+        for frame in frames:
+            if frame.index in changes:
+                rhythm.set_every(changes[frame.index])
+            yield frame
+
+    tracker = Tracker((0,), {0: 0.25})
+    analyst = Analyst(pool.lane("stream"), tracker, rhythm, world.size, {}, 0.0, keyframes.append)
+    assert sum(1 for _ in analyst.run(source())) == world.frames
+    pool.close()
+    return sorted(keyframes)
+
+
+def timed(world, seconds):
+    """The frames of a world, each at its own time."""
+    for frame, time_s in zip(world.source(), seconds, strict=True):
+        pts = round(time_s * 1e9)
+        yield dataclasses.replace(frame, pts=pts, time_base=Fraction(1, 10**9))
 
 
 @pytest.mark.parametrize("odd", [0, -3, 31, 10_000, 2.5, True, "often", None, "5"])
@@ -23,12 +50,12 @@ def test_what_can_not_be_asked_for_is_refused_and_changes_nothing(odd):
 @pytest.mark.parametrize("every", [1, 5, 30])
 def test_a_number_is_the_interval(every):
     rhythm = Rhythm(every)
-    assert (rhythm.interval, rhythm.adaptive, rhythm.margin) == (every, False, 0.0)
+    assert (rhythm.interval, rhythm.adaptive) == (every, False)
 
 
-def test_auto_looks_at_most_so_far_apart_and_grows_outlines():
+def test_auto_looks_at_most_so_far_apart():
     rhythm = Rhythm("auto", 8)
-    assert (rhythm.interval, rhythm.adaptive, rhythm.margin) == (8, True, AUTO_MARGIN)
+    assert (rhythm.interval, rhythm.adaptive) == (8, True)
 
 
 @pytest.mark.parametrize("look_ahead", [True, False])
@@ -36,7 +63,7 @@ def test_auto_looks_at_most_so_far_apart_and_grows_outlines():
 def test_it_can_be_changed_while_a_stream_runs(before, after, look_ahead):
     """From the next frame on, counted from the last keyframe; no frame is lost or moved."""
     world = World(frames=60)
-    rhythm = Rhythm(before, look_ahead=look_ahead)
+    rhythm = Rhythm(before, look_ahead=look_ahead, max_gap_s=9.0)
     pool = DetectorPool(Eyes(world), 2, 10.0)
     keyframes = []
     analyst = Analyst(
@@ -58,41 +85,51 @@ def test_it_can_be_changed_while_a_stream_runs(before, after, look_ahead):
     assert set(keyframes) == expected | ({59} if look_ahead else set())
 
 
-def keyframes_and_growth(rhythm, change_at, every):
-    """Keyframes, and by how much the outline of a thing at rest grew, frame by frame."""
-    world = World(Thing(linear(60, 30)), frames=60)
-    pool, keyframes = DetectorPool(Eyes(world), 2, 10.0), []
-    analyst = Analyst(
-        pool.lane("stream"),
-        Tracker((0,), {0: 0.25}),
-        rhythm,
-        world.size,
-        {},
-        0.0,
-        keyframes.append,
-    )
-
-    def source():
-        for frame in world.source():
-            if frame.index == change_at:
-                rhythm.set_every(every)
-            yield frame
-
-    growth = [cover.outlines[0].grow_px for _, cover in analyst.run(source())]
-    pool.close()
-    return keyframes, growth
-
-
-@pytest.mark.parametrize("look_ahead", [True, False])
-def test_frames_that_auto_looked_at_keep_its_margin(look_ahead):
-    """They rest on keyframes as far apart as auto put them, whatever holds for later ones."""
-    rhythm = Rhythm("auto", 8, look_ahead=look_ahead)
-    _, growth = keyframes_and_growth(rhythm, 31, 2)
-    assert min(growth[:31]) == pytest.approx(AUTO_MARGIN * 32)
-    assert max(growth[31:]) == pytest.approx(0)
-
-
 def test_without_look_ahead_auto_gives_way_at_once():
-    rhythm = Rhythm("auto", 30, look_ahead=False)
-    keyframes, _ = keyframes_and_growth(rhythm, 31, 1)
+    world = World(Thing(linear(60, 30)), frames=60)
+    rhythm = Rhythm("auto", 30, look_ahead=False, max_gap_s=9.0)
+    keyframes = keyframes_of(world.source(), rhythm, world, {31: 1})
     assert set(range(31, 60)) <= set(keyframes)
+    assert len(keyframes) < 35
+
+
+@pytest.mark.parametrize("every", [2, 5, 30, "auto"])
+@pytest.mark.parametrize("look_ahead", [True, False])
+@pytest.mark.parametrize("fps", [0.2, 1, 3, 5.8])
+def test_below_six_frames_a_second_every_frame_is_looked_at(every, look_ahead, fps):
+    world = World(frames=12)
+    rhythm = Rhythm(every, 30, look_ahead=look_ahead)
+    frames = timed(world, [i / fps for i in range(12)])
+    assert keyframes_of(frames, rhythm, world) == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("fps", "every", "expected"), [(24, 5, 5), (25, 5, 5), (60, 5, 5), (25, 30, 5), (100, 30, 18)]
+)
+def test_otherwise_the_number_holds_as_far_as_time_allows(fps, every, expected):
+    world = World(frames=61)
+    frames = timed(world, [i / fps for i in range(61)])
+    found = keyframes_of(frames, Rhythm(every), world)
+    assert found == sorted({*range(0, 61, expected), 60})
+
+
+def test_a_longer_gap_can_be_asked_for():
+    world = World(frames=21)
+    frames = timed(world, [float(i) for i in range(21)])
+    found = keyframes_of(frames, Rhythm(30, max_gap_s=4.5), world)
+    assert found == [0, 5, 10, 15, 20]
+
+
+@pytest.mark.parametrize("every", [5, "auto"])
+def test_a_pause_in_the_middle_makes_a_keyframe_of_what_comes_after_it(every):
+    """Time counts and not the number of frames: a doorbell sends pictures when something moves."""
+    world = World(frames=20)
+    seconds = [i / 30 + (i >= 8) * 3 + (i >= 9) * 3 for i in range(20)]
+    assert {8, 9} <= set(keyframes_of(timed(world, seconds), Rhythm(every), world))
+
+
+@pytest.mark.parametrize("back_s", [3.0, 1e-9, 0.0])
+def test_time_that_goes_back_changes_neither_order_nor_rhythm(back_s):
+    world = World(Thing(linear(10, 30, 2)), frames=21)
+    seconds = [i / 25 - (i >= 8) * (back_s + 1 / 25) for i in range(21)]
+    assert keyframes_of(timed(world, seconds), Rhythm(5), world) == [0, 5, 10, 15, 20]

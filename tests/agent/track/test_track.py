@@ -1,6 +1,7 @@
 """One object, as keyframes saw it."""
 
 import numpy as np
+import pytest
 
 from agent.frames.sighting import Sighting, sightings_of
 from agent.track.track import Track
@@ -9,7 +10,9 @@ from models.outline import Outline
 
 
 def sighting(index, x, y=20):
-    return Sighting(index, Outline.from_box(np.float32([x, y, x + 30, y + 30])), 0.9, 0)
+    return Sighting(
+        index, Outline.from_box(np.float32([x, y, x + 30, y + 30])), 0.9, 0, time_s=index / 25
+    )
 
 
 def test_a_new_track_stands_still():
@@ -20,13 +23,25 @@ def test_a_new_track_stands_still():
 
 def test_velocity_is_of_the_end_that_is_asked_for():
     track = Track(1, 0, [sighting(0, 10), sighting(5, 20), sighting(10, 60, 30)])
-    assert track.velocity(0).tolist() == [2, 0, 2, 0]
-    assert track.velocity(-1).tolist() == [8, 2, 8, 2]
-    assert track.predicted(12).tolist() == [76, 34, 106, 64]
+    assert track.velocity(0).tolist() == pytest.approx([50, 0, 50, 0])
+    assert track.velocity(-1).tolist() == pytest.approx([200, 50, 200, 50])
+    assert track.predicted(12 / 25).tolist() == pytest.approx([76, 34, 106, 64])
+
+
+def test_velocity_is_not_taken_from_frames_that_lie_close_together():
+    """Their difference is the jitter of boxes."""
+    seconds = [0.0, 0.2, 0.24, 0.28]
+    places = [10, 30, 36, 36]
+    made = [
+        Sighting(i, Outline.from_box(np.float32([x, 20, x + 30, 50])), 0.9, 0, time_s=at_s)
+        for i, (x, at_s) in enumerate(zip(places, seconds, strict=True))
+    ]
+    assert Track(1, 0, made[1:]).velocity(-1)[0] == pytest.approx(6 / 0.08)
+    assert Track(1, 0, made).velocity(-1)[0] == pytest.approx(26 / 0.28)
 
 
 def test_what_only_grows_does_not_move():
-    near = Sighting(5, Outline.from_box(np.float32([0, 10, 50, 60])), 0.9, 0)
+    near = Sighting(5, Outline.from_box(np.float32([0, 10, 50, 60])), 0.9, 0, time_s=0.2)
     assert Track(1, 0, [sighting(0, 10), near]).velocity(-1).tolist() == [0, 0, 0, 0]
 
 

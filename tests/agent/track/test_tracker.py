@@ -1,5 +1,7 @@
 """Who is who from keyframe to keyframe."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,8 @@ EVERY = 5
 
 
 def seen(index, x, y=20, side=30, *, score=0.9, class_id=0):
-    return Sighting(
-        index, Outline.from_box(np.float32([x, y, x + side, y + side])), score, class_id
-    )
+    outline = Outline.from_box(np.float32([x, y, x + side, y + side]))
+    return Sighting(index, outline, score, class_id, time_s=index / 25)
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def feed(tracker, *keyframes, scene=0, start=0):
     for number, candidates in enumerate(keyframes):
         index = (start + number) * EVERY
         made = tuple(c if isinstance(c, Sighting) else seen(index, *c) for c in candidates)
-        tracker.update(Keyframe(index, scene, made))
+        tracker.update(Keyframe(index, index / 25, scene, made))
 
 
 def paths(tracker):
@@ -89,7 +90,7 @@ def test_a_weak_detection_starts_nothing_but_carries_on(tracker):
     feed(tracker, [seen(0, 10, score=0.3)])
     assert tracker.tracks == []
     tracker = Tracker((0,), {0: 0.5})
-    feed(tracker, [(10, 20)], [seen(5, 14, score=0.3)], [seen(10, 18, score=0.2)])
+    feed(tracker, [(10, 20)], [seen(5, 14, score=0.3)], [seen(10, 18, score=0.25)])
     assert paths(tracker) == [[10, 14, 18]]
 
 
@@ -157,16 +158,53 @@ def test_ten_thousand_keyframes_are_forgotten_behind(tracker):
     resident = [seen(0, 10 + x).outline for x in range(7)]
     visitor, doubt = seen(0, 300).outline, seen(0, 500).outline
     for i in range(10_000):
-        found = [Sighting(i * EVERY, resident[i % 7], 0.9, 0), Sighting(i * EVERY, doubt, 0.2, 0)]
+        time_s = i * EVERY / 25
+        found = [
+            Sighting(i * EVERY, resident[i % 7], 0.9, 0, time_s=time_s),
+            Sighting(i * EVERY, doubt, 0.2, 0, time_s=time_s),
+        ]
         if i % 20 < 8:
-            found.append(Sighting(i * EVERY, visitor, 0.9, 1))
-        tracker.update(Keyframe(i * EVERY, i // 1000, tuple(found)))
+            found.append(Sighting(i * EVERY, visitor, 0.9, 1, time_s=time_s))
+        tracker.update(Keyframe(i * EVERY, time_s, i // 1000, tuple(found)))
         if i >= 8:
             tracker.forget((i - 8) * EVERY)
-        held = len(tracker.keyframes) + len(tracker.tracks) + len(tracker._taken)
+        held = len(tracker.keyframes) + len(tracker.tracks) + len(tracker._taken[True])
         most = max(most, held + sum(len(track.sightings) for track in tracker.tracks))
     assert most < 80
     assert tracker.born == 500 + 10
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_lower_score_adds_tracks_and_changes_none(seed):
+    """A careful user who hides from 0.15 on must not show what 0.25 would have hidden."""
+    rng = np.random.default_rng(seed)
+    careful = Tracker((0,), {0: 0.15}, {0: 0.25})
+    usual = Tracker((0,), {0: 0.25})
+    paths_px = rng.uniform(0, 200, (6, 2)), rng.uniform(-12, 12, (6, 2))
+    for number in range(30):
+        index = number * EVERY
+        crowd = []
+        for start, step in zip(*paths_px, strict=True):
+            x, y = start + step * number + rng.normal(0, 3, 2)
+            score, class_id = rng.uniform(0.02, 0.6), int(rng.random() < 0.2)
+            crowd.append(seen(index, x, y, 30 * rng.uniform(0.8, 1.2), score=score))
+            crowd[-1] = dataclasses.replace(crowd[-1], class_id=class_id)
+        scene = number // 12
+        careful.update(
+            Keyframe(index, index / 25, scene, tuple(c for c in crowd if c.score > 0.06))
+        )
+        usual.update(Keyframe(index, index / 25, scene, tuple(c for c in crowd if c.score > 0.1)))
+    sure = [track.sightings for track in careful.tracks if track.sure]
+    assert sure == [track.sightings for track in usual.tracks]
+    assert len(careful.tracks) > len(usual.tracks)
+    assert len(usual.tracks) > 10
+
+
+def test_a_track_that_becomes_sure_keeps_its_number():
+    tracker = Tracker((0,), {0: 0.15}, {0: 0.5})
+    feed(tracker, [seen(0, 10, score=0.2)], [seen(5, 14, score=0.2)], [seen(10, 18)])
+    assert [track.number for track in tracker.tracks] == [1, 1]
+    assert tracker.born == 1
 
 
 def test_what_is_still_needed_is_not_forgotten(tracker):
@@ -178,4 +216,4 @@ def test_what_is_still_needed_is_not_forgotten(tracker):
     kept = [s.index for s in track.sightings]
     assert {i * EVERY for i in range(7, 12)} <= set(kept)
     assert len(kept) < 12
-    assert tracker.after(11 * EVERY, 1) == 12 * EVERY
+    assert tracker.after(track.sightings[-1], 1) == 12 * EVERY
