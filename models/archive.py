@@ -40,7 +40,7 @@ _MAX_ARCHIVE_BYTES = 3 * MAX_MODEL_BYTES + _MAX_GOLDEN_BYTES + (16 << 20)
 # here, entries, directory size, directory offset, comment length. It ends the file.
 _END = struct.Struct("<4s4H2LH")
 _END_MAGIC = b"PK\x05\x06"
-_ZIP64_LOCATOR_BYTES = 20
+_ZIP64_LOCATOR, _ZIP64_LOCATOR_BYTES = b"PK\x06\x07", 20
 
 _AGAIN = "copy or download it again"
 _POINTER = b"version https://git-lfs"
@@ -84,7 +84,12 @@ def _counted(file: BinaryIO) -> int:
     file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
     tail = file.read()
     magic, *_, entries, directory_bytes, _, comment_bytes = _END.unpack(tail[-_END.size :])
-    if magic != _END_MAGIC or comment_bytes or tail.startswith(b"PK\x06\x07"):
+    if magic == _END_MAGIC and tail.startswith(_ZIP64_LOCATOR):
+        raise BundleError(
+            "not a bundle, or cut short: a zip of another kind, such as PyTorch's weights; export "
+            "those to ONNX, and `sfumato model import` makes a bundle of that"
+        )
+    if magic != _END_MAGIC or comment_bytes:
         raise _not_whole(file, size)
     if entries > MAX_ENTRIES or directory_bytes > _MAX_DIRECTORY_BYTES:
         raise BundleError(f"more than {MAX_ENTRIES} files")

@@ -3,6 +3,9 @@
 import onnx
 import onnxruntime
 import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from models.errors import ModelError
@@ -48,6 +51,38 @@ def _length(data):
     while size > 127:
         out, size = out + bytes([size & 127 | 128]), size >> 7
     return out + bytes([size])
+
+
+SEEDS = [place(outside()).SerializeToString() for place in PLACES.values()]
+
+
+def tensors(message):
+    """Every tensor in what `onnx` read."""
+    if isinstance(message, TensorProto):
+        yield message
+    for field, value in message.ListFields():
+        if field.message_type:
+            for each in [value] if hasattr(value, "ListFields") else value:
+                yield from tensors(each)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255))))
+def test_whatever_bytes_are_changed_nothing_that_onnx_sees_stays_unseen(data, changes):
+    changed = bytearray(data)
+    for place, value in changes[:4]:
+        changed[min(int(place * len(data)), len(data) - 1)] = value
+    try:
+        read = onnx.ModelProto.FromString(bytes(changed))
+    except DecodeError:
+        return
+    try:
+        found = outside_reference(bytes(changed))
+    except DamagedOnnxError:
+        return  # then no runtime gets it, either
+    elsewhere = any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors(read))
+    assert found or not elsewhere
 
 
 def test_a_network_compiled_elsewhere_is_found():
