@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from agent.errors import UsageError
 from agent.settings import BlurSettings
+from models.classes import split_names
 
 
 def add_command(
@@ -31,7 +32,11 @@ def add_hiding_arguments(parser: argparse.ArgumentParser) -> None:
     """What to hide, and how."""
     defaults = BlurSettings()
     what = parser.add_argument_group("what to hide, and how")
-    what.add_argument("--classes", metavar="A,B", help="default: all that the bundle offers")
+    what.add_argument(
+        "--classes",
+        metavar="A,B",
+        help="default: all that the bundle offers; a name with a comma stands in quotes: 'car,\"cup, paper\"'",
+    )
     what.add_argument(
         "--conf", type=float, metavar="P", help="score from which to hide (default: the bundle's)"
     )
@@ -58,7 +63,10 @@ def settings_of(args: argparse.Namespace, **more: Any) -> BlurSettings:
         UsageError: a value is out of its bounds; the option is named.
     """
     given = {name: getattr(args, name) for name in BlurSettings.model_fields if hasattr(args, name)}
-    names = tuple(name.strip() for name in args.classes.split(",")) if args.classes else ()
+    try:
+        names = split_names(args.classes or "")
+    except ValueError as error:
+        raise UsageError(f"--classes: {error}") from error
     try:
         return BlurSettings(**{**given, "classes": names, **more})
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which bundle, and who must have signed it."""
     model = parser.add_argument_group("model")
-    model.add_argument("--model", type=Path, required=True, metavar="X.sfm", help="the bundle")
+    model.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="X.sfm",
+        help="the bundle, or with --allow-unsigned an ONNX export as it is",
+    )
     model.add_argument(
         "--trust",
         type=Path,
@@ -44,6 +51,8 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
     from models.bundle import Bundle
     from models.errors import ExpiredError
 
+    if args.model.suffix.lower() == ".onnx":
+        return _unpacked(args)
     trusted = []
     if args.trust:
         from models.signing import load_public
@@ -58,6 +67,32 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
         )
     except ExpiredError as error:
         raise ExpiredError(f"{error}, or run it anyway with --allow-expired") from error
+
+
+def _unpacked(args: argparse.Namespace) -> Bundle:
+    """A network that nobody has packed yet, where a person takes it as it is."""
+    from models.bundle import Bundle
+    from models.errors import ModelError, TrustError
+    from models.importing import import_onnx
+    from models.manifest import MAX_MODEL_BYTES, name_of_file
+    from models.onnx_file.embed import read_onnx
+
+    path, bundle = args.model, f"{args.model.stem}.sfm"
+    try:
+        model = read_onnx(path, MAX_MODEL_BYTES)
+    except OSError as error:
+        raise ModelError(f"{path}: can't read the model ({error.strerror})") from error
+    if not args.allow_unsigned:
+        importing = shlex.join(["sfumato", "model", "import", str(path), "--out", bundle])
+        signing = shlex.join(["sfumato", "model", "sign", bundle, "--key", "KEY.key"])
+        raise TrustError(
+            f"{path}: not a bundle yet; make one with `{importing}`, then `{signing}`, "
+            "or run it as it is with --allow-unsigned"
+        )
+    try:
+        return Bundle.unsigned(*import_onnx(model, name_of_file(path.stem)))
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 _VIDEOS = frozenset({".mp4", ".mov", ".mkv"})

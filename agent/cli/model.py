@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.arguments import add_command
 from agent.cli.model_import import add_import
 from agent.errors import OutputError
+from models.classes import joined_names
 
 if TYPE_CHECKING:
     import argparse
@@ -78,7 +79,7 @@ def _show(args: argparse.Namespace) -> int:
         "digest": claims.digest,
         "family": family,
         "input": f"{spec.width}x{spec.height} {spec.colour}, letterbox {spec.letterbox}",
-        "classes": ", ".join(_with_threshold(each.name, manifest) for each in manifest.classes),
+        "classes": _classes(manifest),
     }
     for role, file in manifest.files.items():
         lines[role] = f"{file.path}, {file.bytes / 1e6:.1f} MB"
@@ -95,8 +96,17 @@ def _expiry(manifest: Manifest) -> str:
     return f"{manifest.expires:%Y-%m-%d}" + (", which is over" if manifest.has_expired() else "")
 
 
-def _with_threshold(name: str, manifest: Manifest) -> str:
-    return f"{name} (from {manifest.threshold(name):g})" if name in manifest.thresholds else name
+def _classes(manifest: Manifest) -> str:
+    """Names as --classes takes them, with their thresholds, and their ids where they are several."""
+    ids: dict[str, list[int]] = {}
+    for spec in manifest.classes:
+        ids.setdefault(spec.name, []).append(spec.id)
+    return ", ".join(
+        joined_names([name])
+        + (f" (from {manifest.threshold(name):g})" if name in manifest.thresholds else "")
+        + (f" (ids {', '.join(map(str, each))})" if len(each) > 1 else "")
+        for name, each in ids.items()
+    )
 
 
 def _as_json(claims: Claims) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`sfumato redact-image`, as typed."""
 
+import ast
 import shutil
 
 import cv2
@@ -48,6 +49,25 @@ def test_one_image_gets_an_output_beside_it(sfumato, bus, tmp_path):
     assert done.endswith("bus.redacted.jpg: 3 objects hidden")
     assert "warning: nobody signed" in warning
     assert 0.1 < magenta(tmp_path / "bus.redacted.jpg") < 0.5
+
+
+@pytest.mark.slow
+def test_two_classes_of_one_name_are_both_hidden(data, bus, tmp_path, capsys):
+    """Persons and the bus behind them, where the network calls both so."""
+    import onnx
+
+    network = onnx.load(data / "weights" / "coco-yolov8n-seg-320.onnx")
+    for entry in network.metadata_props:
+        if entry.key == "names":
+            entry.value = str(ast.literal_eval(entry.value) | {5: "person"})
+    onnx.save(network, tmp_path / "d.onnx")
+    for model in ("d.sfm", "d.onnx"):
+        words = ["--classes", "person", "--allow-unsigned"]
+        imported = ["model", "import", tmp_path / "d.onnx", "--out", tmp_path / "d.sfm", *words[:2]]
+        assert main([*map(str, imported)]) == 0
+        run = ["redact-image", bus, tmp_path / "o.png", "--model", tmp_path / model, *words]
+        assert main([*map(str, run)]) == 0
+        assert "4 objects hidden" in capsys.readouterr().err
 
 
 @pytest.mark.slow
