@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-_EFFECT_HELP = f"""\
-auto (default), blur, pixelate, solid or solid:RRGGBB. solid leaves the outline only. blur and
-pixelate leave at most {MAX_CELLS} cells along an object, {MAX_FACE_CELLS} along a face or head:
-unreadable, not anonymous. TODO. auto is blur, but solid for classes named plate, text, screen, card, document or the like, and for what is smaller than {MIN_BLUR_PX} px
+_HOW = f"""\
+auto is blur, but solid for classes named plate, text, screen, card, document or the like, and for
+what is smaller than {MIN_BLUR_PX} px; an effect that is named holds for all. blur and pixelate leave at most
+{MAX_CELLS} cells along an object, {MAX_FACE_CELLS} along a face or head. That is unreadable, not anonymous: of 447 faces a
+detector found none again where people were covered, 21 % where only the faces were; but 26 of 47
+people were known again within a video by the colours of their clothes (solid: 3), any face was
+picked out of 39 pictures, and a plate out of 60 in 97 % (solid: 2 %). pixelate is the weakest: it
+leaves more, and frames add up. solid leaves nothing but the outline.
 """
+"""The figures are those of `make bench BENCH=effects`."""
 
 
 def add_command(
@@ -42,7 +47,7 @@ def add_command(
 def add_hiding_arguments(parser: argparse.ArgumentParser) -> None:
     """What to hide, and how."""
     defaults = BlurSettings()
-    what = parser.add_argument_group("what to hide, and how")
+    what = parser.add_argument_group("what to hide, and how", _HOW)
     what.add_argument("--classes", metavar="A,B", help="default: all that the bundle offers")
     what.add_argument(
         "--conf", type=float, metavar="P", help="score from which to hide (default: the bundle's)"
@@ -50,7 +55,7 @@ def add_hiding_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--effect",
         default=defaults.effect,
-        help=_EFFECT_HELP,
+        help="auto (default), blur, pixelate, solid or solid:RRGGBB",
     )
     what.add_argument("--shape", choices=("mask", "box"), default=defaults.shape)
     what.add_argument(

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from agent.errors import UsageError
 from agent.redact.class_words import is_face, is_readable
 
@@ -15,14 +13,19 @@ if TYPE_CHECKING:
     from agent.frames.cover import PlacedOutline
 
 MAX_CELLS = 12
-"""Of blur and pixelate along an object's longer side. Chosen; `make bench BENCH=effects` finds no
-face again behind them."""
+"""Of blur and pixelate along an object's longer side. Chosen. `make bench BENCH=effects`: with the
+people covered, YuNet finds none of 447 faces again."""
 
 MAX_FACE_CELLS = 6
-"""Likewise where the object is a face or a head."""
+"""Likewise of a face or a head, whose own box is all that is covered: of 103 faces of `MIN_BLUR_PX`
+or more YuNet finds 14 % again, with 12 cells 46 % (the same program)."""
 
 MIN_BLUR_PX = 48
-"""TODO"""
+"""What is smaller is solid where nobody chose. It is 12 cells of 4 px, the least that a cell may
+have: below, no number of cells hides an object any more. Chosen so, then measured: on videos and
+DAVIS YuNet finds 27 % of 237 smaller faces again behind 6 cells of blur, and 14 % of 56 larger
+ones. Frames add up below, too: the mean of ten shows three quarters more of a face of 16 px than
+one frame does, and of 48 px no more."""
 
 _SOLID = re.compile(r"solid(?::([0-9a-fA-F]{6}))?")
 
@@ -90,5 +93,5 @@ class Effect:
 
 def _shown_px(outline: PlacedOutline, size: tuple[int, int]) -> float:
     """The longer side of that part of an outline's box that lies in the frame."""
-    corners = outline.bounds.reshape(2, 2).clip(0, size)
-    return float(np.ptp(corners, axis=0).max())
+    (x0, y0, x1, y1), (width, height) = outline.bounds, size
+    return float(max(min(x1, width) - max(x0, 0), min(y1, height) - max(y0, 0)))

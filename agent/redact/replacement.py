@@ -47,11 +47,10 @@ def replacement(
         flat: the colour of `solid`, one value a channel.
         quantum: how far apart the values of a cell lie.
     """
-    height, width = region.shape[:2]
     if effect.kind == "solid":
-        one = np.array(flat, np.uint8).reshape(1, 1, *region.shape[2:])
-        grown = cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST)
-    elif effect.kind == "pixelate":
+        return np.full(region.shape, flat, np.uint8)
+    height, width = region.shape[:2]
+    if effect.kind == "pixelate":
         coarse = cv2.LUT(_averages(region, cells), _LEVELS[quantum])
         grown = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
     else:

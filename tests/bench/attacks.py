@@ -22,6 +22,8 @@ Image = npt.NDArray[np.uint8]
 """BGR or RGB, [h, w, 3]."""
 Box = tuple[float, float, float, float]
 """Left, top, width, height, pixels."""
+Scene = tuple[Image, Box]
+"""A picture, and the box of the object in it."""
 Grid = Literal["outline", "object", "frame", "jittered"]
 """What the cells hold on to: the outline, which trembles; the object itself; the frame, through
 which the object moves; nothing, so that they lie elsewhere in every frame."""
@@ -32,8 +34,8 @@ JPEG_QUALITY = 85
 _TREMBLE = 0.01
 """By this share of its longer side, and by half a pixel at least, does an outline miss its object
 (`JITTER` in agent/track/interpolate.py)."""
-_SEARCH = (-0.03, 0.0, 0.03)
-"""How far off, in shares of the longer side, an attacker supposes a cover to be."""
+_STEPS = 5
+"""Places along x and along y where an attacker supposes a cover that is off."""
 
 
 def left_by(effect: Effect, region: Image) -> Image:
@@ -72,34 +74,44 @@ def published(picture: Image) -> Image:
 
 def picked_out(
     effect: Effect,
-    scenes: Sequence[tuple[Image, Box]],
+    scenes: Sequence[Scene],
     random: np.random.Generator,
     *,
+    off: float,
     other_light: bool,
 ) -> float:
     """The share of objects that are picked out of all of them once they are redacted.
 
     Likeness is the correlation of luma, so that neither light nor contrast matters. Objects
     between which the attacker can't tell count as a part of a hit.
+
+    Args:
+        off: by how much a cover may miss its object along x and y, share of the longer side.
     """
-    known = [_suppositions(effect, picture, box) for picture, box in scenes]
+    places = np.linspace(-off, off, _STEPS if off else 1)
+    known = [_suppositions(effect, picture, box, places) for picture, box in scenes]
     hits = 0.0
     for at, (picture, box) in enumerate(scenes):
-        there = shifted(box, *random.uniform(min(_SEARCH), max(_SEARCH), 2))
+        there = shifted(box, *random.uniform(-off, off, 2))
         seen = photographed(picture, random, other_light=other_light)
         probe = _normal(published(left_by(effect, crop(seen, there))))
-        likeness = np.array([max(float((probe * one).sum()) for one in each) for each in known])
+        likeness = np.array([(each @ probe).max() for each in known])
         best = likeness > likeness.max() - 1e-4
         hits += best[at] / best.sum()
     return hits / len(scenes)
 
 
-def _suppositions(effect: Effect, picture: Image, box: Box) -> list[npt.NDArray[np.float32]]:
-    return [
-        _normal(left_by(effect, crop(picture, shifted(box, x, y))))
-        for x in _SEARCH
-        for y in _SEARCH
-    ]
+def _suppositions(
+    effect: Effect, picture: Image, box: Box, places: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """The object as it would be redacted at each of these places, a row each."""
+    return np.array(
+        [
+            _normal(left_by(effect, crop(picture, shifted(box, x, y))))
+            for x in places
+            for y in places
+        ]
+    )
 
 
 def _normal(picture: Image) -> npt.NDArray[np.float32]:
@@ -108,11 +120,11 @@ def _normal(picture: Image) -> npt.NDArray[np.float32]:
     small = cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     small -= small.mean()
     # What compression makes of a flat colour is no picture.
-    return np.asarray(small / max(float(np.linalg.norm(small)), 32.0), np.float32)
+    return np.asarray(small / max(float(np.linalg.norm(small)), 32.0), np.float32).ravel()
 
 
 def detail_shown(
-    effect: Effect, scene: tuple[Image, Box], frames: int, grid: Grid, random: np.random.Generator
+    effect: Effect, scene: Scene, frames: int, grid: Grid, random: np.random.Generator
 ) -> float:
     """How much of an object's detail the mean of several redacted and aligned frames shows.
 

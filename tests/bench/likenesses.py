@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.bench.attacks import Box, Image
+    from tests.bench.attacks import Box, Image, Scene
 
 _MIN_SCORE = 0.6
 _VIDEOS = {
@@ -74,8 +74,17 @@ def _pictures(data: Path) -> Iterator[tuple[Image, bool]]:
             yield np.asarray(cv2.imread(str(path)), np.uint8), False
 
 
-def scaled_to(scene: tuple[Image, Box], longer_px: int) -> tuple[Image, Box]:
-    """A picture in which the longer side of the box has so many pixels."""
+def neighbourhood(picture: Image, box: Box) -> Scene:
+    """What of a picture lies no further from a box than its longer side."""
+    x, y, width, height = box
+    far = max(width, height)
+    left, top = (max(0, int(edge - far)) for edge in (x, y))
+    near = picture[top : int(y + height + far), left : int(x + width + far)].copy()
+    return near, (x - left, y - top, width, height)
+
+
+def scaled_to(scene: Scene, longer_px: int) -> Scene:
+    """The same, so large that the longer side of the box has so many pixels."""
     picture, box = scene
     share = longer_px / max(box[2:])
     how = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
@@ -84,7 +93,7 @@ def scaled_to(scene: tuple[Image, Box], longer_px: int) -> tuple[Image, Box]:
     return np.asarray(resized, np.uint8), (x, y, width, height)
 
 
-def plates() -> list[tuple[Image, Box]]:
+def plates() -> list[Scene]:
     """Plates of one kind that differ in their seven signs, 520 by 110 as in the EU."""
     random = np.random.default_rng(5)
     found = []

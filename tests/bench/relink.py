@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from agent.blur import Watcher, blur
+from agent.redact.effect import MIN_BLUR_PX
 from agent.redact.patch import patch_of
 from agent.settings import BlurSettings
 
@@ -42,7 +43,7 @@ class Onlooker(Watcher):
         picture = np.dstack([halved, *chroma])
         for outline in cover.outlines:
             patch = patch_of(outline, frame.size)
-            if patch is None or max(patch.pixels.shape) < 48:
+            if patch is None or max(patch.pixels.shape) < MIN_BLUR_PX:
                 continue
             mask = np.zeros(luma.shape, np.uint8)
             height, width = patch.pixels.shape
