@@ -122,6 +122,7 @@ SOLID = ("--effect", "solid", "--crf", "10", "--margin", "0.06")
 # What it does.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "warned"),
     [
