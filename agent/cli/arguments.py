@@ -20,7 +20,7 @@ _HOW = f"""\
 auto is blur, but solid for classes named plate, text, screen, card, document or the like, and for
 what is smaller than {MIN_BLUR_PX} px; an effect that is named holds for all. blur and pixelate leave at most
 {MAX_CELLS} cells along an object, {MAX_FACE_CELLS} along a face or head. That is unreadable, not anonymous: of 447 faces a
-detector found none again where people were covered, 21 % where only the faces were; but 26 of 47
+detector found none again where people were covered, 21 % where only the faces were; but 25 of 46
 people were known again within a video by the colours of their clothes (solid: 3), any face was
 picked out of 39 pictures, and a plate out of 60 in 97 % (solid: 2 %). pixelate is the weakest: it
 leaves more, and frames add up. solid leaves nothing but the outline.
