@@ -10,6 +10,7 @@ from agent.hidden import hidden_classes
 from agent.output_file import check_paths
 from agent.pipeline.run_journal import RunJournal
 from agent.redact.annotator import Annotator
+from agent.redact.effect import Effect
 from agent.run_report import report_of
 from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoEncoder
@@ -145,7 +146,8 @@ def _run(
     *,
     redacted: bool,
 ) -> RunReport:
-    watcher, journal = watcher or Watcher(), RunJournal()
+    watcher = watcher or Watcher()
+    journal = RunJournal(Effect.parse(settings.effect) if redacted else None)
     hidden = hidden_classes(bundle, settings)
     check_paths(*paths)
     detector = detector or detector_of(bundle, hidden)

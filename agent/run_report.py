@@ -91,7 +91,13 @@ class TrackPart(_Part):
 
 
 class RunReport(_Part):
-    """One video's run; `redacted` is false where boxes were drawn instead, for tuning."""
+    """One video's run.
+
+    Attributes:
+        redacted: false where boxes were drawn instead, for tuning.
+        effects: how many times, frame by frame, an object of a class was hidden by each kind of
+            effect: `auto` is solid for what can be read and for what is small.
+    """
 
     versions: dict[str, str]
     redacted: bool
@@ -103,6 +109,7 @@ class RunReport(_Part):
     frames: FramesPart
     keyframes: int
     whole_frame_covers: dict[str, int]
+    effects: dict[str, dict[str, int]]
     tracks: tuple[TrackPart, ...]
     stages: tuple[StagePart, ...]
     bottleneck: str
@@ -162,6 +169,7 @@ def report_of(
         frames=FramesPart(read=pipeline.frames_in, written=written, damaged=source.damaged),
         keyframes=len(journal.keyframes),
         whole_frame_covers=journal.whole_reasons(),
+        effects={label: dict(kinds) for label, kinds in journal.effects.items()},
         tracks=tuple(
             TrackPart(number=t.number, label=t.label, first=t.first, last=t.last)
             for t in journal.tracks.values()

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.arguments import add_hiding_arguments, settings_of
+from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
 from agent.cli.files import add_model_arguments, open_bundle, pairs_of
 from agent.errors import AgentError, UsageError
 from agent.output_file import check_output_file, check_paths, write_output_file
@@ -142,6 +142,8 @@ def _run(args: argparse.Namespace) -> int:
     from agent.hidden import hidden_classes
 
     hidden = hidden_classes(bundle, settings)
+    if not args.boxes and (weak := weak_effect(settings, hidden.labels.values())):
+        print(f"sfumato: warning: {weak}", file=sys.stderr)
     if len(pairs) == 1:
         check_paths(*pairs[0])
     detector = detector_of(bundle, hidden)

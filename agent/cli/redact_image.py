@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from agent.cli.arguments import add_hiding_arguments, settings_of
+from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
 from agent.cli.files import add_model_arguments, open_bundle, pairs_of
 from agent.errors import AgentError
 
@@ -53,6 +53,8 @@ def _run(args: argparse.Namespace) -> int:
     pairs = pairs_of(args.paths, args.out_dir, suffixes, written=suffixes, other=".png")
     bundle = open_bundle(args)
     hidden = hidden_classes(bundle, settings)
+    if weak := weak_effect(settings, hidden.labels.values()):
+        print(f"sfumato: warning: {weak}", file=sys.stderr)
     detector = ImageDetector.of(bundle, hidden)
     failed: AgentError | None = None
     for source, target in pairs:

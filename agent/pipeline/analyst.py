@@ -228,8 +228,10 @@ class Analyst:
             bounds = found.bounds + at
             grow_px = found.grow_px + waiting.margin * longer_side(bounds)
             if not lies_outside(bounds, grow_px, self._size):
-                label = self._labels.get(found.track.class_id, "")
-                yield PlacedOutline(bounds, found.field, grow_px, found.track.number, label)
+                track = found.track
+                label = self._labels.get(track.class_id, "")
+                also = tuple(self._labels[class_id] for class_id in sorted(track.also))
+                yield PlacedOutline(bounds, found.field, grow_px, track.number, label, also)
 
     def _forget(self, index: int) -> None:
         """Drop what lies behind the frames that wait, so that a stream can run for months."""

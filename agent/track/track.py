@@ -22,12 +22,14 @@ class Track:
         class_id: the class it was born with; it keeps it when the detector wavers.
         sightings: by rising frame index, never empty.
         misses: keyframes since the last sighting.
+        also: other hidden classes that the detector was sure of at times.
     """
 
     number: int
     class_id: int
     sightings: list[Sighting] = field(default_factory=list)
     misses: int = 0
+    also: set[int] = field(default_factory=set)
 
     def predicted(self, index: int) -> Bounds:
         """Where the object would be at a later frame if it went on as it went: bounds, pixels."""

@@ -179,6 +179,8 @@ class Tracker:
             track.sightings.append(sighting)
             track.misses = 0
             self._taken.add(sighting)
+            if sighting.class_id != track.class_id and self._starts_track(sighting):
+                track.also.add(sighting.class_id)
 
     def _start_track(self, sighting: Sighting) -> None:
         self.born += 1

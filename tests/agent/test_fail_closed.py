@@ -143,7 +143,10 @@ def bright(size=(160, 96)):
 
 REDACTORS = list(
     itertools.product(
-        (Effect("blur"), Effect("pixelate"), Effect("solid"), Effect("solid", (1, 2, 3))),
+        (
+            *(Effect("auto"), Effect("blur"), Effect("pixelate")),
+            *(Effect("solid"), Effect("solid", (1, 2, 3))),
+        ),
         ("mask", "box"),
     )
 )

@@ -122,6 +122,23 @@ SOLID = ("--effect", "solid", "--crf", "10", "--margin", "0.06")
 # What it does.
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        ([], False),
+        (["--effect", "solid"], False),
+        (["--effect", "blur"], True),
+        (["--effect", "blur", "--boxes", "--i-know-this-is-not-redacted"], False),
+    ],
+)
+def test_a_weak_effect_on_plates_is_warned_of(sfumato, clip, tmp_path, words, warned):
+    model = write_world_bundle(tmp_path / "p.sfm", network(), names=("plate", "car", "cow"))
+    code, said = sfumato(clip, tmp_path / "out.mp4", *words, model=model)
+    assert code == 0
+    assert ("warning: --effect blur" in said) == warned
+
+
 def test_a_video_is_redacted_and_summed_up(sfumato, clip, tmp_path):
     report = tmp_path / "r.json"
     code, said = sfumato(clip, tmp_path / "out.mp4", *SOLID, "--report", report)

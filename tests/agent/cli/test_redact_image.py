@@ -71,6 +71,17 @@ def test_two_classes_of_one_name_are_both_hidden(data, bus, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_a_weak_effect_on_screens_is_warned_of(data, bus, tmp_path, capsys):
+    onnx = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
+    model = tmp_path / "tv.sfm"
+    write_bundle(model, *import_onnx(onnx, "tv", classes=("person", "tv")))
+    words = ["redact-image", str(bus), str(tmp_path / "out.jpg"), "--model", str(model)]
+    for effect, said in (("pixelate", True), ("auto", False)):
+        assert main([*words, "--allow-unsigned", "--effect", effect]) == 0
+        assert ("warning: --effect pixelate" in capsys.readouterr().err) == said
+
+
+@pytest.mark.slow
 def test_shape_and_margin_grow_the_cover(sfumato, bus, tmp_path):
     shares = []
     for i, words in enumerate(([], ["--margin", "0.05"], ["--shape", "box"])):
