@@ -1,0 +1,150 @@
+"""Deinterlacer: pictures of two moments become pictures of one, all others pass as they are."""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+from av.error import BlockingIOError as NothingYet
+from av.error import EOFError as NothingMore
+from av.filter import Graph
+
+from models.combing import is_combed
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from models.combing import Luma
+
+_MIN_SIZE = 3, 6
+"""Columns that `bwdif` needs, and lines that `is_combed` does."""
+
+_8_BIT_LUMA_FIRST = frozenset({"gray", "nv12", "nv21"})
+
+TagT = TypeVar("TagT")
+
+
+class _Held(Generic[TagT]):
+    """A picture that went into the filter and has not come out."""
+
+    def __init__(self, picture: VideoFrame, tag: TagT) -> None:
+        self.picture, self.tag = picture, tag
+
+    @cached_property
+    def luma(self) -> Luma:
+        """The picture's, of 8 bits."""
+        picture = self.picture
+        name = picture.format.name
+        if not (name in _8_BIT_LUMA_FIRST or (name.startswith("yuv") and _is_8_bit(picture))):
+            picture = picture.reformat(format="gray", threads=1)
+        plane = picture.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8, abs(plane.line_size) * plane.height)
+        luma: Luma = rows.reshape(plane.height, -1)[:, : plane.width]
+        return luma if plane.line_size > 0 else luma[::-1]
+
+
+class Deinterlacer(Generic[TagT]):
+    """Takes the pictures of a stream one by one and gives each back once, in order.
+
+    A picture that is flagged as interlaced, and whose fields show two moments, is replaced by
+    its first field's moment, at the same time; the lines of the second are made from those around
+    and from the pictures beside it (FFmpeg's `bwdif`). Whole pictures in a stream for fields,
+    and those that are not flagged, stay untouched. From the first that is flagged on, one picture
+    is held back.
+
+    Attributes:
+        deinterlaced: how many were replaced so far.
+    """
+
+    def __init__(self) -> None:
+        self.deinterlaced = 0
+        self._graph: Graph | None = None
+        self._layout: tuple[object, ...] = ()
+        self._held: deque[_Held[TagT]] = deque()
+        self._before: _Held[TagT] | None = None
+
+    def take(self, picture: VideoFrame, tag: TagT) -> list[tuple[VideoFrame, TagT]]:
+        """The pictures that are ready by now, each with the tag that was given with it.
+
+        Raises:
+            FFmpegError: the filter failed.
+        """
+        ready = [] if self._layout == _layout_of(picture) else self.end()
+        if self._graph is None:
+            if not picture.interlaced_frame or not _can_be_filtered(picture):
+                return [*ready, (picture, tag)]
+            self._graph, self._layout = _filter_for(picture), _layout_of(picture)
+        self._graph.push(picture)
+        self._held.append(_Held(picture, tag))
+        return ready + self._filtered(self._graph)
+
+    def end(self) -> list[tuple[VideoFrame, TagT]]:
+        """The pictures that are still held; others may follow, as those of another stream.
+
+        Raises:
+            FFmpegError: the filter failed.
+        """
+        if self._graph is None:
+            return []
+        self._graph.push(None)
+        ready = self._filtered(self._graph)
+        self._graph, self._layout, self._before = None, (), None
+        return ready
+
+    def _filtered(self, graph: Graph) -> list[tuple[VideoFrame, TagT]]:
+        """What the filter has finished: it gives a picture for each, in order, one later."""
+        ready: list[tuple[VideoFrame, TagT]] = []
+        while True:
+            try:
+                filtered = graph.vpull()
+            except (NothingYet, NothingMore):
+                return ready
+            held = self._held.popleft()
+            ready.append((self._chosen(held, filtered), held.tag))
+            self._before = held
+
+    def _chosen(self, held: _Held[TagT], filtered: VideoFrame) -> VideoFrame:
+        picture = held.picture
+        if not picture.interlaced_frame:
+            return picture
+        before = None if self._before is None else self._before.luma
+        after = self._held[0].luma if self._held else None
+        if not is_combed(held.luma, before, after):
+            return picture
+        self.deinterlaced += 1
+        filtered.pts, filtered.dts = picture.pts, picture.dts
+        filtered.time_base, filtered.duration = picture.time_base, picture.duration
+        return filtered
+
+
+def _is_8_bit(picture: VideoFrame) -> bool:
+    return picture.format.is_planar and picture.format.components[0].bits == 8
+
+
+def _can_be_filtered(picture: VideoFrame) -> bool:
+    return picture.width >= _MIN_SIZE[0] and picture.height >= _MIN_SIZE[1]
+
+
+def _layout_of(picture: VideoFrame) -> tuple[object, ...]:
+    """What must stay as it is while one filter runs."""
+    size = picture.width, picture.height
+    return picture.format.name, size, picture.colorspace, picture.color_range
+
+
+def _filter_for(picture: VideoFrame) -> Graph:
+    graph = Graph()
+    graph.threads = 1
+    graph.link_nodes(
+        graph.add_buffer(
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            time_base=picture.time_base or Fraction(1, 25),  # no filter looks at times
+        ),
+        graph.add("bwdif", mode="send_frame", parity="auto", deint="all"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
