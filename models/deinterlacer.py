@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _MIN_SIZE = 3, 6
 """Columns that `bwdif` needs, and lines that `is_combed` does."""
 
+_PARITIES = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+"""`bwdif`'s names for which field is shown first, by libavcodec's `AV_FIELD_*`."""
+
 _8_BIT_LUMA_FIRST = frozenset({"gray", "nv12", "nv21"})
 
 TagT = TypeVar("TagT")
@@ -49,18 +52,22 @@ class _Held(Generic[TagT]):
 class Deinterlacer(Generic[TagT]):
     """Takes the pictures of a stream one by one and gives each back once, in order.
 
-    A picture that is flagged as interlaced, and whose fields show two moments, is replaced by
+    A picture that is said to be interlaced, and whose fields show two moments, is replaced by
     its first field's moment, at the same time; the lines of the second are made from those around
     and from the pictures beside it (FFmpeg's `bwdif`). Whole pictures in a stream for fields,
-    and those that are not flagged, stay untouched. From the first that is flagged on, one picture
-    is held back.
+    and those of which nobody says so, stay untouched. From the first on, one picture is held back.
+
+    Args:
+        field_order: what the container says of all pictures (libavcodec's `AV_FIELD_*`), since
+            not every codec says it of each.
 
     Attributes:
         deinterlaced: how many were replaced so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, field_order: int = 0) -> None:
         self.deinterlaced = 0
+        self._parity = _PARITIES.get(field_order)
         self._graph: Graph | None = None
         self._layout: tuple[object, ...] = ()
         self._held: deque[_Held[TagT]] = deque()
@@ -74,9 +81,10 @@ class Deinterlacer(Generic[TagT]):
         """
         ready = [] if self._layout == _layout_of(picture) else self.end()
         if self._graph is None:
-            if not picture.interlaced_frame or not _can_be_filtered(picture):
+            if not self._is_said_interlaced(picture) or not _can_be_filtered(picture):
                 return [*ready, (picture, tag)]
-            self._graph, self._layout = _filter_for(picture), _layout_of(picture)
+            parity = None if picture.interlaced_frame else self._parity
+            self._graph, self._layout = _filter_for(picture, parity), _layout_of(picture)
         self._graph.push(picture)
         self._held.append(_Held(picture, tag))
         return ready + self._filtered(self._graph)
@@ -106,9 +114,12 @@ class Deinterlacer(Generic[TagT]):
             ready.append((self._chosen(held, filtered), held.tag))
             self._before = held
 
+    def _is_said_interlaced(self, picture: VideoFrame) -> bool:
+        return picture.interlaced_frame or self._parity is not None
+
     def _chosen(self, held: _Held[TagT], filtered: VideoFrame) -> VideoFrame:
         picture = held.picture
-        if not picture.interlaced_frame:
+        if not self._is_said_interlaced(picture):
             return picture
         before = None if self._before is None else self._before.luma
         after = self._held[0].luma if self._held else None
@@ -116,7 +127,10 @@ class Deinterlacer(Generic[TagT]):
             return picture
         self.deinterlaced += 1
         filtered.pts, filtered.dts = picture.pts, picture.dts
-        filtered.time_base, filtered.duration = picture.time_base, picture.duration
+        filtered.duration = picture.duration
+        # What a decoder gives when its packets have ended comes without; the filter halves it.
+        halved = filtered.time_base or Fraction(1, 50)
+        filtered.time_base = picture.time_base or 2 * halved
         return filtered
 
 
@@ -134,7 +148,8 @@ def _layout_of(picture: VideoFrame) -> tuple[object, ...]:
     return picture.format.name, size, picture.colorspace, picture.color_range
 
 
-def _filter_for(picture: VideoFrame) -> Graph:
+def _filter_for(picture: VideoFrame, parity: str | None) -> Graph:
+    """`bwdif` for pictures like this one, which say themselves which field is first, or not."""
     graph = Graph()
     graph.threads = 1
     graph.link_nodes(
@@ -144,7 +159,7 @@ def _filter_for(picture: VideoFrame) -> Graph:
             format=picture.format,
             time_base=picture.time_base or Fraction(1, 25),  # no filter looks at times
         ),
-        graph.add("bwdif", mode="send_frame", parity="auto", deint="all"),
+        graph.add("bwdif", mode="send_frame", parity=parity or "auto", deint="all"),
         graph.add("buffersink"),
     ).configure()
     return graph

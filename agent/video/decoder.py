@@ -57,7 +57,7 @@ class Decoder:
         # check of H.264 that tells a damaged picture from a good one.
         self._context.thread_type = "AUTO"
         self._packets = packets
-        self._deinterlacer: Deinterlacer[Mark] = Deinterlacer()
+        self._deinterlacer: Deinterlacer[Mark] = Deinterlacer(stream.codec_context.field_order)
         self._pictures: deque[tuple[VideoFrame, Mark]] = deque()
         self._ended = False
         self._aspect: Fraction | None = None
