@@ -123,7 +123,9 @@ class TerminalWatcher(Watcher):
             _say(f"note: {_count(frames.deinterlaced, 'interlaced picture')} deinterlaced")
         if frames.resized:
             size = f"{report.input.width}x{report.input.height}"
-            _say(f"note: {_count(frames.resized, 'picture')} of another size scaled to {size}")
+            _say(
+                f"note: {_count(frames.resized, 'picture')} of another size or shape scaled to {size}"
+            )
         if frames.damaged:
             damaged = _count(frames.damaged, "damaged frame")
             _say(f"warning: left out what could not be decoded: {damaged}")
