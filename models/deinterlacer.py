@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from models.combing import Luma
 
-_MIN_SIZE = 3, 6
-"""Columns that `bwdif` needs, and lines that `is_combed` does."""
+_MIN_SIDE_PX = 16
+"""What is smaller was never on air, and `bwdif` takes no chroma of less than 3 columns or 4 lines."""
 
 _PARITIES = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 """`bwdif`'s names for which field is shown first, by libavcodec's `AV_FIELD_*`."""
@@ -139,7 +139,7 @@ def _is_8_bit(picture: VideoFrame) -> bool:
 
 
 def _can_be_filtered(picture: VideoFrame) -> bool:
-    return picture.width >= _MIN_SIZE[0] and picture.height >= _MIN_SIZE[1]
+    return min(picture.width, picture.height) >= _MIN_SIDE_PX
 
 
 def _layout_of(picture: VideoFrame) -> tuple[object, ...]:

@@ -47,7 +47,7 @@ class Decoder:
     in memory, and H.264 then hands out some damaged pictures before it knows that they are.
 
     Raises:
-        InputError: its pictures are transparent in a way that this FFmpeg can't decode.
+        InputError: this FFmpeg has no decoder for the stream, or none that sees what is transparent.
     """
 
     def __init__(self, stream: VideoStream, packets: Packets[VideoStream], threads: int) -> None:
@@ -131,6 +131,8 @@ class Decoder:
 
 def _context_for(stream: VideoStream) -> VideoCodecContext:
     """The stream's own decoder, or the one that sees what is transparent."""
+    if stream.codec_context is None:  # as PyAV has it, whatever its types say
+        raise InputError("its pictures are of a codec that this FFmpeg can't decode")
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     better = _WITH_ALPHA.get(stream.codec_context.name)
     if better is None or tags.get("alpha_mode") != "1":

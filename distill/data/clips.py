@@ -129,7 +129,9 @@ class Clip:
         return self._orientation
 
     def _of_one_moment(self) -> Iterator[VideoFrame]:
-        deinterlacer: Deinterlacer[None] = Deinterlacer(self._stream.codec_context.field_order)
+        # A stream that FFmpeg has no decoder for has no context either; decoding will say so.
+        order = getattr(self._stream.codec_context, "field_order", 0)
+        deinterlacer: Deinterlacer[None] = Deinterlacer(order)
         for picture in self._pictures():
             yield from (whole for whole, _ in deinterlacer.take(picture, None))
         yield from (whole for whole, _ in deinterlacer.end())

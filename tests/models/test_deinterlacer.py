@@ -149,3 +149,16 @@ def test_another_size_or_format_in_mid_stream_begins_anew(tmp_path):
         ["yuv420p"] * 4 + ["yuv422p"] * 4 + ["yuv420p"] * 4
     )
     assert count == 12
+
+
+@pytest.mark.parametrize("size", [(2, 2), (16, 4), (4, 16), (16, 16), (17, 19)])
+def test_tiny_pictures_come_once(size):
+    """And those that the filter would refuse as they are."""
+    pictures = []
+    for number in range(4):
+        grey = np.full(size[::-1], 40 * number, np.uint8)
+        pictures.append(av.VideoFrame.from_ndarray(grey, "gray"))
+    deinterlacer, ready = Deinterlacer(field_order=2), []
+    for number, picture in enumerate(pictures):
+        ready += deinterlacer.take(picture, number)
+    assert [tag for _, tag in ready + deinterlacer.end()] == [0, 1, 2, 3]
