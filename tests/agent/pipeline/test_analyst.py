@@ -201,6 +201,7 @@ class Opening:
             yield replace(frame, opens_scene=frame.index in self._opening)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look_ahead", [True, False])
 @pytest.mark.parametrize("opening", [(17,), (0,), (42,), (17, 18), (15, 20, 21)])
 def test_a_frame_that_opens_a_scene_is_looked_at_and_nothing_is_covered_whole(

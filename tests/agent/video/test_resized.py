@@ -188,6 +188,7 @@ def test_pixels_that_become_wider_make_the_picture_wider(clips, tmp_path):
     assert (frames[COUNT].planes[0][:70] < 20).all()
 
 
+@pytest.mark.slow
 def test_the_given_recording(data):
     with FileSource(data / "videos" / "resolution-change.h264") as source:
         frames = list(source)

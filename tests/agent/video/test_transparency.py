@@ -40,6 +40,7 @@ def seen(number):
     return (rgba[..., :3] * rgba[..., 3:] + 255 * (255 - rgba[..., 3:])) // 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("codec", "pixel_format", "suffix"),
     [
