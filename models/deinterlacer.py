@@ -16,6 +16,7 @@ from models.combing import is_combed
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from models.combing import Luma
 
@@ -58,8 +59,8 @@ class Deinterlacer(Generic[TagT]):
     and those of which nobody says so, stay untouched. From the first on, one picture is held back.
 
     Args:
-        field_order: what the container says of all pictures (libavcodec's `AV_FIELD_*`), since
-            not every codec says it of each.
+        field_order: what the container says of all pictures (`field_order_of`), since not every
+            codec says it of each.
 
     Attributes:
         deinterlaced: how many were replaced so far.
@@ -132,6 +133,14 @@ class Deinterlacer(Generic[TagT]):
         halved = filtered.time_base or Fraction(1, 50)
         filtered.time_base = picture.time_base or 2 * halved
         return filtered
+
+
+def field_order_of(stream: VideoStream) -> int:
+    """What the stream's container says of its pictures (`AV_FIELD_*`), 0 where it says nothing.
+
+    PyAV 17 doesn't hand it on, and a stream without a decoder has nothing to ask.
+    """
+    return int(getattr(stream.codec_context, "field_order", 0))
 
 
 def _is_8_bit(picture: VideoFrame) -> bool:

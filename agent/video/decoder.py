@@ -12,7 +12,7 @@ from av.codec.context import CodecContext
 from av.error import FFmpegError
 
 from agent.errors import InputError
-from models.deinterlacer import Deinterlacer
+from models.deinterlacer import Deinterlacer, field_order_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class Decoder:
         # check of H.264 that tells a damaged picture from a good one.
         self._context.thread_type = "AUTO"
         self._packets = packets
-        self._deinterlacer: Deinterlacer[Mark] = Deinterlacer(stream.codec_context.field_order)
+        self._deinterlacer: Deinterlacer[Mark] = Deinterlacer(field_order_of(stream))
         self._pictures: deque[tuple[VideoFrame, Mark]] = deque()
         self._ended = False
         self._aspect: Fraction | None = None

@@ -13,7 +13,7 @@ from distill.data.mp4_tail import tail_problem
 from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
 from distill.files import reading
-from models.deinterlacer import Deinterlacer
+from models.deinterlacer import Deinterlacer, field_order_of
 from models.video_stream import video_stream
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ class Clip:
         return self._orientation
 
     def _of_one_moment(self) -> Iterator[VideoFrame]:
-        # A stream that FFmpeg has no decoder for has no context either; decoding will say so.
-        order = getattr(self._stream.codec_context, "field_order", 0)
-        deinterlacer: Deinterlacer[None] = Deinterlacer(order)
+        deinterlacer: Deinterlacer[None] = Deinterlacer(field_order_of(self._stream))
         for picture in self._pictures():
             yield from (whole for whole, _ in deinterlacer.take(picture, None))
         yield from (whole for whole, _ in deinterlacer.end())

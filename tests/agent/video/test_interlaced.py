@@ -134,6 +134,9 @@ def test_what_is_suspect_stays_so(clips, tmp_path):
     assert suspect == [14, 15, 16, 17, 18, 19]
 
 
+@pytest.mark.skipif(
+    int(av.__version__.split(".")[0]) < 18, reason="PyAV 17 doesn't hand on the order of fields"
+)
 @pytest.mark.parametrize("order", ["tt", "bb"])
 def test_where_only_the_container_says_it(clips, tmp_path, order):
     """Motion JPEG doesn't; QuickTime has a box for it."""
