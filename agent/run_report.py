@@ -62,11 +62,18 @@ class VideoPart(_Part):
 
 
 class FramesPart(_Part):
-    """What became of the frames; `damaged` could not be decoded and left nothing to show."""
+    """What became of the frames; `damaged` could not be decoded and left nothing to show.
+
+    Attributes:
+        deinterlaced: showed two moments, and show one.
+        resized: had another size or shape than the first.
+    """
 
     read: int
     written: int
     damaged: int
+    deinterlaced: int
+    resized: int
 
 
 class StagePart(_Part):
@@ -166,7 +173,13 @@ def report_of(
         ),
         output=str(paths[1]),
         complete=not pipeline.cancelled,
-        frames=FramesPart(read=pipeline.frames_in, written=written, damaged=source.damaged),
+        frames=FramesPart(
+            read=pipeline.frames_in,
+            written=written,
+            damaged=source.damaged,
+            deinterlaced=source.deinterlaced,
+            resized=source.resized,
+        ),
         keyframes=len(journal.keyframes),
         whole_frame_covers=journal.whole_reasons(),
         effects={label: dict(kinds) for label, kinds in journal.effects.items()},

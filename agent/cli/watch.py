@@ -119,6 +119,13 @@ class TerminalWatcher(Watcher):
             f"{_count(report.keyframes, 'detection')}, "
             f"{_count(len(report.tracks), 'object')} hidden, {speed}"
         )
+        if frames.deinterlaced:
+            _say(f"note: {_count(frames.deinterlaced, 'interlaced picture')} deinterlaced")
+        if frames.resized:
+            size = f"{report.input.width}x{report.input.height}"
+            _say(
+                f"note: {_count(frames.resized, 'picture')} of another size or shape scaled to {size}"
+            )
         if frames.damaged:
             damaged = _count(frames.damaged, "damaged frame")
             _say(f"warning: left out what could not be decoded: {damaged}")

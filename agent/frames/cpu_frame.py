@@ -22,6 +22,7 @@ class CpuFrame:
         index: 0 for the first frame that the source gave, then counting.
         pts: presentation time in units of `time_base` seconds.
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
+        opens_scene: nothing in it can be found by where it was in the frame before.
     """
 
     planes: Planes
@@ -30,6 +31,7 @@ class CpuFrame:
     time_base: Fraction
     colour: Colour
     suspect: bool = False
+    opens_scene: bool = False
     _thumbnail: list[Plane] = field(default_factory=list, repr=False, compare=False)
 
     @property

@@ -25,12 +25,20 @@ class Source(Protocol):
     Attributes:
         info: what is known before the second frame.
         damaged: packets and pictures that could not be decoded so far.
+        deinterlaced: pictures so far that showed two moments, and show one.
+        resized: pictures so far that were scaled to the first one's size.
     """
 
     info: StreamInfo
 
     @property
     def damaged(self) -> int: ...  # noqa: D102
+
+    @property
+    def deinterlaced(self) -> int: ...  # noqa: D102
+
+    @property
+    def resized(self) -> int: ...  # noqa: D102
 
     def __iter__(self) -> Iterator[Frame]: ...
 

@@ -141,7 +141,7 @@ class Analyst:
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
         unfit = self._unfit(frame)
-        if unfit or self._cuts.is_cut(frame):
+        if unfit or self._cuts.is_cut(frame) or frame.opens_scene:
             self._ask_last()
             self._scene += 1
             self._due_at_once = True

@@ -62,7 +62,7 @@ class ClipLabeller:
         """Label the clip, or what of it is not labelled yet.
 
         Raises:
-            InputError: no picture of it can be decoded, or they are interlaced.
+            InputError: no picture of it can be decoded.
             OutputError: the folder can't be written to.
         """
         sampler = Sampler(self._settings.every)

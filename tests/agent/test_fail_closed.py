@@ -132,7 +132,6 @@ def test_every_function_that_takes_an_annotated_frame_is_known():
         ("video/encoding_sink.py", "write"),  # gives it to such an encoder
         ("video/encoder_picture.py", "wrap"),  # which only such an encoder calls
         ("video/encoder_picture.py", "_draw"),
-        ("video/encoder_picture.py", "_scaled"),
     }
 
 

@@ -20,7 +20,7 @@ class Camera:
     def __init__(self, world, frames):
         self._world, self._frames = world, frames
         self.info = worlds.info_of(world)
-        self.damaged = 0
+        self.damaged = self.deinterlaced = self.resized = 0
 
     def __iter__(self):
         for i in range(self._frames):

@@ -57,6 +57,21 @@ def test_nothing_is_drawn_that_nobody_asked_for(run, pictures):
     assert list(pictures.iterdir()) == []
 
 
+def test_what_was_done_to_pictures_is_said_and_counted(run, pictures, capsys):
+    watcher = watcher_of(pictures, timeline=None, contact_sheet=None)
+    report = run(watcher)
+    capsys.readouterr()
+    watcher.sum_up(report)
+    said = capsys.readouterr().err
+    assert "deinterlaced" not in said
+    assert "another size" not in said
+    frames = report.frames.model_copy(update={"deinterlaced": 38, "resized": 1})
+    watcher.sum_up(report.model_copy(update={"frames": frames}))
+    said = capsys.readouterr().err
+    assert "note: 38 interlaced pictures deinterlaced\n" in said
+    assert "note: 1 picture of another size or shape scaled to 160x96\n" in said
+
+
 class Impatient(TerminalWatcher):
     """Cancels when some frames were written."""
 
