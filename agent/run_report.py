@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,15 @@ class FramesPart(_Part):
     damaged: int
 
 
+class RepairsPart(_Part):
+    """What was amiss with the input's times, as in `agent.frames.repairs.Repairs`."""
+
+    pictures: int
+    sound: int
+    sound_lost: int
+    jumps: int
+
+
 class StagePart(_Part):
     """Where a stage's time went; `load` is the share of its threads' time that it worked."""
 
@@ -91,7 +101,11 @@ class TrackPart(_Part):
 
 
 class RunReport(_Part):
-    """One video's run; `redacted` is false where boxes were drawn instead, for tuning."""
+    """One video's run; `redacted` is false where boxes were drawn instead, for tuning.
+
+    Attributes:
+        left_out: what the input holds beside, and the output doesn't: other streams, chapters.
+    """
 
     versions: dict[str, str]
     redacted: bool
@@ -101,6 +115,8 @@ class RunReport(_Part):
     output: str
     complete: bool
     frames: FramesPart
+    left_out: tuple[str, ...]
+    repairs: RepairsPart
     keyframes: int
     whole_frame_covers: dict[str, int]
     tracks: tuple[TrackPart, ...]
@@ -160,6 +176,8 @@ def report_of(
         output=str(paths[1]),
         complete=not pipeline.cancelled,
         frames=FramesPart(read=pipeline.frames_in, written=written, damaged=source.damaged),
+        left_out=source.left_out,
+        repairs=RepairsPart(**asdict(source.repairs)),
         keyframes=len(journal.keyframes),
         whole_frame_covers=journal.whole_reasons(),
         tracks=tuple(

@@ -22,6 +22,7 @@ class CpuFrame:
         index: 0 for the first frame that the source gave, then counting.
         pts: presentation time in units of `time_base` seconds.
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
+        duration: how long it is shown, in units of `time_base`; 0 where nobody knows.
     """
 
     planes: Planes
@@ -30,6 +31,7 @@ class CpuFrame:
     time_base: Fraction
     colour: Colour
     suspect: bool = False
+    duration: int = 0
     _thumbnail: list[Plane] = field(default_factory=list, repr=False, compare=False)
 
     @property

@@ -14,10 +14,14 @@ from av.video.reformatter import VideoReformatter
 
 from agent.errors import InputError
 from agent.frames.cpu_frame import CpuFrame
+from agent.frames.repairs import Repairs
 from agent.frames.stream_info import StreamInfo
-from agent.video.container import Packets, open_container
+from agent.video.container import hint_of, open_container
 from agent.video.decoded import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
-from agent.video.timestamps import Timestamps
+from agent.video.packets import Packets
+from agent.video.picture_times import PictureTimes
+from agent.video.sound import Sound
+from agent.video.stream_names import left_out_of
 from models.video_stream import video_stream
 
 if TYPE_CHECKING:
@@ -27,13 +31,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from agent.frames.frame import Frame
-
-_USUAL_RATE = Fraction(25)
-"""Frames a second where a stream claims nothing, as libav assumes for raw streams."""
-
-_MAX_STEP_BACK_S = 1
-"""Times that fall back by more than this were restarted; by less, two frames share one. Chosen,
-not measured."""
 
 
 @final
@@ -45,12 +42,16 @@ class FileSource:
     Every thread beyond the first holds a frame more in memory, and H.264 then hands out some
     damaged pictures before it knows that they are.
 
+    Args:
+        threads: of the decoder.
+        sound: whether to read the file's sound as well, into `sound`; the file is read once.
+
     Raises:
         InputError: when the file can't be read, or no picture can be decoded from it, or its
             pictures are interlaced.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
+    def __init__(self, path: str | Path, threads: int = 1, *, sound: bool = False) -> None:
         self._path = Path(path)
         self._container = open_container(self._path)
         stream = video_stream(self._container.streams)
@@ -63,19 +64,17 @@ class FileSource:
             # Threads that each take a frame; slice threads, PyAV's default, would switch off the
             # check of H.264 that tells a damaged picture from a good one.
             self._stream.thread_type = "AUTO"
-            self._packets = Packets(self._container, [self._stream])
+            self.sound = Sound(self._container.streams.audio if sound else ())
+            self._packets = Packets(self._container, self._stream, self.sound)
+            kept = (self._stream, *self.sound.streams)
+            self._left_out = left_out_of(self._container, kept)
             self._pictures: deque[tuple[VideoFrame, bool]] = deque()
             self._ended = False
             self._reformatter = VideoReformatter()
             self._index = 0
             self._rotation = 0
             self._turn: Turn | None = None
-            rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
-            self._time_base = self._stream.time_base or 1 / rate
-            self._timestamps = Timestamps(
-                step=round(1 / (rate * self._time_base)),
-                max_step_back=round(_MAX_STEP_BACK_S / self._time_base),
-            )
+            self._times = PictureTimes(self._container, stream, self._packets.start)
             self._skipped = 0
             self._newest_pts = -(2**63)
             self._suspect_to: int | None = None
@@ -107,32 +106,48 @@ class FileSource:
         """Packets and pictures that were skipped so far because they are damaged."""
         return self._skipped + self._packets.damaged
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Streams of the file that don't come out; with sound, known once there is an output."""
+        return (*self._left_out, *self.sound.left_out)
+
+    @property
+    def repairs(self) -> Repairs:
+        """What was amiss with the file's times so far."""
+        return Repairs(
+            pictures=self._times.repaired,
+            sound=self.sound.repaired,
+            sound_lost=self.sound.damaged,
+            jumps=self._packets.jumps,
+        )
+
     def __iter__(self) -> FileSource:
         return self
 
     def __next__(self) -> Frame:
         if not self._fill():
+            self.sound.ended = True
             raise StopIteration
         picture, suspect = self._pictures.popleft()
         if picture.interlaced_frame:
             raise self._interlaced()
         colour = colour_of(picture)
+        pts, duration = self._times.given(picture)
         frame = CpuFrame(
             planes=upright(planes_of(picture, colour, self._reformatter), self._turn_of(picture)),
             index=self._index,
-            pts=self._timestamps.next_pts(
-                picture.dts if picture.pts is None else picture.pts, picture.duration
-            ),
-            time_base=self._time_base,
+            pts=pts,
+            time_base=self._times.time_base,
             colour=colour,
             suspect=suspect,
+            duration=duration,
         )
         self._index += 1
         return frame
 
     def _first(self) -> VideoFrame:
         if not self._fill():
-            raise InputError(f"{self._path}: no picture in it can be decoded")
+            raise InputError(f"{self._path}: no picture in it can be decoded{hint_of(self._path)}")
         return self._pictures[0][0]
 
     def _turn_of(self, picture: VideoFrame) -> Turn | None:
@@ -146,6 +161,8 @@ class FileSource:
             lost = self._packets.damaged
             packet = next(self._packets, None)
             self._ended = packet is None
+            if packet is not None:
+                self._times.fed(packet)
             if packet is not None and packet.pts is not None:
                 self._newest_pts = max(self._newest_pts, packet.pts)
             if self._packets.damaged > lost:
@@ -153,6 +170,7 @@ class FileSource:
             try:
                 pictures = self._stream.decode(packet)  # None: what the decoder still holds
             except FFmpegError:
+                self._times.lost(packet)
                 self._skipped += 1
                 self._suspect_to = self._newest_pts
                 continue
@@ -166,6 +184,7 @@ class FileSource:
         of it was fed to the decoder before the damage: pictures leave it in another order.
         """
         for picture in pictures:
+            self._times.decoded(picture)
             if picture.is_corrupt:
                 self._skipped += 1
                 self._suspect_to = self._newest_pts
@@ -187,7 +206,7 @@ class FileSource:
         rate = stream.average_rate or stream.guessed_rate
         duration_s = None
         if stream.duration:
-            duration_s = float(stream.duration * self._time_base)
+            duration_s = float(stream.duration * self._times.time_base)
         elif container.duration:
             duration_s = container.duration / av.time_base
         frames = stream.frames or (round(duration_s * rate) if duration_s and rate else None)
@@ -202,7 +221,7 @@ class FileSource:
             width=width,
             height=height,
             frame_rate=rate,
-            time_base=self._time_base,
+            time_base=self._times.time_base,
             frames=frames,
             duration_s=duration_s,
             colour=colour,
