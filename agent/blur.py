@@ -90,10 +90,14 @@ def blur(
     """
 
     def parts(video: FileSource) -> _Parts[RedactedFrame]:
+        output = FileOutput(target, sound=video.sound)
         encoder = VideoEncoder(
-            video.info, codec=settings.codec, crf=settings.crf, preset=settings.preset
+            video.info,
+            codec=settings.codec,
+            crf=settings.crf,
+            preset=settings.preset,
+            clock=output.clock(video.info),
         )
-        output = FileOutput(target, audio_from=_sound(video, source, settings))
         return redactor_of(video, settings).redact, EncodingSink(encoder, output)
 
     return _run((source, target), bundle, settings, parts, watcher, detector, redacted=True)
@@ -118,22 +122,18 @@ def annotate(
     def parts(video: FileSource) -> _Parts[AnnotatedFrame]:
         size = video.info.width, video.info.height
         annotator = Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted)
+        output = FileOutput(target, sound=video.sound, annotated=True)
         encoder = VideoEncoder(
             video.info,
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
+            clock=output.clock(video.info),
             annotated=True,
         )
-        sound = _sound(video, source, settings)
-        output = FileOutput(target, audio_from=sound, annotated=True)
         return annotator.annotate, EncodingSink(encoder, output)
 
     return _run((source, target), bundle, settings, parts, watcher, detector, redacted=False)
-
-
-def _sound(video: FileSource, source: Path, settings: BlurSettings) -> Path | None:
-    return source if settings.audio == "copy" and video.info.has_audio else None
 
 
 def _run(
@@ -154,7 +154,7 @@ def _run(
     ran = detector.chosen if isinstance(detector, NetworkDetector) else None
     pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
     try:
-        with FileSource(paths[0]) as video:
+        with FileSource(paths[0], sound=settings.audio == "copy") as video:
             show, opened = parts(video)
             with opened as sink:
                 lane = pool.lane(paths[0].name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,15 @@ class FramesPart(_Part):
     resized: int
 
 
+class RepairsPart(_Part):
+    """What was amiss with the input's times, as in `agent.frames.repairs.Repairs`."""
+
+    pictures: int
+    sound: int
+    sound_lost: int
+    jumps: int
+
+
 class StagePart(_Part):
     """Where a stage's time went; `load` is the share of its threads' time that it worked."""
 
@@ -102,6 +112,7 @@ class RunReport(_Part):
 
     Attributes:
         redacted: false where boxes were drawn instead, for tuning.
+        left_out: what the input holds beside, and the output doesn't: other streams, chapters.
         effects: how many times, frame by frame, an object of a class was hidden by each kind of
             effect: `auto` is solid for what can be read and for what is small.
     """
@@ -114,6 +125,8 @@ class RunReport(_Part):
     output: str
     complete: bool
     frames: FramesPart
+    left_out: tuple[str, ...]
+    repairs: RepairsPart
     keyframes: int
     whole_frame_covers: dict[str, int]
     effects: dict[str, dict[str, int]]
@@ -180,6 +193,8 @@ def report_of(
             deinterlaced=source.deinterlaced,
             resized=source.resized,
         ),
+        left_out=source.left_out,
+        repairs=RepairsPart(**asdict(source.repairs)),
         keyframes=len(journal.keyframes),
         whole_frame_covers=journal.whole_reasons(),
         effects={label: dict(kinds) for label, kinds in journal.effects.items()},

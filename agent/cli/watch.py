@@ -129,6 +129,10 @@ class TerminalWatcher(Watcher):
         if frames.damaged:
             damaged = _count(frames.damaged, "damaged frame")
             _say(f"warning: left out what could not be decoded: {damaged}")
+        for name in report.left_out:
+            _say(f"left out: {name}")
+        for repaired in _repairs(report):
+            _say(f"warning: {repaired}")
         for reason, count in report.whole_frame_covers.items():
             _say(f"warning: {_count(count, 'frame')} covered whole: {reason}")
         if self._first and report.model.signed_by is None:
@@ -179,6 +183,18 @@ def _check_plots() -> None:
         importlib.import_module("matplotlib")
     except ImportError as error:
         raise UsageError("--timeline needs the extra `plots`: pip install '.[plots]'") from error
+
+
+def _repairs(report: RunReport) -> Iterator[str]:
+    """What was amiss with the input's times, a line each."""
+    repairs = report.repairs
+    if repairs.jumps:
+        yield f"what was joined goes on without a gap: its clock had {_count(repairs.jumps, 'jump')}"
+    for count, noun in ((repairs.pictures, "frame"), (repairs.sound, "sound packet")):
+        if count:
+            yield f"{_count(count, noun)} got new times, because their own were missing or fell back"
+    if repairs.sound_lost:
+        yield f"left out, being damaged: {_count(repairs.sound_lost, 'sound packet')}"
 
 
 def _count(number: int, noun: str) -> str:

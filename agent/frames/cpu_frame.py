@@ -23,6 +23,7 @@ class CpuFrame:
         pts: presentation time in units of `time_base` seconds.
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
         opens_scene: nothing in it can be found by where it was in the frame before.
+        duration: how long it is shown, in units of `time_base`; 0 where nobody knows.
     """
 
     planes: Planes
@@ -32,6 +33,7 @@ class CpuFrame:
     colour: Colour
     suspect: bool = False
     opens_scene: bool = False
+    duration: int = 0
     _thumbnail: list[Plane] = field(default_factory=list, repr=False, compare=False)
 
     @property

@@ -41,6 +41,8 @@ class Frame(Protocol):
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
         opens_scene: nothing in it can be found by where it was in the frame before, because the
             picture became larger, smaller or was turned.
+        duration: how long it is shown, in units of `time_base`; 0 where nobody knows. The next
+            frame's `pts` says so, too; this is for the last.
         size: width, height in pixels.
     """
 
@@ -61,6 +63,9 @@ class Frame(Protocol):
 
     @property
     def opens_scene(self) -> bool: ...  # noqa: D102
+
+    @property
+    def duration(self) -> int: ...  # noqa: D102
 
     @property
     def size(self) -> tuple[int, int]: ...  # noqa: D102

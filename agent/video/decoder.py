@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from agent.video.container import Packets
+    from agent.video.packets import Packets
+    from agent.video.picture_times import PictureTimes
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders leave out what WebM keeps beside a picture: how transparent it is."""
@@ -46,17 +47,23 @@ class Decoder:
     What can't be decoded is skipped and counted. Every thread beyond the first holds a frame more
     in memory, and H.264 then hands out some damaged pictures before it knows that they are.
 
+    Args:
+        times: is told what goes in and comes out, and writes each picture's time into it.
+        threads: of libav's decoder.
+
     Raises:
         InputError: this FFmpeg has no decoder for the stream, or none that sees what is transparent.
     """
 
-    def __init__(self, stream: VideoStream, packets: Packets[VideoStream], threads: int) -> None:
+    def __init__(
+        self, stream: VideoStream, packets: Packets, times: PictureTimes, threads: int
+    ) -> None:
         self._context = _context_for(stream)
         self._context.thread_count = threads
         # Threads that each take a frame; slice threads, PyAV's default, would switch off the
         # check of H.264 that tells a damaged picture from a good one.
         self._context.thread_type = "AUTO"
-        self._packets = packets
+        self._packets, self._times = packets, times
         self._deinterlacer: Deinterlacer[Mark] = Deinterlacer(field_order_of(stream))
         self._pictures: deque[tuple[VideoFrame, Mark]] = deque()
         self._ended = False
@@ -95,6 +102,8 @@ class Decoder:
         lost = self._packets.damaged
         packet = next(self._packets, None)
         self._ended = packet is None
+        if packet is not None:
+            self._times.fed(packet)
         if packet is not None and packet.pts is not None:
             self._newest_pts = max(self._newest_pts, packet.pts)
         if self._packets.damaged > lost:
@@ -102,6 +111,7 @@ class Decoder:
         try:
             pictures = self._context.decode(packet)  # None: what the decoder still holds
         except FFmpegError:
+            self._times.lost(packet)
             self._skipped += 1
             self._suspect_to = self._newest_pts
             pictures = []
@@ -117,6 +127,7 @@ class Decoder:
         of it was fed to the decoder before the damage: pictures leave it in another order.
         """
         for picture in pictures:
+            self._times.decoded(picture)
             if picture.is_corrupt:
                 self._skipped += 1
                 self._suspect_to = self._newest_pts

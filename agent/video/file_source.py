@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-import av
-
 from agent.errors import InputError
-from agent.frames.stream_info import StreamInfo
-from agent.video.container import Packets, open_container
+from agent.frames.repairs import Repairs
+from agent.video.container import hint_of, open_container
 from agent.video.crop import crop_of
-from agent.video.decoded import matrix_code_of, may_be_transparent
 from agent.video.decoder import Decoder
+from agent.video.described import described
 from agent.video.frame_maker import FrameMaker
-from agent.video.timestamps import Timestamps
+from agent.video.packets import Packets
+from agent.video.picture_times import PictureTimes
+from agent.video.sound import Sound
+from agent.video.stream_names import left_out_of
 from models.video_stream import video_stream
 
 if TYPE_CHECKING:
+    from fractions import Fraction
     from types import TracebackType
 
     from av.video.frame import VideoFrame
 
     from agent.frames.frame import Frame
     from agent.video.decoder import Mark
-
-_USUAL_RATE = Fraction(25)
-"""Frames a second where a stream claims nothing, as libav assumes for raw streams."""
-
-_MAX_STEP_BACK_S = 1
-"""Times that fall back by more than this were restarted; by less, two frames share one. Chosen,
-not measured."""
 
 
 @final
@@ -43,39 +37,41 @@ class FileSource:
     counted in `damaged`. Every thread beyond the first holds a frame more in memory, and H.264
     then hands out some damaged pictures before it knows that they are.
 
+    Args:
+        threads: of the decoder.
+        sound: whether to read the file's sound as well, into `sound`; the file is read once.
+
     Raises:
         InputError: when the file can't be read, or no picture can be decoded from it.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
+    def __init__(self, path: str | Path, threads: int = 1, *, sound: bool = False) -> None:
         self._path = Path(path)
         self._container = open_container(self._path)
         stream = video_stream(self._container.streams)
         if stream is None:
             self._container.close()
             raise InputError(f"{self._path}: no video stream in it")
-        self._stream = stream
         try:
-            self._packets = Packets(self._container, [self._stream])
+            self.sound = Sound(self._container.streams.audio if sound else ())
+            self._packets = Packets(self._container, stream, self.sound)
+            self._left_out = left_out_of(self._container, (stream, *self.sound.streams))
+            self._times = PictureTimes(self._container, stream, self._packets.start)
             try:
-                self._decoder = Decoder(self._stream, self._packets, threads)
+                self._decoder = Decoder(stream, self._packets, self._times, threads)
             except InputError as error:
                 raise InputError(f"{self._path}: {error}") from error
             self._index = 0
-            rate = self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE
-            self._time_base = self._stream.time_base or 1 / rate
-            self._timestamps = Timestamps(
-                step=round(1 / (rate * self._time_base)),
-                max_step_back=round(_MAX_STEP_BACK_S / self._time_base),
-            )
             picture, mark = self._first()
             # Where the two differ it is the container's word, which players take, and it holds
             # for the whole stream.
-            said = self._stream.sample_aspect_ratio
+            said = stream.sample_aspect_ratio
             self._said_aspect = None if said == mark.aspect else said
-            crop = crop_of(self._container, self._stream)
+            crop = crop_of(self._container, stream)
             self._maker = FrameMaker(picture, self._aspect_of(mark), crop)
-            self.info = self._describe(picture)
+            self.info = described(
+                self._container, stream, picture, self._maker, self._times.time_base
+            )
         except BaseException:
             self._container.close()
             raise
@@ -112,22 +108,38 @@ class FileSource:
         """Pictures so far that were scaled to the first one's size."""
         return self._maker.resized
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Streams of the file that don't come out; with sound, known once there is an output."""
+        return (*self._left_out, *self.sound.left_out)
+
+    @property
+    def repairs(self) -> Repairs:
+        """What was amiss with the file's times so far."""
+        return Repairs(
+            pictures=self._times.repaired,
+            sound=self.sound.repaired,
+            sound_lost=self.sound.damaged,
+            jumps=self._packets.jumps,
+        )
+
     def __iter__(self) -> FileSource:
         return self
 
     def __next__(self) -> Frame:
         taken = self._decoder.take()
         if taken is None:
+            self.sound.ended = True
             raise StopIteration
         picture, mark = taken
+        pts, duration = self._times.given(picture)
         frame = self._maker.frame(
             picture,
             self._aspect_of(mark),
             index=self._index,
-            pts=self._timestamps.next_pts(
-                picture.dts if picture.pts is None else picture.pts, picture.duration
-            ),
-            time_base=self._time_base,
+            pts=pts,
+            duration=duration,
+            time_base=self._times.time_base,
             suspect=mark.suspect,
         )
         self._index += 1
@@ -136,43 +148,8 @@ class FileSource:
     def _first(self) -> tuple[VideoFrame, Mark]:
         first = self._decoder.peek()
         if first is None:
-            raise InputError(f"{self._path}: no picture in it can be decoded")
+            raise InputError(f"{self._path}: no picture in it can be decoded{hint_of(self._path)}")
         return first
 
     def _aspect_of(self, mark: Mark) -> Fraction:
         return self._said_aspect or mark.aspect
-
-    def _describe(self, picture: VideoFrame) -> StreamInfo:
-        stream, container, shape = self._stream, self._container, self._maker.shape
-        width, height = shape.size
-        rate = stream.average_rate or stream.guessed_rate
-        duration_s = None
-        if stream.duration:
-            duration_s = float(stream.duration * self._time_base)
-        elif container.duration:
-            duration_s = container.duration / av.time_base
-        frames = stream.frames or (round(duration_s * rate) if duration_s and rate else None)
-        notes = []
-        if max(component.bits for component in picture.format.components) > 8:
-            notes.append(f"{picture.format.name} is written as 8-bit 4:2:0")
-        if width % 2 or height % 2:
-            notes.append(f"{width}x{height} is written with its odd edge repeated, to be even")
-        if may_be_transparent(picture):
-            notes.append("what is transparent is shown on white")
-        if shape.turn is None and picture.rotation:
-            notes.append(f"a display rotation by {picture.rotation} degrees is not applied")
-        return StreamInfo(
-            width=width,
-            height=height,
-            frame_rate=rate,
-            time_base=self._time_base,
-            frames=frames,
-            duration_s=duration_s,
-            colour=self._maker.colour,
-            matrix_code=matrix_code_of(picture),
-            codec=stream.codec_context.name,
-            pixel_format=picture.format.name,
-            sample_aspect_ratio=shape.aspect,
-            has_audio=bool(container.streams.audio),
-            notes=tuple(notes),
-        )

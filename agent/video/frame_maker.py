@@ -66,6 +66,7 @@ class FrameMaker:
         *,
         index: int,
         pts: int,
+        duration: int,
         time_base: Fraction,
         suspect: bool,
     ) -> CpuFrame:
@@ -88,6 +89,7 @@ class FrameMaker:
             colour=self.colour,
             suspect=suspect,
             opens_scene=opens_scene,
+            duration=duration,
         )
 
     def _planes(self, picture: VideoFrame) -> Planes:

@@ -305,7 +305,7 @@ class Elsewhere:
     def __init__(self, frame):
         self._frame = frame
         self.index, self.pts, self.time_base = frame.index, frame.pts, frame.time_base
-        self.colour, self.size = frame.colour, frame.size
+        self.colour, self.size, self.duration = frame.colour, frame.size, frame.duration
 
     def thumbnail(self):
         return self._frame.thumbnail()

@@ -56,6 +56,7 @@ def test_the_output_keeps_its_size_and_every_picture_comes_once(clips, joined, s
     assert numbers(clips, frames) == [*range(COUNT)] * len(sizes)
     assert [frame.index for frame in frames] == list(range(COUNT * len(sizes)))
     assert all(before.pts < after.pts for before, after in pairwise(frames))
+    assert {frame.duration for frame in frames} == {frames[1].pts - frames[0].pts}
     changes = [i * COUNT for i, (a, b) in enumerate(pairwise(sizes), 1) if a != b]
     assert [frame.index for frame in frames if frame.opens_scene] == changes
 
