@@ -18,9 +18,9 @@ from models.classes import ClassSpec
 from models.errors import ModelError
 from models.golden import GoldenFrame, encode_expected, encode_image
 from models.manifest import GOLDEN, FileSpec, GoldenSpec, Manifest, TeacherSpec, first_problem
+from models.part_file import sync
 from models.runtime.choose import choose_network
 from models.self_test import Tolerances, look, self_test
-from models.whole_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
