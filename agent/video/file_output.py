@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, final
 from av.error import FFmpegError
 
 from agent.errors import OutputError
+from agent.output_file import appeared
 from agent.video.audio import AudioCopy
 from agent.video.muxer import Muxer
-from models.whole_file import sync
+from models.part_file import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ class FileOutput:
     Args:
         path: the output; its extension chooses the container.
         audio_from: a file whose sound is copied as it is; None for silence.
+        overwrite: replace a file of this name, whether it is there now or at the end.
         fragmented: write MP4 that can be played while it grows.
         annotated: take annotated pictures, too; the file shows what the camera saw.
 
@@ -46,12 +48,13 @@ class FileOutput:
         path: str | Path,
         *,
         audio_from: Path | None = None,
+        overwrite: bool = False,
         fragmented: bool = False,
         annotated: bool = False,
     ) -> None:
         # A link stays a link: what it points to is replaced.
         self._path = Path(os.path.realpath(path))
-        self._fragmented, self._annotated = fragmented, annotated
+        self._overwrite, self._fragmented, self._annotated = overwrite, fragmented, annotated
         suffix = self._path.suffix
         if suffix.lower() not in _FORMATS:
             raise OutputError(
@@ -59,9 +62,8 @@ class FileOutput:
                 f"name it one of {' '.join(_FORMATS)}"
             )
         self._format = _FORMATS[suffix.lower()]
-        self._part = self._path.with_name(f".{self._path.stem}.{os.getpid()}.partial{suffix}")
-        self._create()
-        self._part.unlink()  # until there is something to write
+        self._create().discard()  # until there is something to write
+        self._part: PartFile | None = None
         self._muxer: Muxer | None = None
         self._audio = AudioCopy(audio_from, self._format, self._path) if audio_from else None
         self._last_pts: int | None = None
@@ -80,9 +82,9 @@ class FileOutput:
         if not self._annotated:
             stream.require_redacted()
         self._stream = stream
-        self._create()
+        self._part = self._create()
         with self._failing_as_output_error():
-            self._muxer = Muxer(self._part, self._format, stream, fragmented=self._fragmented)
+            self._muxer = Muxer(self._part.path, self._format, stream, fragmented=self._fragmented)
             if self._audio is not None:
                 self._audio.start(self._muxer.container)
 
@@ -106,7 +108,7 @@ class FileOutput:
         Raises:
             OutputError: when no packet was written, or the file can't be.
         """
-        if self._muxer is None or self._last_pts is None:
+        if self._muxer is None or self._part is None or self._last_pts is None:
             raise OutputError(f"{self._path}: no frame to write")
         self._copy_audio(self._last_pts * self._stream.time_base + 1 / self._stream.frame_rate)
         if self._audio is not None:
@@ -115,9 +117,7 @@ class FileOutput:
         with self._failing_as_output_error():
             muxer, self._muxer = self._muxer, None
             muxer.close()
-            sync(self._part)
-            self._part.replace(self._path)
-            sync(self._path.parent)
+            self._part.put(replace=self._overwrite)
 
     def abort(self) -> None:
         """Delete what was written; harmless after `finish`."""
@@ -129,14 +129,15 @@ class FileOutput:
             with suppress(FFmpegError, OSError):
                 self._muxer.close()
             self._muxer = None
-        self._part.unlink(missing_ok=True)
+        if self._part is not None:
+            self._part.discard()
 
-    def _create(self) -> None:
+    def _create(self) -> PartFile:
         try:
             if self._path.exists() and not self._path.is_file():
                 kind = "a folder" if self._path.is_dir() else "not an ordinary file"
                 raise OutputError(f"{self._path}: is {kind}; name a file to write")
-            self._part.touch()
+            return PartFile(self._path)
         except OSError as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error
 
@@ -152,5 +153,7 @@ class FileOutput:
     def _failing_as_output_error(self) -> Iterator[None]:
         try:
             yield
+        except FileExistsError as error:
+            raise appeared(self._path) from error
         except (FFmpegError, OSError) as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from collections import deque
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from agent.frames.cpu_frame import CpuFrame
 from agent.frames.stream_info import StreamInfo
 from agent.video.container import Packets, open_container
 from agent.video.decoded import Turn, colour_of, matrix_code_of, planes_of, turn_of, upright
+from agent.video.still import refuse_stills
 from agent.video.timestamps import Timestamps
 from models.video_stream import video_stream
 
@@ -58,7 +60,9 @@ class FileSource:
             self._container.close()
             raise InputError(f"{self._path}: no video stream in it")
         self._stream = stream
+        self._reading, self._closing = threading.Lock(), False
         try:
+            refuse_stills(self._path, self._container)
             self._stream.thread_count = threads
             # Threads that each take a frame; slice threads, PyAV's default, would switch off the
             # check of H.264 that tells a damaged picture from a good one.
@@ -96,7 +100,19 @@ class FileSource:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; frames that were given out stay valid."""
+        """Let go of the file; frames that were given out stay valid.
+
+        A thread that is reading at this moment does it when it comes back, which it may never:
+        libav must not be closed under its hands.
+        """
+        self._closing = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._reading.release()
+
+    def _let_go(self) -> None:
         self._ended = True
         self._pictures.clear()
         self._packets.close()
@@ -111,7 +127,15 @@ class FileSource:
         return self
 
     def __next__(self) -> Frame:
-        if not self._fill():
+        try:
+            with self._reading:
+                return self._next()
+        finally:
+            if self._closing:
+                self.close()
+
+    def _next(self) -> Frame:
+        if self._closing or not self._fill():
             raise StopIteration
         picture, suspect = self._pictures.popleft()
         if picture.interlaced_frame:
