@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from agent.settings import BlurSettings  # noqa: TC001 - pydantic reads it at run time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from agent.frames.ports import Source
@@ -90,8 +91,19 @@ class TrackPart(_Part):
     last: int
 
 
+class PassedOverPart(_Part):
+    """An input that gave no output, and why: a file of a folder, or one that failed."""
+
+    path: str
+    reason: str
+
+
 class RunReport(_Part):
-    """One video's run; `redacted` is false where boxes were drawn instead, for tuning."""
+    """One video's run; `redacted` is false where boxes were drawn instead, for tuning.
+
+    Attributes:
+        passed_over: in a command's first run, which of its inputs gave no output.
+    """
 
     versions: dict[str, str]
     redacted: bool
@@ -109,6 +121,13 @@ class RunReport(_Part):
     wall_s: float
     fps: float
     real_time_factor: float | None
+    passed_over: tuple[PassedOverPart, ...] = ()
+
+
+def with_passed_over(report: RunReport, passed_over: Iterable[tuple[Path, str]]) -> RunReport:
+    """The report of a command's first run: paths that gave no output, and why, included."""
+    parts = tuple(PassedOverPart(path=str(path), reason=reason) for path, reason in passed_over)
+    return report.model_copy(update={"passed_over": parts})
 
 
 def report_of(

@@ -4,6 +4,7 @@ import shutil
 
 import cv2
 import pytest
+from PIL import Image
 
 from agent.cli import main
 from models.bundle import write_bundle
@@ -114,6 +115,28 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert message in said
     assert said.count("\n") == 1
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.slow
+def test_an_image_that_exists_is_replaced_only_where_that_is_said(sfumato, bus, tmp_path):
+    out = tmp_path / "out.png"
+    out.write_bytes(b"precious")
+    for words in ([bus, out], [bus, "-o", out], [bus, "--out-dir", tmp_path]):
+        code, said = sfumato(*words)
+        assert code == 4
+        assert "exists already" in said or "is the input" in said
+    assert out.read_bytes() == b"precious"
+    assert sfumato(bus, out, "--overwrite")[0] == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_what_a_phone_keeps_behind_the_photo_is_said_to_be_left_out(sfumato, data, tmp_path):
+    with Image.open(data / "images" / "bus.jpg") as photo:
+        photo.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[photo, photo])
+    code, said = sfumato(tmp_path / "x.jpg")
+    assert code == 0
+    assert "x.jpg: left out what is behind the photo: 2 more" in said
 
 
 def test_an_unsigned_model_runs_only_when_it_is_allowed(sfumato, bus, tmp_path):
