@@ -50,6 +50,8 @@ def read_image(path: Path) -> Pixels:
     """
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     if not data:

@@ -30,8 +30,9 @@ def check_output_file(path: Path, *, overwrite: bool = False) -> None:
             if not path.is_file():
                 raise OutputError(f"{path} is not an ordinary file; name a file to write")
             if not overwrite:
-                raise OutputError(
-                    f"{path} exists already; name another output, or replace it with --overwrite"
+                raise OutputError(  # which may be the second of two inputs that a shell found
+                    f"{path} exists already; if it is an old output, replace it with --overwrite, "
+                    "else name another one, or a folder with --out-dir"
                 )
     except OSError as error:  # a name too long, a folder that must not be looked into
         raise OutputError(f"{path}: {error.strerror}") from error

@@ -136,7 +136,8 @@ def redact_image_file(
         raise UsageError(
             f"{target}: an image is written as {', '.join(sorted(FORMATS))}; choose such a name"
         )
+    rgb = read_image(source)  # first: what is wrong with an input matters more
     check_paths(source, target, overwrite=overwrite)
-    redacted, count = redact_image(read_image(source), detector, hidden, settings)
+    redacted, count = redact_image(rgb, detector, hidden, settings)
     write_output_file(target, encode_image(redacted, file_format), overwrite=overwrite)
     return count

@@ -82,10 +82,10 @@ def inputs_of(args: argparse.Namespace, kind: Kind) -> Inputs:
     Raises:
         UsageError: it can't be told which is which, or two outputs would be one file.
         InputError: a folder holds nothing to redact, or can't be looked into.
-        OutputError: the output folder can't be made, or a second path may well be an input.
+        OutputError: the output folder can't be made.
     """
     if args.out_dir is None:
-        return Inputs([_single(args.paths, args.output, kind, overwrite=args.overwrite)], [])
+        return Inputs([_single(args.paths, args.output, kind)], [])
     found, passed_over = [], []
     for path in args.paths:
         if not _is_folder(path):
@@ -104,9 +104,7 @@ def inputs_of(args: argparse.Namespace, kind: Kind) -> Inputs:
     return Inputs(_into_folder(found, args.out_dir, kind), passed_over)
 
 
-def _single(
-    paths: Sequence[Path], output: Path | None, kind: Kind, *, overwrite: bool
-) -> tuple[Path, Path]:
+def _single(paths: Sequence[Path], output: Path | None, kind: Kind) -> tuple[Path, Path]:
     if len(paths) > (2 if output is None else 1):
         said = "no --out-dir to write to" if output is None else "-o names one output"
         raise UsageError(f"{len(paths)} paths, but {said}")
@@ -117,11 +115,6 @@ def _single(
         return source, output
     if len(paths) == 1:
         return source, source.with_name(f"{source.stem}.{kind.called}{kind.suffix_of(source)}")
-    if not overwrite and _are_two_files(*paths):  # a shell may have made them of *.mp4
-        raise OutputError(
-            f"{paths[1]} exists already; if it is another input, say with --out-dir where outputs "
-            "go; if it is the output, replace it with --overwrite"
-        )
     return source, paths[1]
 
 
@@ -163,11 +156,4 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:  # a name too long; whoever opens it will say so
-        return False
-
-
-def _are_two_files(source: Path, other: Path) -> bool:
-    try:
-        return source.exists() and other.is_file() and not source.samefile(other)
-    except OSError:
         return False

@@ -62,9 +62,7 @@ def test_a_shell_that_finds_two_files_destroys_neither(sfumato, clip, tmp_path):
     (tmp_path / "two.mp4").write_bytes(clip + b"another original")
     code, said = sfumato(*sorted(path.name for path in tmp_path.glob("*.mp4")))
     assert code == 4
-    assert said.startswith(
-        "sfumato: two.mp4 exists already; if it is another input, say with --out"
-    )
+    assert said.startswith("sfumato: two.mp4 exists already; if it is an old output, replace")
     assert said.count("\n") == 1
     assert (tmp_path / "two.mp4").read_bytes() == clip + b"another original"
     assert names(tmp_path) == ["one.mp4", "two.mp4"]
