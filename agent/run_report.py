@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from agent.settings import BlurSettings  # noqa: TC001 - pydantic reads it at run time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from agent.frames.ports import Source
@@ -107,6 +108,13 @@ class TrackPart(_Part):
     last: int
 
 
+class PassedOverPart(_Part):
+    """An input that gave no output, and why: a file of a folder, or one that failed."""
+
+    path: str
+    reason: str
+
+
 class RunReport(_Part):
     """One video's run.
 
@@ -115,6 +123,7 @@ class RunReport(_Part):
         left_out: what the input holds beside, and the output doesn't: other streams, chapters.
         effects: how many times, frame by frame, an object of a class was hidden by each kind of
             effect: `auto` is solid for what can be read and for what is small.
+        passed_over: in a command's first run, which of its inputs gave no output.
     """
 
     versions: dict[str, str]
@@ -136,6 +145,13 @@ class RunReport(_Part):
     wall_s: float
     fps: float
     real_time_factor: float | None
+    passed_over: tuple[PassedOverPart, ...] = ()
+
+
+def with_passed_over(report: RunReport, passed_over: Iterable[tuple[Path, str]]) -> RunReport:
+    """The report of a command's first run: paths that gave no output, and why, included."""
+    parts = tuple(PassedOverPart(path=str(path), reason=reason) for path, reason in passed_over)
+    return report.model_copy(update={"passed_over": parts})
 
 
 def report_of(

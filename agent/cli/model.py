@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.arguments import add_command
 from agent.cli.model_import import add_import
 from agent.errors import OutputError
+from agent.output_file import check_output_file, output_path, sweep_around, write_output_file
 from models.classes import joined_names
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     sign.add_argument("bundle", type=Path, metavar="X.sfm")
     sign.add_argument("--key", type=Path, metavar="KEY.key", required=True)
     sign.add_argument("--out", type=Path, metavar="Y.sfm", help="default: in place")
+    sign.add_argument("--overwrite", action="store_true", help="replace a Y.sfm that exists")
     sign.set_defaults(run=_sign)
 
     keygen = add_command(commands, "keygen", "make a key pair: NAME.key signs, NAME.pub verifies")
@@ -133,10 +135,11 @@ def _sign(args: argparse.Namespace) -> int:
     from models.signing import load_private
 
     key, out = load_private(args.key), args.out or args.bundle
-    try:
-        manifest = sign_bundle(args.bundle, out, key)
-    except OSError as error:
-        raise OutputError(f"{out}: can't write the bundle ({error.strerror})") from error
+    overwrite = args.overwrite or args.out is None
+    check_output_file(out, overwrite=overwrite)
+    sweep_around([out])
+    with output_path(out, overwrite=overwrite) as written:
+        manifest = sign_bundle(args.bundle, written, key)
     print(f"{out}: {manifest.name} version {manifest.version}, signed by {key.public.id}")
     return 0
 
@@ -151,8 +154,12 @@ def _keygen(args: argparse.Namespace) -> int:
         if public.exists():
             raise FileExistsError(0, "there is one already", str(public))
         key.write(private)
-        public.write_text(key.public.to_line())
     except OSError as error:
         raise OutputError(f"{error.filename}: can't write the key ({error.strerror})") from error
+    try:
+        write_output_file(public, key.public.to_line().encode())
+    except OutputError:
+        private.unlink()  # half a pair is of no use, and would stand in the way of a whole one
+        raise
     print(f"key {key.public.id}: keep {private} secret, hand out {public}")
     return 0

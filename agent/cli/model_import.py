@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from agent.cli.arguments import add_command
-from agent.errors import InputError, OutputError, UsageError
+from agent.errors import InputError, UsageError
+from agent.output_file import check_output_file, output_path, sweep_around
 from models.manifest import Family, Layout
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def add_import(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = add_command(subparsers, "import", "pack an ONNX file into a bundle", _EPILOG)
     parser.add_argument("onnx", type=Path, metavar="X.onnx")
     parser.add_argument("--out", type=Path, metavar="Y.sfm", required=True)
+    parser.add_argument("--overwrite", action="store_true", help="replace a Y.sfm that exists")
     parser.add_argument(
         "--classes", type=_words, default=(), metavar="A,B", help="what to hide; default: all"
     )
@@ -110,6 +112,8 @@ def _run(args: argparse.Namespace) -> int:
     description = _description(args)
     if args.out.resolve() == args.onnx.resolve():
         raise UsageError(f"{args.out}: --out is the model itself; name another file")
+    check_output_file(args.out, overwrite=args.overwrite)
+    sweep_around([args.out])
     key = load_private(args.key) if args.key else None
     try:
         model = read_onnx(args.onnx, MAX_MODEL_BYTES)
@@ -120,10 +124,8 @@ def _run(args: argparse.Namespace) -> int:
         manifest, files = import_onnx(model, name, classes=args.classes, description=description)
     except UnknownClassError as error:
         raise UsageError(f"--classes: {error}") from error
-    try:
-        write_bundle(args.out, manifest, files, key)
-    except OSError as error:
-        raise OutputError(f"{args.out}: can't write the bundle ({error.strerror})") from error
+    with output_path(args.out, overwrite=args.overwrite) as out:
+        write_bundle(out, manifest, files, key)
     spec = manifest.input
     print(
         f"{args.out}: {manifest.family} {spec.width}x{spec.height}, hides "

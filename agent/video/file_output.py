@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, final
 from av.error import FFmpegError
 
 from agent.errors import OutputError
+from agent.output_file import appeared
 from agent.video.audio import AudioCopy
 from agent.video.muxer import MP4_FORMATS, Muxer
 from agent.video.output_clock import MILLISECONDS, OutputClock, mp4_time_base
 from agent.video.sound import Sound
-from models.whole_file import sync
+from models.part_file import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ class FileOutput:
     Args:
         path: the output; its extension chooses the container.
         sound: what is copied as it is, where the container can hold it; None for silence.
+        overwrite: replace a file of this name, whether it is there now or at the end.
         fragmented: write MP4 that can be played while it grows.
         annotated: take annotated pictures, too; the file shows what the camera saw.
 
@@ -48,12 +50,13 @@ class FileOutput:
         path: str | Path,
         *,
         sound: Sound | None = None,
+        overwrite: bool = False,
         fragmented: bool = False,
         annotated: bool = False,
     ) -> None:
         # A link stays a link: what it points to is replaced.
         self._path = Path(os.path.realpath(path))
-        self._fragmented, self._annotated = fragmented, annotated
+        self._overwrite, self._fragmented, self._annotated = overwrite, fragmented, annotated
         suffix = self._path.suffix
         if suffix.lower() not in _FORMATS:
             raise OutputError(
@@ -61,9 +64,8 @@ class FileOutput:
                 f"name it one of {' '.join(_FORMATS)}"
             )
         self._format = _FORMATS[suffix.lower()]
-        self._part = self._path.with_name(f".{self._path.stem}.{os.getpid()}.partial{suffix}")
-        self._create()
-        self._part.unlink()  # until there is something to write
+        self._create().discard()  # until there is something to write
+        self._part: PartFile | None = None
         self._muxer: Muxer | None = None
         self._sound = sound or Sound()
         self._audio = AudioCopy(self._sound, self._format, self._path)
@@ -88,9 +90,9 @@ class FileOutput:
         if not self._annotated:
             stream.require_redacted()
         self._stream = stream
-        self._create()
+        self._part = self._create()
         with self._failing_as_output_error():
-            self._muxer = Muxer(self._part, self._format, stream, fragmented=self._fragmented)
+            self._muxer = Muxer(self._part.path, self._format, stream, fragmented=self._fragmented)
             self._audio.start(self._muxer.container)
             self._muxer.container.start_encoding()
 
@@ -122,7 +124,7 @@ class FileOutput:
         Raises:
             OutputError: when no packet was written, or the file can't be.
         """
-        if self._muxer is None or self._end is None:
+        if self._muxer is None or self._part is None or self._end is None:
             raise OutputError(f"{self._path}: no frame to write")
         self._copy_audio(None if self._sound.ended else self._end * self._stream.time_base)
         self._audio.close()
@@ -130,9 +132,7 @@ class FileOutput:
         with self._failing_as_output_error():
             muxer, self._muxer = self._muxer, None
             muxer.close()
-            sync(self._part)
-            self._part.replace(self._path)
-            sync(self._path.parent)
+            self._part.put(replace=self._overwrite)
 
     def abort(self) -> None:
         """Delete what was written; harmless after `finish`."""
@@ -143,14 +143,15 @@ class FileOutput:
             with suppress(FFmpegError, OSError):
                 self._muxer.abort()
             self._muxer = None
-        self._part.unlink(missing_ok=True)
+        if self._part is not None:
+            self._part.discard()
 
-    def _create(self) -> None:
+    def _create(self) -> PartFile:
         try:
             if self._path.exists() and not self._path.is_file():
                 kind = "a folder" if self._path.is_dir() else "not an ordinary file"
                 raise OutputError(f"{self._path}: is {kind}; name a file to write")
-            self._part.touch()
+            return PartFile(self._path)
         except OSError as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error
 
@@ -164,5 +165,7 @@ class FileOutput:
     def _failing_as_output_error(self) -> Iterator[None]:
         try:
             yield
+        except FileExistsError as error:
+            raise appeared(self._path) from error
         except (FFmpegError, OSError) as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -15,6 +16,7 @@ from agent.video.frame_maker import FrameMaker
 from agent.video.packets import Packets
 from agent.video.picture_times import PictureTimes
 from agent.video.sound import Sound
+from agent.video.still import refuse_stills
 from agent.video.stream_names import left_out_of
 from models.video_stream import video_stream
 
@@ -52,7 +54,9 @@ class FileSource:
         if stream is None:
             self._container.close()
             raise InputError(f"{self._path}: no video stream in it")
+        self._reading, self._closing = threading.Lock(), False
         try:
+            refuse_stills(self._path, self._container)
             self.sound = Sound(self._container.streams.audio if sound else ())
             self._packets = Packets(self._container, stream, self.sound)
             self._left_out = left_out_of(self._container, (stream, *self.sound.streams))
@@ -88,7 +92,19 @@ class FileSource:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; frames that were given out stay valid."""
+        """Let go of the file; frames that were given out stay valid.
+
+        A thread that is reading at this moment does it when it comes back, which it may never:
+        libav must not be closed under its hands.
+        """
+        self._closing = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._reading.release()
+
+    def _let_go(self) -> None:
         self._decoder.close()
         self._packets.close()
         self._container.close()
@@ -127,6 +143,16 @@ class FileSource:
         return self
 
     def __next__(self) -> Frame:
+        try:
+            with self._reading:
+                return self._next()
+        finally:
+            if self._closing:
+                self.close()
+
+    def _next(self) -> Frame:
+        if self._closing:
+            raise StopIteration
         taken = self._decoder.take()
         if taken is None:
             self.sound.ended = True

@@ -18,7 +18,7 @@ from distill.label.labelled_frame import LabelledFrame
 from distill.label.progress_log import Moment
 from distill.label.sampling import Sampler
 from distill.label.tta import predict_flipped
-from models.whole_file import sync
+from models.part_file import sync
 
 if TYPE_CHECKING:
     from pathlib import Path

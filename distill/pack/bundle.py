@@ -26,9 +26,9 @@ from models.manifest import (
     TeacherSpec,
     first_problem,
 )
+from models.part_file import sync
 from models.runtime.choose import choose_network
 from models.self_test import Tolerances, look, self_test
-from models.whole_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -143,7 +143,7 @@ def test_inputs_that_cannot_be_read_are_named(sfumato, tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_named(sfumato, yolo, tmp_path):
-    with pytest.raises(OutputError, match=r"x\.sfm: can't write the bundle \(No such file"):
+    with pytest.raises(OutputError, match="folder: no such folder to write to"):
         sfumato("import", yolo, "--out", tmp_path / "no" / "folder" / "x.sfm")
 
 
@@ -230,7 +230,9 @@ def test_odd_names_are_offered_shown_and_chosen(sfumato, named, tmp_path):
     sfumato("import", named(odd), "--out", out)
     shown = sfumato("show", out)
     assert 'person (ids 0, 5), "cup, paper", car, class 3, airplane, Person, 19" rack, ' in shown
-    said = sfumato("import", named(odd), "--classes", 'person,"cup, paper"', "--out", out)
+    said = sfumato(
+        "import", named(odd), "--classes", 'person,"cup, paper"', "--out", out, "--overwrite"
+    )
     assert 'hides person, Person, "cup, paper"; ' in said
     classes = Bundle.open(out, allow_unsigned=True).manifest.classes
     assert [spec.id for spec in classes] == [0, 5, 6, 1]
@@ -243,6 +245,39 @@ def test_odd_names_are_offered_shown_and_chosen(sfumato, named, tmp_path):
 def test_a_bundle_is_named_after_its_file(sfumato, yolo, tmp_path, file, name):
     sfumato("import", yolo, "--out", tmp_path / file)
     assert Bundle.open(tmp_path / file, allow_unsigned=True).manifest.name == name
+
+
+def test_no_bundle_is_replaced_unless_that_is_said(sfumato, yolo, bundle, keys, tmp_path):
+    before = bundle.read_bytes()
+    other = tmp_path / "other.sfm"
+    other.write_bytes(b"precious")
+    for words in (
+        ["import", yolo, "--out", bundle],
+        ["sign", bundle, "--key", keys[0], "--out", other],
+    ):
+        with pytest.raises(OutputError, match=r"\.sfm exists already; .* --overwrite"):
+            sfumato(*words)
+    assert bundle.read_bytes() == before
+    assert other.read_bytes() == b"precious"
+    sfumato("sign", bundle, "--key", keys[0], "--out", other, "--overwrite")
+    assert Bundle.open(other, [load_public(keys[1])]).manifest.name == "pc"
+    assert bundle.read_bytes() == before
+    sfumato("sign", bundle, "--key", keys[0])  # in place, where a signature is all that it changes
+    assert bundle.read_bytes() == other.read_bytes()
+    sfumato("import", yolo, "--out", bundle, "--overwrite")
+    assert Bundle.open(bundle, allow_unsigned=True).signed_by is None
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("office.key", "office.pub", "pc.sfm", "other.sfm")
+    }
+
+
+def test_half_a_pair_of_keys_is_not_left(sfumato, tmp_path):
+    long = "x" * 251  # with .key as long as a name can be
+    sfumato("keygen", tmp_path / long)
+    (tmp_path / "other.pub").mkdir()
+    with pytest.raises(OutputError, match="there is one already"):
+        sfumato("keygen", tmp_path / "other")
+    assert not (tmp_path / "other.key").exists()
 
 
 def test_a_model_is_not_overwritten_by_its_bundle(sfumato, tmp_path):
