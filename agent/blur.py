@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from agent.detect.detector import NetworkDetector
 from agent.detect.pool import DetectorPool
 from agent.hidden import hidden_classes
-from agent.output_file import check_paths
+from agent.output_file import check_paths, sweep_around
 from agent.pipeline.run_journal import RunJournal
 from agent.redact.annotator import Annotator
+from agent.redact.effect import Effect
 from agent.run_report import report_of
 from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoEncoder
@@ -69,33 +70,42 @@ def blur(
     bundle: Bundle,
     settings: BlurSettings,
     *,
+    overwrite: bool = False,
     watcher: Watcher | None = None,
     detector: Detector | None = None,
 ) -> RunReport:
     """Hide the chosen classes in a video.
 
     The target gets its name only when it is whole: at the end of the input, or where the
-    watcher cancelled. Whatever else happens leaves what was there before untouched.
+    watcher cancelled. Whatever else happens leaves what was there before untouched. This process
+    is left as it is: whether a core dump of it may hold frames is its own business (`sfumato`
+    forbids dumps, see `agent/cli/process.py`).
 
     Args:
+        overwrite: replace a target that exists.
         detector: another detector than the bundle's network; it must know the same classes.
 
     Raises:
         UsageError: a setting does not fit the bundle.
         InputError: the source can't be read.
-        OutputError: the target can't be written.
+        OutputError: the target exists, or can't be written.
         PipelineError: redaction could not go on.
         ModelError: the network can't be loaded.
     """
 
     def parts(video: FileSource) -> _Parts[RedactedFrame]:
+        output = FileOutput(target, sound=video.sound, overwrite=overwrite)
         encoder = VideoEncoder(
-            video.info, codec=settings.codec, crf=settings.crf, preset=settings.preset
+            video.info,
+            codec=settings.codec,
+            crf=settings.crf,
+            preset=settings.preset,
+            clock=output.clock(video.info),
         )
-        output = FileOutput(target, audio_from=_sound(video, source, settings))
         return redactor_of(video, settings).redact, EncodingSink(encoder, output)
 
-    return _run((source, target), bundle, settings, parts, watcher, detector, redacted=True)
+    paths = source, target
+    return _run(paths, overwrite, bundle, settings, parts, watcher, detector, redacted=True)
 
 
 def annotate(
@@ -105,6 +115,7 @@ def annotate(
     settings: BlurSettings,
     *,
     i_know_this_is_not_redacted: bool = False,
+    overwrite: bool = False,
     watcher: Watcher | None = None,
     detector: Detector | None = None,
 ) -> RunReport:
@@ -117,26 +128,24 @@ def annotate(
     def parts(video: FileSource) -> _Parts[AnnotatedFrame]:
         size = video.info.width, video.info.height
         annotator = Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted)
+        output = FileOutput(target, sound=video.sound, overwrite=overwrite, annotated=True)
         encoder = VideoEncoder(
             video.info,
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
+            clock=output.clock(video.info),
             annotated=True,
         )
-        sound = _sound(video, source, settings)
-        output = FileOutput(target, audio_from=sound, annotated=True)
         return annotator.annotate, EncodingSink(encoder, output)
 
-    return _run((source, target), bundle, settings, parts, watcher, detector, redacted=False)
-
-
-def _sound(video: FileSource, source: Path, settings: BlurSettings) -> Path | None:
-    return source if settings.audio == "copy" and video.info.has_audio else None
+    paths = source, target
+    return _run(paths, overwrite, bundle, settings, parts, watcher, detector, redacted=False)
 
 
 def _run(
     paths: tuple[Path, Path],
+    overwrite: bool,
     bundle: Bundle,
     settings: BlurSettings,
     parts: Callable[[FileSource], _Parts[ShownT]],
@@ -145,14 +154,16 @@ def _run(
     *,
     redacted: bool,
 ) -> RunReport:
-    watcher, journal = watcher or Watcher(), RunJournal()
+    watcher = watcher or Watcher()
+    journal = RunJournal(Effect.parse(settings.effect) if redacted else None)
     hidden = hidden_classes(bundle, settings)
-    check_paths(*paths)
+    check_paths(*paths, overwrite=overwrite)
+    sweep_around(paths[1:])
     detector = detector or detector_of(bundle, hidden)
     ran = detector.chosen if isinstance(detector, NetworkDetector) else None
     pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
     try:
-        with FileSource(paths[0]) as video:
+        with FileSource(paths[0], sound=settings.audio == "copy") as video:
             show, opened = parts(video)
             with opened as sink:
                 lane = pool.lane(paths[0].name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import warnings
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from agent.errors import InputError
+from agent.several_pictures import MPO, is_heif, what_instead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +31,12 @@ FORMATS = {
 }
 """What an output can be, by its suffix; inputs are told by their contents."""
 
+_READ = sorted({*FORMATS.values(), "AVIF", "GIF"})
+
 MAX_PIXELS = 200_000_000
 """A larger image takes more memory than a device has. Chosen, not measured."""
 
 _QUALITY = 95
-_MPO = "MPO"
-"""A JPEG with further pictures behind the first, as phones write it; the first is the photo."""
 
 
 def read_image(path: Path) -> Pixels:
@@ -48,6 +50,8 @@ def read_image(path: Path) -> Pixels:
     """
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     if not data:
@@ -55,22 +59,27 @@ def read_image(path: Path) -> Pixels:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes that we judge ourselves, of odd metadata
-            return _decoded(data)
+            return _decoded(path, data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except UnidentifiedImageError as error:
-        kinds = ", ".join(sorted(set(FORMATS.values())))
+        kinds, name = ", ".join(_READ), shlex.quote(str(path))
+        if is_heif(data):
+            raise InputError(
+                f"{path}: a HEIF image, which can't be read here; convert it first: "
+                f"magick {name} {shlex.quote(path.stem)}.png"
+            ) from error
         raise InputError(f"{path}: not an image that can be read ({kinds})") from error
     except Exception as error:  # decoders raise whatever they like on damaged files
         raise InputError(f"{path}: the image is damaged ({error})") from error
 
 
-def _decoded(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=sorted(set(FORMATS.values()))) as image:
+def _decoded(path: Path, data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=_READ) as image:
         if image.width * image.height > MAX_PIXELS:
             raise InputError(f"{image.width}x{image.height} pixels are too many; scale it down")
-        if getattr(image, "n_frames", 1) > 1 and image.format != _MPO:
-            raise InputError("it holds several pictures; split it, or redact it as a video")
+        if getattr(image, "n_frames", 1) > 1 and image.format != MPO:
+            raise InputError(what_instead(path, image.format))
         upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16"):
         grey = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)

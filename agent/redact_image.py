@@ -117,6 +117,8 @@ def redact_image_file(
     detector: DetectsInImages,
     hidden: Hidden,
     settings: BlurSettings,
+    *,
+    overwrite: bool = False,
 ) -> int:
     """Redact a file; returns how many objects are hidden in it.
 
@@ -125,7 +127,7 @@ def redact_image_file(
 
     Raises:
         InputError: the source is missing, damaged, or nothing that we read.
-        OutputError: the target is the source, or can't be written.
+        OutputError: the target is the source, exists already, or can't be written.
         UsageError: the target's suffix names no format.
         ModelError: there is no result that may be trusted.
     """
@@ -134,7 +136,8 @@ def redact_image_file(
         raise UsageError(
             f"{target}: an image is written as {', '.join(sorted(FORMATS))}; choose such a name"
         )
-    check_paths(source, target)
-    redacted, count = redact_image(read_image(source), detector, hidden, settings)
-    write_output_file(target, encode_image(redacted, file_format))
+    rgb = read_image(source)  # first: what is wrong with an input matters more
+    check_paths(source, target, overwrite=overwrite)
+    redacted, count = redact_image(rgb, detector, hidden, settings)
+    write_output_file(target, encode_image(redacted, file_format), overwrite=overwrite)
     return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from agent.settings import BlurSettings  # noqa: TC001 - pydantic reads it at run time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from agent.frames.ports import Source
@@ -62,11 +64,27 @@ class VideoPart(_Part):
 
 
 class FramesPart(_Part):
-    """What became of the frames; `damaged` could not be decoded and left nothing to show."""
+    """What became of the frames; `damaged` could not be decoded and left nothing to show.
+
+    Attributes:
+        deinterlaced: showed two moments, and show one.
+        resized: had another size or shape than the first.
+    """
 
     read: int
     written: int
     damaged: int
+    deinterlaced: int
+    resized: int
+
+
+class RepairsPart(_Part):
+    """What was amiss with the input's times, as in `agent.frames.repairs.Repairs`."""
+
+    pictures: int
+    sound: int
+    sound_lost: int
+    jumps: int
 
 
 class StagePart(_Part):
@@ -90,8 +108,23 @@ class TrackPart(_Part):
     last: int
 
 
+class PassedOverPart(_Part):
+    """An input that gave no output, and why: a file of a folder, or one that failed."""
+
+    path: str
+    reason: str
+
+
 class RunReport(_Part):
-    """One video's run; `redacted` is false where boxes were drawn instead, for tuning."""
+    """One video's run.
+
+    Attributes:
+        redacted: false where boxes were drawn instead, for tuning.
+        left_out: what the input holds beside, and the output doesn't: other streams, chapters.
+        effects: how many times, frame by frame, an object of a class was hidden by each kind of
+            effect: `auto` is solid for what can be read and for what is small.
+        passed_over: in a command's first run, which of its inputs gave no output.
+    """
 
     versions: dict[str, str]
     redacted: bool
@@ -101,14 +134,24 @@ class RunReport(_Part):
     output: str
     complete: bool
     frames: FramesPart
+    left_out: tuple[str, ...]
+    repairs: RepairsPart
     keyframes: int
     whole_frame_covers: dict[str, int]
+    effects: dict[str, dict[str, int]]
     tracks: tuple[TrackPart, ...]
     stages: tuple[StagePart, ...]
     bottleneck: str
     wall_s: float
     fps: float
     real_time_factor: float | None
+    passed_over: tuple[PassedOverPart, ...] = ()
+
+
+def with_passed_over(report: RunReport, passed_over: Iterable[tuple[Path, str]]) -> RunReport:
+    """The report of a command's first run: paths that gave no output, and why, included."""
+    parts = tuple(PassedOverPart(path=str(path), reason=reason) for path, reason in passed_over)
+    return report.model_copy(update={"passed_over": parts})
 
 
 def report_of(
@@ -159,9 +202,18 @@ def report_of(
         ),
         output=str(paths[1]),
         complete=not pipeline.cancelled,
-        frames=FramesPart(read=pipeline.frames_in, written=written, damaged=source.damaged),
+        frames=FramesPart(
+            read=pipeline.frames_in,
+            written=written,
+            damaged=source.damaged,
+            deinterlaced=source.deinterlaced,
+            resized=source.resized,
+        ),
+        left_out=source.left_out,
+        repairs=RepairsPart(**asdict(source.repairs)),
         keyframes=len(journal.keyframes),
         whole_frame_covers=journal.whole_reasons(),
+        effects={label: dict(kinds) for label, kinds in journal.effects.items()},
         tracks=tuple(
             TrackPart(number=t.number, label=t.label, first=t.first, last=t.last)
             for t in journal.tracks.values()

@@ -45,7 +45,11 @@ class BlurSettings(BaseModel):
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"
     )
-    effect: str = Field("blur", description="blur, pixelate, solid or solid:RRGGBB")
+    effect: str = Field(
+        "auto",
+        description="auto, blur, pixelate, solid or solid:RRGGBB; auto is solid for what can be "
+        "read and for what is small, and blur for the rest",
+    )
     shape: Literal["mask", "box"] = "mask"
     margin: float = Field(
         0.0,

@@ -1,7 +1,7 @@
 """Export: a network as an ONNX file that says what it is, and a comparison with PyTorch.
 
 The file gives raw outputs; `models.decode` reads them, as it reads PyTorch's. Its metadata is
-what `models.importing.describe` asks for, so that `sfumato model import` packs it.
+what `models.description.describe` asks for, so that `sfumato model import` packs it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from models.decode.rtmdet_ins import (
     RtmdetInsDecoder,
     input_spec,
 )
+from models.description import FAMILY_KEY, INPUT_KEY, NAMES_KEY
 from models.errors import ModelError
-from models.importing import FAMILY_KEY, INPUT_KEY, NAMES_KEY
 from models.masks import pasted
 from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork

@@ -39,7 +39,15 @@ _MAX_ARCHIVE_BYTES = 3 * MAX_MODEL_BYTES + _MAX_GOLDEN_BYTES + (16 << 20)
 # "End of central directory" (APPNOTE 4.3.16): signature, this disk, directory's disk, entries
 # here, entries, directory size, directory offset, comment length. It ends the file.
 _END = struct.Struct("<4s4H2LH")
-_ZIP64_LOCATOR_BYTES = 20
+_END_MAGIC = b"PK\x05\x06"
+_ZIP64_LOCATOR, _ZIP64_LOCATOR_BYTES = b"PK\x06\x07", 20
+
+_AGAIN = "copy or download it again"
+_POINTER = b"version https://git-lfs"
+"""How a file begins that stands for one that Git LFS keeps."""
+
+_MAX_FOLLOWS = 64 << 10
+"""How far from the end an end is looked for, for a message; chosen, not measured."""
 
 
 def read_archive(path: Path) -> dict[str, bytes]:
@@ -50,43 +58,75 @@ def read_archive(path: Path) -> dict[str, bytes]:
     """
     try:
         with path.open("rb") as file:
-            _check_end(file)
+            count = _counted(file)
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
-                _check_entries(entries, path.stat().st_size)
+                _check_entries(entries, count, path.stat().st_size)
                 return {entry.filename: archive.read(entry) for entry in entries}
     except OSError as error:
         raise BundleError(f"{path}: can't read the bundle ({error.strerror or error})") from error
     except (zipfile.BadZipFile, struct.error, RuntimeError, EOFError, ValueError) as error:
-        raise BundleError(f"{path}: the bundle is damaged ({error})") from error
+        raise BundleError(f"{path}: the bundle is damaged ({error}); {_AGAIN}") from error
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
 
 
-def _check_end(file: BinaryIO) -> None:
-    """Check the directory's size and count before `zipfile` reads it."""
+def _counted(file: BinaryIO) -> int:
+    """How many files the archive says it holds, before `zipfile` reads of what size they are."""
     size = file.seek(0, os.SEEK_END)
     if size > _MAX_ARCHIVE_BYTES:
-        raise BundleError(f"too large for a bundle ({size} bytes)")
+        raise BundleError(
+            f"too large for a bundle ({size} bytes, of at most {_MAX_ARCHIVE_BYTES}); "
+            "pack a smaller network"
+        )
     if size < _END.size:
-        raise BundleError("not a bundle, or cut short")
+        raise _not_whole(file, size)
     file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
     tail = file.read()
     magic, *_, entries, directory_bytes, _, comment_bytes = _END.unpack(tail[-_END.size :])
-    if magic != b"PK\x05\x06" or comment_bytes or tail.startswith(b"PK\x06\x07"):
-        raise BundleError("not a bundle, or cut short")
+    if magic == _END_MAGIC and tail.startswith(_ZIP64_LOCATOR):
+        raise BundleError(
+            "not a bundle, or cut short: a zip of another kind, such as PyTorch's weights; export "
+            "those to ONNX, and `sfumato model import` makes a bundle of that"
+        )
+    if magic != _END_MAGIC or comment_bytes:
+        raise _not_whole(file, size)
     if entries > MAX_ENTRIES or directory_bytes > _MAX_DIRECTORY_BYTES:
         raise BundleError(f"more than {MAX_ENTRIES} files")
+    return int(entries)
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], archive_bytes: int) -> None:
+def _not_whole(file: BinaryIO, size: int) -> BundleError:
+    """What a file is that does not end as a bundle does, and what to do."""
+    file.seek(0)
+    begin = file.read(len(_POINTER))
+    file.seek(max(0, size - _MAX_FOLLOWS))
+    if not size:
+        said = f"it is empty; {_AGAIN}"
+    elif begin.startswith(b"PK"):
+        more = _END_MAGIC in file.read()
+        said = f"{'more follows its end' if more else f'its {size} bytes have no end'}; {_AGAIN}"
+    elif begin == _POINTER:
+        said = "it only says where Git LFS keeps the file; get that with git lfs pull"
+    elif begin.lstrip().startswith(b"<"):
+        said = "it is a web page; download the file itself"
+    else:
+        said = "`sfumato model import` makes a bundle of an ONNX file"
+    return BundleError(f"not a bundle, or cut short: {said}")
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], count: int, archive_bytes: int) -> None:
+    if not entries or len(entries) != count:
+        raise BundleError(f"not a bundle, or cut short: lacks its directory; {_AGAIN}")
     if sum(entry.file_size for entry in entries) > archive_bytes:
         raise BundleError("its files overlap")
+    if min((entry.header_offset for entry in entries), default=0) > 0:
+        raise BundleError(f"not a bundle, or cut short: something precedes its files; {_AGAIN}")
     seen: set[str] = set()
     for entry in entries:
         name = entry.filename
         if name in seen:
-            raise BundleError(f"holds {name!r} twice")
+            raise BundleError(f"holds {name!r} twice; have the bundle made anew")
         seen.add(name)
         parts = name.split("/")
         if entry.orig_filename != name or "\\" in name or {"", ".", ".."} & set(parts):
@@ -95,7 +135,9 @@ def _check_entries(entries: list[zipfile.ZipInfo], archive_bytes: int) -> None:
             raise BundleError(f"{name!r} is compressed; bundles are not")
         limits = {MANIFEST: MAX_MANIFEST_BYTES, SIGNATURE: _MAX_SIGNATURE_BYTES}
         if entry.file_size > limits.get(name, MAX_MODEL_BYTES):
-            raise BundleError(f"{name!r} is too large ({entry.file_size} bytes)")
+            raise BundleError(
+                f"{name!r} is too large ({entry.file_size} bytes); pack a smaller network"
+            )
 
 
 def write_archive(path: Path, files: Mapping[str, bytes]) -> None:

@@ -6,7 +6,8 @@ The order of checks, each before what follows is believed:
 2. a key we trust signed the manifest's bytes, or there is no signature and that is allowed;
 3. the manifest does not need a newer Sfumato, then makes sense;
 4. the archive holds the manifest's files and no other, each with its size and SHA-256;
-5. it has not expired, where it comes from outside (`Bundle.open`, not `Bundle.reopen`).
+5. its networks are whole in their own bytes, so that nothing runs that was not signed;
+6. it has not expired, where it comes from outside (`Bundle.open`, not `Bundle.reopen`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
-from models.claims import manifest_bytes, signature_of
-from models.errors import BundleError, ExpiredError, TrustError
+from models.claims import manifest_bytes
+from models.errors import BundleError, ExpiredError
 from models.manifest import Manifest
+from models.verification import check_files, check_signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,13 +102,25 @@ class Bundle:
         return cls._verified(path, trusted, allow_unsigned=allow_unsigned)
 
     @classmethod
+    def unsigned(cls, manifest: Manifest, files: Mapping[Role, bytes]) -> Bundle:
+        """What was imported just now and never written, so that nobody has signed it.
+
+        Raises:
+            BundleError: the files are not those that the manifest describes.
+        """
+        data = manifest.to_bytes()
+        contents = _contents(manifest, files)
+        check_files(manifest, contents)
+        return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), None, contents)
+
+    @classmethod
     def _verified(cls, path: Path, trusted: Sequence[PublicKey], *, allow_unsigned: bool) -> Bundle:
         files = read_archive(path)
         try:
             data = manifest_bytes(files)
-            signed_by = _check_signature(data, files, trusted, allow_unsigned=allow_unsigned)
+            signed_by = check_signature(data, files, trusted, allow_unsigned=allow_unsigned)
             manifest = Manifest.from_bytes(data)
-            _check_files(manifest, files)
+            check_files(manifest, files)
         except BundleError as error:
             raise type(error)(f"{path}: {error}") from error
         return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), signed_by, files)
@@ -132,40 +146,8 @@ class Bundle:
         )
 
 
-def _check_signature(
-    data: bytes,
-    files: Mapping[str, bytes],
-    trusted: Sequence[PublicKey],
-    *,
-    allow_unsigned: bool,
-) -> str | None:
-    signature = signature_of(files)
-    if signature is None:
-        if not allow_unsigned:
-            raise TrustError(
-                "the bundle is unsigned; sign it with `sfumato model sign`, "
-                "or run it anyway with --allow-unsigned"
-            )
-        return None
-    keys = {key.id: key for key in trusted}
-    if signature.key_id not in keys:
-        raise TrustError(
-            f"the bundle is signed by key {signature.key_id}, which is not trusted; "
-            "if it should be, pass --trust KEY.pub"
-        )
-    signature.verify(data, keys[signature.key_id])
-    return signature.key_id
-
-
-def _check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    specs = {spec.path: spec for spec in manifest.every_file()}
-    if unlisted := files.keys() - specs.keys() - {MANIFEST, SIGNATURE}:
-        raise BundleError(f"holds a file that its manifest does not list: {min(unlisted)}")
-    for path, spec in specs.items():
-        if path not in files:
-            raise BundleError(f"lacks {path}, which its manifest lists")
-        if len(files[path]) != spec.bytes or hashlib.sha256(files[path]).hexdigest() != spec.sha256:
-            raise BundleError(f"{path} is damaged: it is not the file that the manifest describes")
+def _contents(manifest: Manifest, files: Mapping[Role, bytes]) -> dict[str, bytes]:
+    return {manifest.files[role].path: model for role, model in files.items()}
 
 
 def write_bundle(
@@ -189,9 +171,8 @@ def write_bundle(
         OSError: the file can't be written.
     """
     data = manifest.to_bytes()
-    contents = {manifest.files[role].path: model for role, model in files.items()}
-    contents |= golden or {}
-    _check_files(manifest, contents)
+    contents = _contents(manifest, files) | dict(golden or {})
+    check_files(manifest, contents)
     signature = {SIGNATURE: key.sign(data).to_line().encode()} if key else {}
     write_archive(path, {MANIFEST: data, **signature, **contents})
 
@@ -204,9 +185,12 @@ def sign_bundle(source: Path, target: Path, key: PrivateKey) -> Manifest:
         OSError: the file can't be written.
     """
     files = read_archive(source)
-    data = manifest_bytes(files)
-    manifest = Manifest.from_bytes(data)
-    _check_files(manifest, files)
+    try:
+        data = manifest_bytes(files)
+        manifest = Manifest.from_bytes(data)
+        check_files(manifest, files)
+    except BundleError as error:
+        raise type(error)(f"{source}: {error}") from error
     contents = {name: files[name] for name in files if name not in {MANIFEST, SIGNATURE}}
     write_archive(
         target, {MANIFEST: data, SIGNATURE: key.sign(data).to_line().encode(), **contents}

@@ -74,6 +74,7 @@ class _Mask(StrictModel):
 
 class _Seen(StrictModel):
     name: str
+    id: int | None = Field(None, description="which class of this name, where there are several")
     score: Annotated[float, Field(ge=0, le=1)]
     box: tuple[_Pixels, _Pixels, _Pixels, _Pixels]
     mask: _Mask | None
@@ -99,6 +100,7 @@ def encode_expected(seen: Instances, names: Mapping[int, str]) -> bytes:
     objects = tuple(
         _Seen(
             name=names[int(label)],
+            id=int(label),
             score=round(float(score), 6),
             box=tuple(round(float(value), 3) for value in box),
             mask=mask and _encoded(mask),
@@ -122,24 +124,31 @@ def golden_frames(bundle: Bundle) -> Iterator[GoldenFrame]:
     Raises:
         BundleError: one can't be read, or expects a class that the bundle does not have.
     """
-    ids = {spec.name: spec.id for spec in bundle.manifest.classes}
+    ids: dict[str, list[int]] = {}
+    for spec in bundle.manifest.classes:
+        ids.setdefault(spec.name, []).append(spec.id)
     for image, expected in bundle.golden_bytes():
         yield GoldenFrame(_decoded(image, cv2.IMREAD_COLOR)[..., ::-1], _expected(expected, ids))
 
 
-def _expected(data: bytes, ids: Mapping[str, int]) -> Instances:
+def _expected(data: bytes, ids: Mapping[str, Sequence[int]]) -> Instances:
     try:
         objects = _Expected.model_validate_json(data).instances
     except ValidationError as error:
         raise BundleError(f"a golden frame's instances: {first_problem(error)}") from error
-    if unknown := {seen.name for seen in objects} - ids.keys():
-        raise BundleError(f"a golden frame expects '{min(unknown)}', which is none of its classes")
     return Instances(
         np.array([seen.box for seen in objects], np.float32).reshape(-1, 4),
         np.array([seen.score for seen in objects], np.float32),
-        np.array([ids[seen.name] for seen in objects], np.int64),
+        np.array([_class_of(seen, ids) for seen in objects], np.int64),
         _masks([seen.mask for seen in objects]),
     )
+
+
+def _class_of(seen: _Seen, ids: Mapping[str, Sequence[int]]) -> int:
+    for number in ids.get(seen.name, ()):
+        if seen.id in {None, number}:
+            return number
+    raise BundleError(f"a golden frame expects '{seen.name}', which is none of its classes")
 
 
 def _masks(given: Sequence[_Mask | None]) -> tuple[Mask, ...] | None:

@@ -1,8 +1,11 @@
 """Manifest: what a bundle says about itself, in the very bytes that are signed."""
 
 import hashlib
+import json
+import re
+import unicodedata
 from datetime import datetime, timezone
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AwareDatetime,
@@ -19,7 +22,7 @@ from models.preprocess import InputSpec
 from models.strict_model import StrictModel
 
 Family = Literal["yolo_seg", "rtmdet_ins", "boxes"]
-Layout = Literal["dets", "yolox", "ssd"]
+Layout = Literal["yolo", "dets", "yolox", "ssd"]
 Role = Literal["fp32", "fp16", "int8"]
 
 # Bounds on what is read from files, chosen, not measured: several times what we write (a bundle
@@ -106,7 +109,7 @@ class Manifest(StrictModel):
     classes: tuple[ClassSpec, ...] = Field(min_length=1, max_length=MAX_CLASSES)
     input: InputSpec
     thresholds: dict[str, Share] = Field(
-        default_factory=dict, description="least score by class name"
+        default_factory=dict, description="least score by class name, for all classes of that name"
     )
     files: dict[Role, FileSpec] = Field(min_length=1, description="the network, by precision")
     teacher: TeacherSpec | None = None
@@ -121,17 +124,19 @@ class Manifest(StrictModel):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Manifest":
         if (self.layout is not None) != (self.family == "boxes"):
-            raise ValueError("family boxes needs a layout (dets, yolox or ssd), no other has one")
-        names, ids = [spec.name for spec in self.classes], [spec.id for spec in self.classes]
-        if len(set(names)) < len(names) or len(set(ids)) < len(ids):
+            raise ValueError(
+                f"family boxes needs a layout ({', '.join(get_args(Layout))}), no other has one"
+            )
+        ids = [spec.id for spec in self.classes]
+        if len(set(ids)) < len(ids):
             raise ValueError("a class appears twice")
         if max(ids) >= self.class_count:
             raise ValueError(f"class id {max(ids)} in a network of {self.class_count} classes")
-        if unknown := set(self.thresholds) - set(names):
+        if unknown := set(self.thresholds) - {spec.name for spec in self.classes}:
             raise ValueError(f"a threshold for an unknown class: {min(unknown)}")
         paths = [spec.path for spec in self.every_file()]
-        if len(set(paths)) < len(paths):
-            raise ValueError("two files at one path")
+        if doubled := {path for path in paths if paths.count(path) > 1}:
+            raise ValueError(f"two files at one path, {min(doubled)}")
         return self
 
     def every_file(self) -> tuple[FileSpec, ...]:
@@ -140,7 +145,7 @@ class Manifest(StrictModel):
         return (*self.files.values(), *golden)
 
     def threshold(self, name: str) -> float:
-        """The least score at which an object of this class is hidden."""
+        """The least score at which an object of the classes of this name is hidden."""
         return self.thresholds.get(name, DEFAULT_THRESHOLD)
 
     def has_expired(self, now: datetime | None = None) -> bool:
@@ -160,14 +165,33 @@ class Manifest(StrictModel):
         """
         check_not_newer(data)  # first: what is new in it would be refused as nonsense
         try:
-            return cls.model_validate_json(data)
+            manifest = cls.model_validate_json(data)
         except ValidationError as error:
-            raise BundleError(f"manifest.json: {first_problem(error)}") from error
+            raise BundleError(
+                f"manifest.json: {first_problem(error)}; have the bundle made anew"
+            ) from error
+        json.loads(data, object_pairs_hook=_each_once)
+        return manifest
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse what one reader takes for the first, and another for the last."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise BundleError(f"manifest.json: says {twice[:80]!r} twice; have the bundle made anew")
+
+
+def name_of_file(stem: str) -> str:
+    """A name that a bundle may have, as near to its file's as can be."""
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).lstrip("-_.")[:64].rstrip("-_.") or "bundle"
 
 
 def first_problem(error: ValidationError) -> str:
     """What pydantic found, on one line: the first field that is off, and how many more are."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
+    said = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{place + ': ' if place else ''}{first['msg']}{more}"
+    return f"{place + ': ' if place else ''}{said}{more}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
+
+from models.part_file import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,28 +13,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, *, replace: bool = True) -> Iterator[IO[bytes]]:
     """Write to a temporary name, to the disk, then in place; after an error nothing is left.
 
     Raises:
+        FileExistsError: there is such a file, and it is not to be replaced.
         OSError: the disk is full, or the place can't be written to; what was there stays.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    part = PartFile(path)
     try:
-        with temporary.open("xb") as file:
+        with part.path.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        part.put(replace=replace)
     finally:
-        temporary.unlink(missing_ok=True)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold `path`, a file or a folder, before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        part.discard()

@@ -2,66 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from functools import partial
 
-from agent.cli import blur, model, redact_image
+from agent.cli import process
 from agent.errors import AgentError
 from models.errors import ModelError
 
 _MODEL_EXIT_CODE = 5
-_INTERRUPTED_EXIT_CODE = 130
-
-_EPILOG = """\
-exit codes:
-  0 done   1 a fault of ours   2 invalid arguments   3 an input can't be read
-  4 an output can't be written   5 the model can't be used   6 redaction could not go on
-  130 stopped with Ctrl-C
-"""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command and return its exit code."""
-    args = _parser().parse_args(argv)
+    """Run a command and return its exit code.
+
+    Without `argv` it is the command that this process was started with, and the process is made
+    fit for it and ends with it, as `agent.cli.process` says. With `argv` the process is the
+    caller's, and left as it is.
+    """
+    if argv is None:
+        return process.run(partial(_run, sys.argv[1:]))
+    return _run(argv)
+
+
+def _run(argv: list[str]) -> int:
     try:
+        from agent.cli.parser import parser_of_all  # a second, and Ctrl-C is heard by now
+
+        args = parser_of_all().parse_args(argv)
         return int(args.run(args))
     except AgentError as error:
         return _fail(error, error.exit_code)
     except ModelError as error:
         return _fail(error, _MODEL_EXIT_CODE)
     except KeyboardInterrupt:
-        return _fail("stopped", _INTERRUPTED_EXIT_CODE)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what was wrong in one line, like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"sfumato: {message}; see {self.prog} --help\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = _Parser(
-        prog="sfumato",
-        description="Dissolve people, plates, brands and bottles out of video, on this machine.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    blur.add_parser(commands)
-    redact_image.add_parser(commands)
-    model.add_parser(commands)
-    return parser
-
-
-def _version() -> str:
-    try:
-        return version("sfumato")
-    except PackageNotFoundError:
-        return "(not installed)"
+        return _fail("stopped", process.INTERRUPTED_EXIT_CODE)
 
 
 def _fail(reason: object, exit_code: int) -> int:

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.arguments import add_hiding_arguments, settings_of
-from agent.cli.files import add_model_arguments, open_bundle, pairs_of
+from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
+from agent.cli.files import add_model_arguments, open_bundle
+from agent.cli.folder import PassedOver
+from agent.cli.inputs import Kind, add_path_arguments, inputs_of
+from agent.cli.process import INTERRUPTED_EXIT_CODE, stopping
+from agent.cli.suffixes import VIDEO_SUFFIXES
 from agent.errors import AgentError, UsageError
-from agent.output_file import check_output_file, check_paths, write_output_file
+from agent.output_file import check_output_file, check_paths, sweep_around, write_output_file
 from agent.settings import BlurSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agent.cli.watch import TerminalWatcher
     from agent.detect.detector import Detector
     from agent.run_report import RunReport
     from models.bundle import Bundle
 
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".asf", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov"}
-    | {".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
-)
-
 _EPILOG = """\
   sfumato blur street.mp4 out.mp4 --model person.sfm
+  sfumato blur street.mp4 -o out.mp4 --overwrite --model person.sfm
   sfumato blur *.mp4 clips/ --out-dir redacted --model person.sfm --effect solid
   sfumato blur street.mp4 out.mp4 --model street.sfm --classes person --every auto \\
           --report out.json --timeline out.png --contact-sheet sheet.png
@@ -39,6 +35,8 @@ _EPILOG = """\
 The detector sees every Nth frame (--every); in between, objects are followed and their outlines
 interpolated, looking ahead. --every 1 is the most exact and the slowest, auto looks twice where
 something moves much. What can't be redacted with confidence is covered whole, and counted.
+Nothing that exists is replaced without --overwrite. Of a folder, files that are no videos by their
+suffixes and further folders are passed over, and named.
 Ctrl-C ends the run early and leaves a playable file; twice, and it leaves nothing.
 """
 
@@ -53,15 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        type=Path,
-        metavar="IN [OUT]",
-        help="one video and its output (default: IN.redacted.mp4 beside it), "
-        "or any number of videos and folders with --out-dir",
-    )
-    parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs")
+    add_path_arguments(parser, "video", "street.redacted.mp4")
     add_model_arguments(parser)
     add_hiding_arguments(parser)
 
@@ -143,16 +133,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     called = "boxes" if args.boxes else "redacted"
-    pairs = pairs_of(args.paths, args.out_dir, VIDEO_SUFFIXES, called=called)
+    written = frozenset({".mp4", ".mov", ".mkv"})
+    inputs = inputs_of(args, Kind("video", VIDEO_SUFFIXES, written, ".mp4", called))
+    pairs, left = inputs.pairs, list(inputs.passed_over)
     _check_side_outputs(args, pairs)
     bundle = open_bundle(args)
     from agent.blur import detector_of
     from agent.cli.watch import TerminalWatcher
     from agent.hidden import hidden_classes
+    from agent.run_report import with_passed_over
 
     hidden = hidden_classes(bundle, settings)
+    if not args.boxes and (weak := weak_effect(settings, hidden.labels.values())):
+        print(f"sfumato: warning: {weak}", file=sys.stderr)
     if len(pairs) == 1:
-        check_paths(*pairs[0])
+        check_paths(*pairs[0], overwrite=args.overwrite)
     detector = detector_of(bundle, hidden)
     reports: list[RunReport] = []
     failed: AgentError | None = None
@@ -161,27 +156,32 @@ def _run(args: argparse.Namespace) -> int:
             settings,
             timeline=args.timeline,
             contact_sheet=args.contact_sheet,
+            overwrite=args.overwrite,
             annotated=args.boxes,
             first=source == pairs[0][0],
         )
+        done = len(reports)
         try:
             reports.append(_one(args, source, target, bundle, settings, watcher, detector))
             watcher.sum_up(reports[-1])
         except AgentError as error:
             failed = failed or error
+            if len(reports) == done:
+                left.append(PassedOver(source, str(error)))
             if len(pairs) > 1:
                 print(f"sfumato: {error}; going on with the next", file=sys.stderr)
         if watcher.cancelled:
             break
     if args.report and reports:
+        reports[0] = with_passed_over(reports[0], ((each.path, each.reason) for each in left))
         dumped = [report.model_dump(mode="json") for report in reports]
         text = json.dumps(dumped if len(pairs) > 1 else dumped[0], indent=1)
-        write_output_file(args.report, f"{text}\n".encode())
+        write_output_file(args.report, f"{text}\n".encode(), overwrite=args.overwrite)
     if failed is not None:
         if len(pairs) == 1:
             raise failed
         return failed.exit_code
-    return 130 if watcher.cancelled else 0
+    return INTERRUPTED_EXIT_CODE if watcher.cancelled else 0
 
 
 def _check_side_outputs(args: argparse.Namespace, pairs: list[tuple[Path, Path]]) -> None:
@@ -191,7 +191,8 @@ def _check_side_outputs(args: argparse.Namespace, pairs: list[tuple[Path, Path]]
     if args.report is not None:
         if args.report.suffix.lower() != ".json":
             raise UsageError(f"--report {args.report}: let its name end in .json")
-        check_output_file(args.report)
+        check_output_file(args.report, overwrite=args.overwrite)
+    sweep_around(filter(None, (args.report, args.timeline, args.contact_sheet)))
 
 
 def _settings(args: argparse.Namespace) -> BlurSettings:
@@ -223,23 +224,15 @@ def _one(
     if args.boxes:
         run = partial(annotate, i_know_this_is_not_redacted=args.i_know_this_is_not_redacted)
     try:
-        with _stoppable(watcher):
-            return run(source, target, bundle, settings, watcher=watcher, detector=detector)
+        with stopping(watcher.cancel):
+            return run(
+                source,
+                target,
+                bundle,
+                settings,
+                overwrite=args.overwrite,
+                watcher=watcher,
+                detector=detector,
+            )
     finally:
         watcher.close()
-
-
-@contextmanager
-def _stoppable(watcher: TerminalWatcher) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) ends the run in order, the second at once."""
-
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.default_int_handler)
-        watcher.cancel()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.arguments import add_command
 from agent.cli.model_import import add_import
 from agent.errors import OutputError
+from agent.output_file import check_output_file, output_path, sweep_around, write_output_file
+from models.classes import joined_names
 
 if TYPE_CHECKING:
     import argparse
@@ -53,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     sign.add_argument("bundle", type=Path, metavar="X.sfm")
     sign.add_argument("--key", type=Path, metavar="KEY.key", required=True)
     sign.add_argument("--out", type=Path, metavar="Y.sfm", help="default: in place")
+    sign.add_argument("--overwrite", action="store_true", help="replace a Y.sfm that exists")
     sign.set_defaults(run=_sign)
 
     keygen = add_command(commands, "keygen", "make a key pair: NAME.key signs, NAME.pub verifies")
@@ -78,7 +81,7 @@ def _show(args: argparse.Namespace) -> int:
         "digest": claims.digest,
         "family": family,
         "input": f"{spec.width}x{spec.height} {spec.colour}, letterbox {spec.letterbox}",
-        "classes": ", ".join(_with_threshold(each.name, manifest) for each in manifest.classes),
+        "classes": _classes(manifest),
     }
     for role, file in manifest.files.items():
         lines[role] = f"{file.path}, {file.bytes / 1e6:.1f} MB"
@@ -95,8 +98,17 @@ def _expiry(manifest: Manifest) -> str:
     return f"{manifest.expires:%Y-%m-%d}" + (", which is over" if manifest.has_expired() else "")
 
 
-def _with_threshold(name: str, manifest: Manifest) -> str:
-    return f"{name} (from {manifest.threshold(name):g})" if name in manifest.thresholds else name
+def _classes(manifest: Manifest) -> str:
+    """Names as --classes takes them, with their thresholds, and their ids where they are several."""
+    ids: dict[str, list[int]] = {}
+    for spec in manifest.classes:
+        ids.setdefault(spec.name, []).append(spec.id)
+    return ", ".join(
+        joined_names([name])
+        + (f" (from {manifest.threshold(name):g})" if name in manifest.thresholds else "")
+        + (f" (ids {', '.join(map(str, each))})" if len(each) > 1 else "")
+        for name, each in ids.items()
+    )
 
 
 def _as_json(claims: Claims) -> dict[str, Any]:
@@ -123,10 +135,11 @@ def _sign(args: argparse.Namespace) -> int:
     from models.signing import load_private
 
     key, out = load_private(args.key), args.out or args.bundle
-    try:
-        manifest = sign_bundle(args.bundle, out, key)
-    except OSError as error:
-        raise OutputError(f"{out}: can't write the bundle ({error.strerror})") from error
+    overwrite = args.overwrite or args.out is None
+    check_output_file(out, overwrite=overwrite)
+    sweep_around([out])
+    with output_path(out, overwrite=overwrite) as written:
+        manifest = sign_bundle(args.bundle, written, key)
     print(f"{out}: {manifest.name} version {manifest.version}, signed by {key.public.id}")
     return 0
 
@@ -141,8 +154,12 @@ def _keygen(args: argparse.Namespace) -> int:
         if public.exists():
             raise FileExistsError(0, "there is one already", str(public))
         key.write(private)
-        public.write_text(key.public.to_line())
     except OSError as error:
         raise OutputError(f"{error.filename}: can't write the key ({error.strerror})") from error
+    try:
+        write_output_file(public, key.public.to_line().encode())
+    except OutputError:
+        private.unlink()  # half a pair is of no use, and would stand in the way of a whole one
+        raise
     print(f"key {key.public.id}: keep {private} secret, hand out {public}")
     return 0

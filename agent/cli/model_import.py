@@ -7,19 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from agent.cli.arguments import add_command
-from agent.errors import InputError, OutputError, UsageError
+from agent.errors import InputError, UsageError
+from agent.output_file import check_output_file, output_path, sweep_around
 from models.manifest import Family, Layout
 
 if TYPE_CHECKING:
-    from models.importing import Description
+    from models.description import Description
 
 _EPILOG = """\
-An export by Ultralytics, or by sfumato-distill teacher export, says itself what it is:
+An export by Ultralytics that segments (or detects: boxes only), or one by sfumato-distill teacher
+export, says itself what it is. Weights that lie beside it (x.onnx.data) are packed, too:
 
   sfumato model import yolov8n-seg.onnx --classes person,car --out street.sfm
 
-Of others, say it. Colour order, normalisation and letterbox follow the layout's own custom
-unless given (dets: MMDetection's RTMDet, yolox: YOLOX, ssd: TensorFlow's model zoo):
+All classes of a name are taken, whatever its case. A name with a comma stands in double quotes:
+
+  sfumato model import desk.onnx --classes 'person,"cup, paper"' --out desk.sfm
+
+Of other networks, say what they are. Colour order, normalisation and letterbox follow the layout's
+own custom unless given (yolo: Ultralytics' detectors, dets: MMDetection's RTMDet, yolox: YOLOX,
+ssd: TensorFlow's model zoo):
 
   sfumato model import rtmdet-nano.onnx --out person.sfm \\
           --family boxes --layout dets --names person --size 320x320
@@ -35,10 +42,11 @@ def add_import(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = add_command(subparsers, "import", "pack an ONNX file into a bundle", _EPILOG)
     parser.add_argument("onnx", type=Path, metavar="X.onnx")
     parser.add_argument("--out", type=Path, metavar="Y.sfm", required=True)
+    parser.add_argument("--overwrite", action="store_true", help="replace a Y.sfm that exists")
     parser.add_argument(
         "--classes", type=_words, default=(), metavar="A,B", help="what to hide; default: all"
     )
-    parser.add_argument("--name", help="the bundle's name; default: that of --out")
+    parser.add_argument("--name", help="the bundle's name; default: after that of --out")
     parser.add_argument("--key", type=Path, metavar="KEY.key", help="sign it with this key")
     parser.set_defaults(run=_run)
 
@@ -65,8 +73,13 @@ def add_import(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(","))
-    if not all(words):
+    from models.classes import split_names
+
+    try:
+        words = split_names(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not (words and all(words)):
         raise argparse.ArgumentTypeError(f"an empty name in '{text}'")
     return words
 
@@ -89,39 +102,41 @@ def _three(text: str) -> tuple[float, float, float]:
 
 def _run(args: argparse.Namespace) -> int:
     from models.bundle import write_bundle
+    from models.classes import shortened
     from models.errors import UnknownClassError
     from models.importing import import_onnx
+    from models.manifest import MAX_MODEL_BYTES, name_of_file
+    from models.onnx_file.embed import read_onnx
     from models.signing import load_private
 
     description = _description(args)
-    key = load_private(args.key) if args.key else None
-    try:
-        model = args.onnx.read_bytes()
-    except OSError as error:
-        raise InputError(f"{args.onnx}: can't read the model ({error.strerror})") from error
     if args.out.resolve() == args.onnx.resolve():
         raise UsageError(f"{args.out}: --out is the model itself; name another file")
+    check_output_file(args.out, overwrite=args.overwrite)
+    sweep_around([args.out])
+    key = load_private(args.key) if args.key else None
     try:
-        manifest, files = import_onnx(
-            model, args.name or args.out.stem, classes=args.classes, description=description
-        )
+        model = read_onnx(args.onnx, MAX_MODEL_BYTES)
+    except OSError as error:
+        raise InputError(f"{args.onnx}: can't read the model ({error.strerror})") from error
+    name = args.name or name_of_file(args.out.stem)
+    try:
+        manifest, files = import_onnx(model, name, classes=args.classes, description=description)
     except UnknownClassError as error:
         raise UsageError(f"--classes: {error}") from error
-    try:
-        write_bundle(args.out, manifest, files, key)
-    except OSError as error:
-        raise OutputError(f"{args.out}: can't write the bundle ({error.strerror})") from error
+    with output_path(args.out, overwrite=args.overwrite) as out:
+        write_bundle(out, manifest, files, key)
     spec = manifest.input
     print(
         f"{args.out}: {manifest.family} {spec.width}x{spec.height}, hides "
-        f"{_list([each.name for each in manifest.classes])}; "
+        f"{shortened([each.name for each in manifest.classes])}; "
         + (f"signed by {key.public.id}" if key else "unsigned, so it needs --allow-unsigned")
     )
     return 0
 
 
 def _description(args: argparse.Namespace) -> Description | None:
-    from models.importing import Description
+    from models.description import Description
 
     feeding = {
         "colour": args.colour,
@@ -140,8 +155,3 @@ def _description(args: argparse.Namespace) -> Description | None:
     if (args.layout is not None) != (args.family == "boxes"):
         raise UsageError("--layout goes with --family boxes, and with no other")
     return Description(args.family, args.names, args.layout, args.size, feeding)
-
-
-def _list(names: list[str], most: int = 6) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

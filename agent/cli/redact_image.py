@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from agent.cli.arguments import add_hiding_arguments, settings_of
-from agent.cli.files import add_model_arguments, open_bundle, pairs_of
+from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
+from agent.cli.files import add_model_arguments, open_bundle
+from agent.cli.inputs import Kind, add_path_arguments, inputs_of
+from agent.cli.suffixes import IMAGE_SUFFIXES
 from agent.errors import AgentError
+from agent.output_file import sweep_around
 
 _EPILOG = """\
   sfumato redact-image photo.jpg out.jpg --model person.sfm
@@ -29,15 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        type=Path,
-        metavar="IN [OUT]",
-        help="one image and its output (default: beside it, like photo.redacted.jpg), "
-        "or any number of images and folders with --out-dir; PNG, JPEG, WebP, BMP or TIFF",
-    )
-    parser.add_argument("--out-dir", type=Path, metavar="DIR", help="folder for the outputs")
+    add_path_arguments(parser, "image", "photo.redacted.jpg")
     add_model_arguments(parser)
     add_hiding_arguments(parser)
     parser.set_defaults(run=_run)
@@ -48,22 +42,32 @@ def _run(args: argparse.Namespace) -> int:
     from agent.hidden import hidden_classes
     from agent.image_file import FORMATS
     from agent.redact_image import ImageDetector, redact_image_file
+    from agent.several_pictures import further_pictures
 
-    suffixes = frozenset(FORMATS)
-    pairs = pairs_of(args.paths, args.out_dir, suffixes, written=suffixes, other=".png")
+    pairs = inputs_of(args, Kind("image", IMAGE_SUFFIXES, frozenset(FORMATS), ".png")).pairs
+    sweep_around(target for _, target in pairs)
     bundle = open_bundle(args)
     hidden = hidden_classes(bundle, settings)
+    if weak := weak_effect(settings, hidden.labels.values()):
+        print(f"sfumato: warning: {weak}", file=sys.stderr)
     detector = ImageDetector.of(bundle, hidden)
     failed: AgentError | None = None
     for source, target in pairs:
         try:
-            count = redact_image_file(source, target, detector, hidden, settings)
+            count = redact_image_file(
+                source, target, detector, hidden, settings, overwrite=args.overwrite
+            )
         except AgentError as error:
             if len(pairs) == 1:
                 raise
             print(f"sfumato: {error}; going on with the next", file=sys.stderr)
             failed = failed or error
             continue
+        if more := further_pictures(source):  # of a phone's JPEG
+            print(
+                f"sfumato: note: {source}: left out what is behind the photo: {more} more",
+                file=sys.stderr,
+            )
         objects = "object" if count == 1 else "objects"
         print(f"sfumato: {target}: {count} {objects} hidden", file=sys.stderr)
     if bundle.signed_by is None:

@@ -34,6 +34,7 @@ class TerminalWatcher(Watcher):
     Args:
         timeline: where a picture of the run along time goes.
         contact_sheet: where a page of redacted frames goes.
+        overwrite: both may replace a file.
         annotated: boxes are drawn instead of hiding.
         first: whether to say what holds for every video of a command.
 
@@ -49,17 +50,19 @@ class TerminalWatcher(Watcher):
         *,
         timeline: Path | None,
         contact_sheet: Path | None,
+        overwrite: bool = False,
         annotated: bool = False,
         first: bool = True,
     ) -> None:
         self._settings, self._annotated, self._first = settings, annotated, first
         for path in filter(None, (timeline, contact_sheet)):
-            check_picture(path)
-        if timeline is not None and timeline == contact_sheet:
+            check_picture(path, overwrite=overwrite)
+        if timeline and contact_sheet and timeline.resolve() == contact_sheet.resolve():
             raise UsageError(f"{timeline}: one picture would overwrite the other")
         if timeline is not None:
             _check_plots()
         self._timeline, self._contact_sheet = timeline, contact_sheet
+        self._overwrite = overwrite
         self._sheet: ContactSheet | None = None
         self._broken: Exception | None = None
         self._cancel: Callable[[], None] | None = None
@@ -86,6 +89,7 @@ class TerminalWatcher(Watcher):
             pipeline.cancel()
         if self._contact_sheet is not None:
             self._sheet = ContactSheet(info.sample_aspect_ratio, annotated=self._annotated)
+        tqdm.monitor_interval = 0  # no thread that outlives the bar
         self._bar = tqdm(total=info.frames, unit=" frames", disable=None, leave=False)
 
     def wrote(self, frame: RedactedFrame | AnnotatedFrame, cover: Cover) -> None:
@@ -119,9 +123,20 @@ class TerminalWatcher(Watcher):
             f"{_count(report.keyframes, 'detection')}, "
             f"{_count(len(report.tracks), 'object')} hidden, {speed}"
         )
+        if frames.deinterlaced:
+            _say(f"note: {_count(frames.deinterlaced, 'interlaced picture')} deinterlaced")
+        if frames.resized:
+            size = f"{report.input.width}x{report.input.height}"
+            _say(
+                f"note: {_count(frames.resized, 'picture')} of another size or shape scaled to {size}"
+            )
         if frames.damaged:
             damaged = _count(frames.damaged, "damaged frame")
             _say(f"warning: left out what could not be decoded: {damaged}")
+        for name in report.left_out:
+            _say(f"left out: {name}")
+        for repaired in _repairs(report):
+            _say(f"warning: {repaired}")
         for reason, count in report.whole_frame_covers.items():
             _say(f"warning: {_count(count, 'frame')} covered whole: {reason}")
         if self._first and report.model.signed_by is None:
@@ -134,7 +149,7 @@ class TerminalWatcher(Watcher):
         failed = []
         for path, picture in self._pictures(report):
             try:
-                write_output_file(path, picture())
+                write_output_file(path, picture(), overwrite=self._overwrite)
             except OutputError as error:
                 failed.append(error)
             except Exception as error:  # noqa: BLE001 - whatever it was, the video is whole
@@ -172,6 +187,18 @@ def _check_plots() -> None:
         importlib.import_module("matplotlib")
     except ImportError as error:
         raise UsageError("--timeline needs the extra `plots`: pip install '.[plots]'") from error
+
+
+def _repairs(report: RunReport) -> Iterator[str]:
+    """What was amiss with the input's times, a line each."""
+    repairs = report.repairs
+    if repairs.jumps:
+        yield f"what was joined goes on without a gap: its clock had {_count(repairs.jumps, 'jump')}"
+    for count, noun in ((repairs.pictures, "frame"), (repairs.sound, "sound packet")):
+        if count:
+            yield f"{_count(count, noun)} got new times, because their own were missing or fell back"
+    if repairs.sound_lost:
+        yield f"left out, being damaged: {_count(repairs.sound_lost, 'sound packet')}"
 
 
 def _count(number: int, noun: str) -> str:

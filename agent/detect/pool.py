@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_CLOSE_TIMEOUT_S = 2.0
+"""How long `close` waits for detections that still run. Chosen, not measured: several times what
+one takes on two cores."""
+_CLOSE_POLL_S = 0.002
+
 
 class DetectorPool:
     """Several workers on one detector.
@@ -53,6 +58,7 @@ class DetectorPool:
         self._schedule = Schedule(timeout_s, now)
         self._numbers = itertools.count()
         self._workers = workers
+        self._threads: list[threading.Thread] = []
         for _ in range(workers):
             self._start_worker()
 
@@ -66,8 +72,18 @@ class DetectorPool:
         return Lane(self._schedule, name, self._workers, self._replace_hung_workers)
 
     def close(self) -> None:
-        """Close all lanes and end idle workers; a hung one can't keep the process alive."""
+        """Close all lanes and end the workers; one that hangs is left behind.
+
+        Its thread can't keep the process alive. But should it come back while the interpreter is
+        being taken down, Python ends it inside the native call, and C++ answers with SIGABRT.
+        """
         self._schedule.close()
+        deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
+        while self._alive() > self.hung and time.monotonic() < deadline_s:
+            time.sleep(_CLOSE_POLL_S)
+
+    def _alive(self) -> int:
+        return sum(thread.is_alive() for thread in self._threads)
 
     def _replace_hung_workers(self) -> None:
         for _ in range(self._schedule.write_off()):
@@ -75,7 +91,9 @@ class DetectorPool:
 
     def _start_worker(self) -> None:
         name = f"detect-{next(self._numbers)}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _work(self) -> None:
         while self._serve():

@@ -25,11 +25,12 @@ class AnnotatedFrame:
         AttributeError: when anything is assigned to it.
     """
 
-    __slots__ = ("colour", "index", "planes", "pts", "time_base", "whole")
+    __slots__ = ("colour", "duration", "index", "planes", "pts", "time_base", "whole")
 
     planes: Planes
     index: int
     pts: int
+    duration: int
     time_base: Fraction
     colour: Colour
     whole: str | None
@@ -43,6 +44,7 @@ class AnnotatedFrame:
             "planes": planes,
             "index": frame.index,
             "pts": frame.pts,
+            "duration": frame.duration,
             "time_base": frame.time_base,
             "colour": frame.colour,
             "whole": whole,

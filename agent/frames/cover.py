@@ -19,7 +19,8 @@ class PlacedOutline:
         field: float32 [GRID, GRID], signed distance to the outline (`models.outline`).
         grow_px: by how much the outline must grow, pixels.
         track: the track it belongs to, for reports.
-        label: its class name, for reports.
+        label: its class name.
+        also: other class names that the detector was sure of at times.
     """
 
     bounds: Bounds
@@ -27,6 +28,7 @@ class PlacedOutline:
     grow_px: float = 0.0
     track: int = 0
     label: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class CpuFrame:
         index: 0 for the first frame that the source gave, then counting.
         pts: presentation time in units of `time_base` seconds.
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
+        opens_scene: nothing in it can be found by where it was in the frame before.
+        duration: how long it is shown, in units of `time_base`; 0 where nobody knows.
     """
 
     planes: Planes
@@ -30,6 +32,8 @@ class CpuFrame:
     time_base: Fraction
     colour: Colour
     suspect: bool = False
+    opens_scene: bool = False
+    duration: int = 0
     _thumbnail: list[Plane] = field(default_factory=list, repr=False, compare=False)
 
     @property

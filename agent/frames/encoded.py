@@ -35,6 +35,7 @@ class EncodedPacket:
         dts: decoding time, likewise; rises from packet to packet, is never later than `pts`, and
             lies below zero where a picture near the start is shown after a later one.
         is_key: whether decoding can begin here.
+        duration: how long it is shown, likewise; 0 for as long as the stream's rate says.
 
     Raises:
         TypeError: when anything but an encoder constructs one.
@@ -45,6 +46,7 @@ class EncodedPacket:
     pts: int
     dts: int
     is_key: bool
+    duration: int = 0
 
     def __post_init__(self, seal: object) -> None:
         _check(seal, type(self))

@@ -39,6 +39,10 @@ class Frame(Protocol):
         index: 0 for the first frame that the source gave, then counting.
         pts: presentation time in units of `time_base` seconds.
         suspect: predicted from pictures that were damaged; nobody knows what it shows.
+        opens_scene: nothing in it can be found by where it was in the frame before, because the
+            picture became larger, smaller or was turned.
+        duration: how long it is shown, in units of `time_base`; 0 where nobody knows. The next
+            frame's `pts` says so, too; this is for the last.
         size: width, height in pixels.
     """
 
@@ -56,6 +60,12 @@ class Frame(Protocol):
 
     @property
     def suspect(self) -> bool: ...  # noqa: D102
+
+    @property
+    def opens_scene(self) -> bool: ...  # noqa: D102
+
+    @property
+    def duration(self) -> int: ...  # noqa: D102
 
     @property
     def size(self) -> tuple[int, int]: ...  # noqa: D102

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.frames.cover import Cover
     from agent.frames.encoded import EncodedPacket, EncodedStream
     from agent.frames.frame import Frame
+    from agent.frames.repairs import Repairs
     from agent.frames.stream_info import StreamInfo
 
 FrameT = TypeVar("FrameT", RedactedFrame, AnnotatedFrame)
@@ -25,12 +26,28 @@ class Source(Protocol):
     Attributes:
         info: what is known before the second frame.
         damaged: packets and pictures that could not be decoded so far.
+        deinterlaced: pictures so far that showed two moments, and show one.
+        resized: pictures so far that were scaled to the first one's size.
+        left_out: names of what the source holds beside its pictures and does not give, each once.
+        repairs: what was amiss with its times so far.
     """
 
     info: StreamInfo
 
     @property
     def damaged(self) -> int: ...  # noqa: D102
+
+    @property
+    def deinterlaced(self) -> int: ...  # noqa: D102
+
+    @property
+    def resized(self) -> int: ...  # noqa: D102
+
+    @property
+    def left_out(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def repairs(self) -> Repairs: ...  # noqa: D102
 
     def __iter__(self) -> Iterator[Frame]: ...
 

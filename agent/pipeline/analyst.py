@@ -145,7 +145,7 @@ class Analyst:
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
         unfit = self._unfit(frame)
-        if unfit or self._cuts.is_cut(frame):
+        if unfit or self._cuts.is_cut(frame) or frame.opens_scene:
             self._ask_last()
             self._scene += 1
             self._next_keyframe.look_at_once()
@@ -244,8 +244,10 @@ class Analyst:
             bounds = found.bounds + at
             grow_px = found.grow_px + self._margin * longer_side(bounds)
             if not lies_outside(bounds, grow_px, self._size):
-                label = self._labels.get(found.track.class_id, "")
-                yield PlacedOutline(bounds, found.field, grow_px, found.track.number, label)
+                track = found.track
+                label = self._labels.get(track.class_id, "")
+                also = tuple(self._labels[class_id] for class_id in sorted(track.also))
+                yield PlacedOutline(bounds, found.field, grow_px, track.number, label, also)
 
     def _forget(self, index: int) -> None:
         """Drop what lies behind the frames that wait, so that a stream can run for months."""

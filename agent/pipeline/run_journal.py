@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.frames.cover import Cover
+    from agent.redact.effect import Effect
 
 
 class Noted(Protocol):
@@ -18,6 +19,9 @@ class Noted(Protocol):
 
     @property
     def index(self) -> int: ...  # noqa: D102
+
+    @property
+    def size(self) -> tuple[int, int]: ...  # noqa: D102
 
     @property
     def whole(self) -> str | None: ...  # noqa: D102
@@ -68,12 +72,17 @@ class RunJournal:
     """Keeps the history of a run that ends; for one without end there is `WindowJournal`.
 
     Attributes:
+        effect: what hides; None where nothing does.
+        effects: in how many frames an object of a class was hidden by each kind of effect, by
+            class name.
         hidden: how many objects were hidden, frame by frame.
         whole: why the whole frame was covered, by frame index.
         keyframes: indices, rising only roughly.
         tracks: by track number.
     """
 
+    effect: Effect | None = None
+    effects: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     hidden: array[int] = field(default_factory=lambda: array("H"))
     whole: dict[int, str] = field(default_factory=dict)
     keyframes: array[int] = field(default_factory=lambda: array("Q"))
@@ -95,6 +104,8 @@ class RunJournal:
                 span = TrackSpan(outline.track, outline.label, frame.index, frame.index)
                 self.tracks[outline.track] = span
             span.last = frame.index
+            if self.effect is not None and frame.whole is None:
+                self.effects[outline.label][self.effect.on(outline, frame.size).kind] += 1
 
     def note_load(self, sample: LoadSample) -> None:
         """Write down how busy the stages were."""

@@ -53,16 +53,22 @@ class _Stencil:
     Attributes:
         left: even, picture pixels; as are `top` and the sides of `pixels`.
         pixels: uint8 [h, w], 255 or 0; reaches one pixel beyond a picture of odd size.
+        effect: what hides them.
     """
 
     left: int
     top: int
     pixels: Plane
+    effect: Effect
 
     @property
-    def longer_px(self) -> int:
+    def cells(self) -> tuple[int, int]:
         height, width = self.pixels.shape
-        return int(max(height, width))
+        return cells_of(width, height, self.effect.max_cells)
+
+    @property
+    def cell_px(self) -> float:
+        return float(max(self.pixels.shape) / max(self.cells))
 
 
 def whole_reason(cover: Cover) -> str | None:
@@ -99,24 +105,27 @@ def _is_finite(values: object, shape: tuple[int, ...]) -> bool:
     )
 
 
-def hide_patches(
-    layers: Sequence[Layer], patches: Iterable[Patch], effect: Effect, shape: CoverShape
-) -> None:
+def hide_patches(layers: Sequence[Layer], patches: Iterable[Patch], shape: CoverShape) -> None:
     """Hide these patches in the layers, of which the first has the picture's resolution.
 
-    The largest goes first and later ones read what it left, so where objects overlap the
-    coarser grid holds: a bag in front of a person never shows the person in the bag's cells.
+    Where objects overlap the stricter effect holds. The coarsest grid goes first and later ones
+    read what it left: a bag in front of a person never shows the person in the bag's cells. What
+    is solid goes before them, so that no cell averages over it, and once more at the end.
     """
     height, width = layers[0].pixels.shape[:2]
     found = (_stencil(patch, (width, height), shape) for patch in patches)
-    for stencil in sorted(filter(None, found), key=lambda each: each.longer_px, reverse=True):
-        _hide(layers, stencil, effect)
+    stencils = [stencil for stencil in found if stencil is not None]
+    solid = [stencil for stencil in stencils if stencil.effect.kind == "solid"]
+    rest = [stencil for stencil in stencils if stencil.effect.kind != "solid"]
+    rest.sort(key=lambda each: each.cell_px, reverse=True)
+    for stencil in (*solid, *rest, *(solid if rest else ())):
+        _hide(layers, stencil)
 
 
 def hide_whole(layers: Sequence[Layer], sources: Iterable[Plane], effect: Effect) -> None:
     """Fill the layers with what the effect leaves of `sources`, which have their shapes."""
     height, width = layers[0].pixels.shape[:2]
-    cells = cells_of(width, height)
+    cells = cells_of(width, height, effect.max_cells)
     for layer, source in zip(layers, sources, strict=True):
         np.copyto(layer.pixels, replacement(effect, source, cells, layer.flat, layer.quantum))
 
@@ -143,12 +152,12 @@ def _stencil(patch: Patch, size: tuple[int, int], shape: CoverShape) -> _Stencil
         inside[:] = 255
     else:
         cv2.threshold(pixels[y : y + height, x : x + width], 0, 255, cv2.THRESH_BINARY, dst=inside)
-    return _Stencil(left - inset_x, top - inset_y, even)
+    return _Stencil(left - inset_x, top - inset_y, even, patch.effect)
 
 
-def _hide(layers: Sequence[Layer], stencil: _Stencil, effect: Effect) -> None:
+def _hide(layers: Sequence[Layer], stencil: _Stencil) -> None:
     height, width = stencil.pixels.shape
-    cells = cells_of(width, height)
+    cells, effect = stencil.cells, stencil.effect
     # One covered pixel in four averages to 64 of 255, and any value above 0 hides: a maximum.
     halved = cv2.resize(stencil.pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     for layer in layers:

@@ -47,12 +47,12 @@ class Redactor:
         if whole is not None:
             planes = fresh_planes(frame, self.size)
             hide_whole(
-                layers_of(planes, frame.colour, self.effect.rgb), planes_of(frame), self.effect
+                layers_of(planes, frame.colour, self.effect.rgb),
+                planes_of(frame),
+                self.effect.on_frame(),
             )
             return RedactedFrame(_SEAL, frame, planes, whole)
         planes = copied_planes(frame)
-        patches = patches_of(cover, self.size)
-        hide_patches(
-            layers_of(planes, frame.colour, self.effect.rgb), patches, self.effect, self.shape
-        )
+        patches = patches_of(cover, self.size, self.effect)
+        hide_patches(layers_of(planes, frame.colour, self.effect.rgb), patches, self.shape)
         return RedactedFrame(_SEAL, frame, planes)

@@ -1,8 +1,11 @@
 """Replacement: the pixels that an effect leaves of a region.
 
-Blur and pixelate keep at most 12 cells along an object's longer side, each an average over its
-area, rounded to 4 bits a channel (5 in chroma). The number holds for any size, unlike a fixed
-kernel, which a large face survives (arXiv 2506.12344: 95.9 % re-identified through a Gaussian).
+Blur and pixelate keep a few cells along an object's longer side (`Effect.max_cells`), each an
+average over its area, rounded to 4 bits a channel (5 in chroma). The number holds for any size,
+unlike a fixed kernel, which a large face survives (arXiv 2506.12344: 95.9 % re-identified through
+a Gaussian). The grid lies on the object's own rectangle, frame by frame. One that lay elsewhere in
+each frame would give more away, since then an average over frames shows what lies between the
+cells (`make bench BENCH=effects`).
 """
 
 from __future__ import annotations
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     from agent.frames.frame import Plane
     from agent.redact.effect import Effect
 
-MAX_CELLS = 12
-"""Along the longer side. Chosen; a test shows that YuNet finds no face behind them."""
 MIN_CELL_PX = 4
 """A small object gets fewer cells, for a cell of one pixel would hide nothing."""
 
@@ -46,11 +47,10 @@ def replacement(
         flat: the colour of `solid`, one value a channel.
         quantum: how far apart the values of a cell lie.
     """
-    height, width = region.shape[:2]
     if effect.kind == "solid":
-        one = np.array(flat, np.uint8).reshape(1, 1, *region.shape[2:])
-        grown = cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST)
-    elif effect.kind == "pixelate":
+        return np.full(region.shape, flat, np.uint8)
+    height, width = region.shape[:2]
+    if effect.kind == "pixelate":
         coarse = cv2.LUT(_averages(region, cells), _LEVELS[quantum])
         grown = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
     else:
@@ -60,10 +60,14 @@ def replacement(
     return np.asarray(grown, np.uint8)
 
 
-def cells_of(width: int, height: int) -> tuple[int, int]:
-    """How many cells, roughly square, a rectangle of this many pixels may keep along x and y."""
+def cells_of(width: int, height: int, most: int) -> tuple[int, int]:
+    """How many cells, roughly square, a rectangle of this many pixels may keep along x and y.
+
+    Args:
+        most: along the longer side.
+    """
     longer = max(width, height)
-    along = min(MAX_CELLS, max(1, longer // MIN_CELL_PX))
+    along = min(most, max(1, longer // MIN_CELL_PX))
     cell_px = longer / along
     return max(1, round(width / cell_px)), max(1, round(height / cell_px))
 

@@ -26,7 +26,8 @@ class Track:
         class_id: the class it was born with; it keeps it when the detector wavers.
         sightings: by rising frame index, never empty.
         misses: keyframes since the last sighting.
-        sure: whether one of its sightings was a sure one.
+        sure: whether a sure sighting began it.
+        also: other hidden classes that the detector was sure of at times.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Track:
     sightings: list[Sighting] = field(default_factory=list)
     misses: int = 0
     sure: bool = True
+    also: set[int] = field(default_factory=set)
 
     def predicted(self, time_s: float) -> Bounds:
         """Where the object would be at a later time if it went on as it went: bounds, pixels."""

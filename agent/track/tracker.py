@@ -201,6 +201,8 @@ class Tracker:
             track.sightings.append(sighting)
             track.misses = 0
             self._taken[track.sure].add(sighting)
+            if sighting.class_id != track.class_id and self._starts_track(sighting):
+                track.also.add(sighting.class_id)
 
     def _start_track(self, sighting: Sighting, live: list[Track]) -> None:
         """Begin with a sighting; under the number of the doubtful track that leads there, if any."""

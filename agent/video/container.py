@@ -1,24 +1,19 @@
-"""Containers: opened with care, and read as far as they go."""
+"""Containers, opened with care."""
 
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.error import FFmpegError
-from av.stream import Stream
 
 from agent.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from av.container import InputContainer
-    from av.packet import Packet
-
-StreamT = TypeVar("StreamT", bound=Stream)
 
 _TEXT_FORMATS = frozenset({"tty"})
 
@@ -40,41 +35,39 @@ def open_container(path: Path) -> InputContainer:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     try:
-        # The prefix keeps a colon in a name from being read as a protocol, and what a local file
-        # names (a playlist does) from being fetched over the network.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = av.open(_address(path, mode), metadata_errors="replace")
     except FFmpegError as error:
-        raise InputError(f"{path}: not a video that FFmpeg can read ({error.strerror})") from error
+        raise InputError(
+            f"{path}: not a video that FFmpeg can read ({error.strerror}){hint_of(path)}"
+        ) from error
     if container.format.name in _TEXT_FORMATS:
         container.close()
         raise InputError(f"{path}: a text file, not a video")
     return container
 
 
-class Packets(Generic[StreamT]):
-    """Iterates over the packets of some streams of an open container, up to what can't be read.
+def hint_of(path: Path) -> str:
+    """What may be wrong with an input that can be read only once, to end a message with."""
+    if path.is_file():
+        return ""
+    return "; an MP4 whose index stands last can't come through a pipe: give the file itself"
 
-    Empty packets are left out, because a decoder takes one for the end of its stream.
+
+def _address(path: Path, mode: int) -> str:
+    """What libav opens `path` by.
+
+    Raises:
+        InputError: when it is a socket that someone has to connect to.
     """
-
-    def __init__(self, container: InputContainer, streams: Sequence[StreamT]) -> None:
-        self._demuxed: Iterator[Packet[StreamT]] = iter(())
-        if streams:  # libav would take none for all
-            self._demuxed = cast("Iterator[Packet[StreamT]]", container.demux(streams))
-        self.damaged = 0
-        """1 once reading failed before the end."""
-
-    def __iter__(self) -> Packets[StreamT]:
-        return self
-
-    def __next__(self) -> Packet[StreamT]:
-        try:
-            return next(packet for packet in self._demuxed if packet.size)
-        except FFmpegError:
-            self.damaged = 1
-            self.close()
-            raise StopIteration from None
-
-    def close(self) -> None:
-        """Let go of the container, which may be closed then."""
-        self._demuxed = iter(())
+    if not stat.S_ISSOCK(mode):
+        # The prefix keeps a colon in a name from being read as a protocol, and what a local file
+        # names (a playlist does) from being fetched over the network.
+        return f"file:{path}"
+    # Linux opens no socket by a name; one that is open already has a number.
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them is gone by now
+            if path.samefile(link):
+                return f"pipe:{link.name}"
+    raise InputError(
+        f"{path}: is a socket; read it into a pipe: nc -U {path} | sfumato blur /dev/stdin"
+    )

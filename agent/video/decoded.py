@@ -1,18 +1,16 @@
-"""From libav's picture to upright 8-bit 4:2:0 planes, copying only what has to be converted."""
+"""From libav's picture to 8-bit 4:2:0 planes, copying only what has to be converted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
 from agent.frames.frame import Colour, Plane, Planes
 
 if TYPE_CHECKING:
-    from av.sidedata.sidedata import SideDataContainer
-    from av.video.frame import VideoFrame
     from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
 
@@ -31,38 +29,23 @@ _MATRICES: dict[int, Matrix] = {
 MATRIX_CODES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}
 UNSPECIFIED = 2
 _RGB = 0
+_OPAQUE = _WHITE = 255
 
 # libswscale's SWS_CS_ITU601, SWS_CS_ITU709 and SWS_CS_BT2020; older PyAV names not all of them.
 _SWSCALE: dict[Matrix, int] = {"bt601": 5, "bt709": 1, "bt2020": 9}
 
 _PLANAR = frozenset({"yuv420p", "yuvj420p"})
 
-Turn = tuple[bool, "int | None"]
-"""Transpose first?  Then cv2.flip's code: 0 upside down, 1 left to right, -1 both, None neither."""
 
-# The linear part (a, b, c, d) of a display matrix, where x' = a*x + c*y and y' = b*x + d*y.
-_TURNS: dict[tuple[int, int, int, int], Turn | None] = {
-    (1, 0, 0, 1): None,
-    (0, 1, -1, 0): (True, 1),  # a quarter clockwise: a phone held upright
-    (-1, 0, 0, -1): (False, -1),
-    (0, -1, 1, 0): (True, 0),
-    (-1, 0, 0, 1): (False, 1),
-    (1, 0, 0, -1): (False, 0),
-    (0, 1, 1, 0): (True, None),
-    (0, -1, -1, 0): (True, -1),
-}
-# By libav's angle, which is counter-clockwise and knows no mirrors.
-_ROTATIONS: dict[int, Turn] = {
-    -90: (True, 1),
-    90: (True, 0),
-    -180: (False, -1),
-    180: (False, -1),
-}
+def colour_of(frame: VideoFrame, usual: Colour | None = None) -> Colour:
+    """How to read the planes of `frame`.
 
-
-def colour_of(frame: VideoFrame) -> Colour:
-    """How to read the planes that `planes_of` gives for `frame`."""
+    Args:
+        usual: how the stream's pictures are read where this one doesn't say.
+    """
     matrix = _MATRICES.get(frame.colorspace)
+    if matrix is None and usual is not None:
+        matrix = usual.matrix
     if matrix is None:
         # Nobody says, so what players assume (mpv, VLC): high definition is BT.709.
         matrix = "bt709" if frame.width >= 1280 or frame.height > 576 else "bt601"
@@ -79,15 +62,22 @@ def matrix_code_of(frame: VideoFrame) -> int:
     return int(frame.colorspace)
 
 
-def planes_of(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter) -> Planes:
+def planes_of(
+    frame: VideoFrame, own: Colour, colour: Colour, reformatter: VideoReformatter
+) -> Planes:
     """I420 or NV12 planes of `frame`, as stored (not turned).
 
     8-bit 4:2:0 comes as read-only views that keep the decoder's buffer alive; everything else
-    is converted by `reformatter`, which loses precision but never range or matrix.
+    is converted by `reformatter`, which loses precision but keeps the colours.
+
+    Args:
+        own: how the frame's numbers are to be read.
+        colour: how the planes' are.
     """
     name = frame.format.name
-    if name not in _PLANAR and name != "nv12":
-        frame = _converted(frame, colour, reformatter)
+    alike = (own.matrix, own.full_range) == (colour.matrix, colour.full_range)
+    if not alike or (name not in _PLANAR and name != "nv12"):
+        frame = _converted(frame, own, colour, reformatter)
         name = frame.format.name
     height, width = frame.height, frame.width
     half = (height + 1) // 2, (width + 1) // 2
@@ -102,19 +92,51 @@ def planes_of(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter) 
     )
 
 
-def _converted(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter) -> VideoFrame:
+def _converted(
+    frame: VideoFrame, own: Colour, colour: Colour, reformatter: VideoReformatter
+) -> VideoFrame:
     """The picture as yuv420p, its numbers meaning what `colour` says."""
-    is_rgb = frame.format.is_rgb
-    range_out = ColorRange.JPEG if colour.full_range else ColorRange.MPEG
     return reformatter.reformat(
         frame,
         format="yuv420p",
-        src_colorspace=_SWSCALE[colour.matrix],
+        src_colorspace=_SWSCALE[own.matrix],
         dst_colorspace=_SWSCALE[colour.matrix],
-        src_color_range=ColorRange.JPEG if is_rgb else range_out,
-        dst_color_range=range_out,
+        src_color_range=_range(full=own.full_range or frame.format.is_rgb),
+        dst_color_range=_range(full=colour.full_range),
         threads=1,
     )
+
+
+def opaque(frame: VideoFrame, own: Colour, reformatter: VideoReformatter) -> VideoFrame:
+    """`frame` on white, as stills are: what nobody sees could show what nobody should see.
+
+    Without transparent pixels it comes back as it is; with them, as RGB.
+    """
+    if not may_be_transparent(frame):
+        return frame
+    layer = reformatter.reformat(
+        frame,
+        format="rgba",
+        src_colorspace=_SWSCALE[own.matrix],
+        src_color_range=_range(full=own.full_range or frame.format.is_rgb),
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    ).to_ndarray()
+    alpha = layer[..., 3:].astype(np.uint16)
+    if alpha.min() == _OPAQUE:
+        return frame
+    mixed = (layer[..., :3] * alpha + _WHITE * (_OPAQUE - alpha) + _OPAQUE // 2) // _OPAQUE
+    return VideoFrame.from_ndarray(mixed.astype(np.uint8), "rgb24")
+
+
+def may_be_transparent(frame: VideoFrame) -> bool:
+    """Whether pixels of its kind can be."""
+    kind = frame.format
+    return kind.has_palette or any(component.is_alpha for component in kind.components)
+
+
+def _range(*, full: bool) -> ColorRange:
+    return ColorRange.JPEG if full else ColorRange.MPEG
 
 
 def _view(plane: VideoPlane, height: int, width: int) -> Plane:
@@ -126,38 +148,3 @@ def _view(plane: VideoPlane, height: int, width: int) -> Plane:
         rows = rows[::-1]
     rows.flags.writeable = False
     return rows
-
-
-def turn_of(frame: VideoFrame) -> Turn | None:
-    """What brings `frame` upright, from its display matrix; None where it is, or at odd angles.
-
-    Looking at side data ties `frame` into a reference cycle, so do it once a stream, and again
-    only where `frame.rotation` changes: pictures must not wait for the garbage collector.
-    """
-    try:
-        matrix = cast("SideDataContainer", frame.side_data)["DISPLAYMATRIX"]
-    except KeyError:
-        return None
-    except ValueError:  # some other side data is of a kind that this PyAV has no name for
-        return _ROTATIONS.get(frame.rotation)
-    a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32, 5).tolist()
-    return _TURNS.get((_sign(a), _sign(b), _sign(c), _sign(d)))
-
-
-def _sign(value: int) -> int:
-    """-1, 0 or 1, from 16.16 fixed point."""
-    return (value > 1 << 15) - (value < -1 << 15)
-
-
-def upright(planes: Planes, turn: Turn | None) -> Planes:
-    """The planes turned and mirrored as the display matrix asks."""
-    if turn is None:
-        return planes
-    transpose, flip = turn
-    return tuple(_turned(plane, transpose, flip) for plane in planes)
-
-
-def _turned(plane: Plane, transpose: bool, flip: int | None) -> Plane:
-    if transpose:
-        plane = np.asarray(cv2.transpose(plane), np.uint8)
-    return plane if flip is None else np.asarray(cv2.flip(plane, flip), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, Literal, cast, final, overload
@@ -16,6 +17,8 @@ from agent.frames.encoded import _SEAL, Codec, EncodedPacket, EncodedStream
 from agent.frames.ports import FrameT
 from agent.frames.redacted import RedactedFrame
 from agent.video.encoder_picture import EncoderPicture
+from agent.video.output_clock import OutputClock
+from agent.video.picture_durations import PictureDurations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +55,7 @@ class VideoEncoder(Generic[FrameT]):
         preset: the encoder's preset, e.g. `veryfast`.
         threads: encoder threads; 0 lets the encoder choose.
         annotated: take annotated pictures and no others; the stream says so.
+        clock: in what times are counted; None for the input's own ticks.
 
     Raises:
         OutputError: when the encoder is missing.
@@ -67,6 +71,7 @@ class VideoEncoder(Generic[FrameT]):
         preset: str = ...,
         threads: int = ...,
         annotated: Literal[False] = ...,
+        clock: OutputClock | None = ...,
     ) -> None: ...
 
     @overload
@@ -79,6 +84,7 @@ class VideoEncoder(Generic[FrameT]):
         preset: str = ...,
         threads: int = ...,
         annotated: Literal[True],
+        clock: OutputClock | None = ...,
     ) -> None: ...
 
     def __init__(
@@ -90,6 +96,7 @@ class VideoEncoder(Generic[FrameT]):
         preset: str = "veryfast",
         threads: int = 0,
         annotated: bool = False,
+        clock: OutputClock | None = None,
     ) -> None:
         if _ENCODERS[codec] not in av.codecs_available:
             raise OutputError(
@@ -97,10 +104,14 @@ class VideoEncoder(Generic[FrameT]):
                 "install PyAV's own wheel (pip install --only-binary av av) or choose another codec"
             )
         self._info, self._codec, self._annotated = info, codec, annotated
-        self._context = _context(info, codec, crf, preset, threads)
+        self._clock = clock or OutputClock(info.time_base)
+        self._context = _context(info, self._clock.time_base, codec, crf, preset, threads)
         self._stream: EncodedStream | None = None
         self._last_pts = 0
         self._encoded = 0
+        rate = info.frame_rate or _USUAL_RATE
+        self._durations = PictureDurations(round(1 / (rate * self._clock.time_base)))
+        self._held: deque[Packet[VideoStream]] = deque()
 
     @property
     def stream(self) -> EncodedStream:
@@ -125,33 +136,40 @@ class VideoEncoder(Generic[FrameT]):
         if not isinstance(frame, taken):
             kind = "annotated" if self._annotated else "redacted"
             raise TypeError(f"this encoder takes {kind} frames, not {type(frame).__name__}")
-        if self._stream is None:
-            self._stream = self._open(frame)
-        elif frame.pts <= self._last_pts:
+        if self._stream is not None and frame.pts <= self._last_pts:
             raise ValueError(f"frame {frame.index} at {frame.pts} follows one at {self._last_pts}")
+        ticks = self._clock.ticks(frame.pts, frame.time_base)
+        if self._stream is None:
+            self._stream = self._open(frame, shift=max(0, -ticks))
         self._last_pts = frame.pts
         self._encoded += 1
         picture = self._picture.wrap(frame)
-        picture.pts = frame.pts + self._stream.shift
-        picture.time_base = frame.time_base
+        picture.pts = ticks + self._stream.shift
+        picture.time_base = self._clock.time_base
+        end = self._clock.nearest(frame.pts + frame.duration, frame.time_base)
+        self._durations.add(picture.pts, end - ticks if frame.duration else 0)
         with self._failing_as_output_error():
-            packets = self._context.encode(picture)
-        return [_encoded(packet) for packet in packets]
+            self._held.extend(self._context.encode(picture))
+        ready = []
+        while self._held and self._held[0].pts != picture.pts:  # whose end isn't known yet
+            ready.append(self._sealed(self._held.popleft()))
+        return ready
 
     def flush(self) -> list[EncodedPacket]:
         """The packets that the encoder still holds; no frames follow."""
         if self._stream is None:
             return []
         with self._failing_as_output_error():
-            packets = self._context.encode(None)
+            packets = [*self._held, *self._context.encode(None)]
+        self._held.clear()
         if self._encoded <= _X265_DELAY and self._codec == "hevc":
             # It subtracts a delay that it never got to measure: memory nobody has set. So few
             # pictures leave in the order they came.
             for packet in packets:
                 packet.dts = packet.pts
-        return [_encoded(packet) for packet in packets]
+        return [self._sealed(packet) for packet in packets]
 
-    def _open(self, frame: FrameT) -> EncodedStream:
+    def _open(self, frame: FrameT, shift: int) -> EncodedStream:
         """Tell the encoder what it must know before it starts, from the first picture."""
         info, context = self._info, self._context
         self._picture = EncoderPicture.around(
@@ -177,14 +195,23 @@ class VideoEncoder(Generic[FrameT]):
             codec=self._codec,
             width=context.width,
             height=context.height,
-            time_base=info.time_base,
+            time_base=self._clock.time_base,
             frame_rate=context.framerate,
             sample_aspect_ratio=info.sample_aspect_ratio,
             colour=frame.colour,
             matrix_code=info.matrix_code,
             extradata=context.extradata or b"",
-            shift=max(0, -frame.pts),
+            shift=shift,
             annotated=self._annotated,
+        )
+
+    def _sealed(self, packet: Packet[VideoStream]) -> EncodedPacket:
+        """Without a copy: the view keeps libav's packet alive."""
+        if packet.pts is None or packet.dts is None:
+            raise OutputError("the encoder gave a picture without a time")
+        data, duration = memoryview(packet).toreadonly(), self._durations.take(packet.pts)
+        return EncodedPacket(
+            _SEAL, data, packet.pts, packet.dts, packet.is_keyframe, duration=duration
         )
 
     @contextmanager
@@ -196,7 +223,7 @@ class VideoEncoder(Generic[FrameT]):
 
 
 def _context(
-    info: StreamInfo, codec: Codec, crf: int, preset: str, threads: int
+    info: StreamInfo, time_base: Fraction, codec: Codec, crf: int, preset: str, threads: int
 ) -> VideoCodecContext:
     """An encoder's settings, all but those that the first picture decides."""
     context = cast("VideoCodecContext", CodecContext.create(_ENCODERS[codec], "w"))
@@ -205,18 +232,10 @@ def _context(
         context.options["x265-params"] = "log-level=error:info=0"
     rate = min(max(info.frame_rate or _USUAL_RATE, _MIN_RATE), _MAX_RATE)
     context.framerate = rate.limit_denominator(_MAX_RATE_DENOMINATOR)  # for rate control, levels
-    context.time_base = info.time_base
+    context.time_base = time_base
     context.thread_count = threads
     context.thread_type = "AUTO"  # else PyAV asks for sliced threads, which cost quality
     context.sample_aspect_ratio = info.sample_aspect_ratio
     # Parameter sets once, aside: a container wants them in its header.
     context.flags |= Flags.global_header
     return context
-
-
-def _encoded(packet: Packet[VideoStream]) -> EncodedPacket:
-    """Without a copy: the view keeps libav's packet alive."""
-    if packet.pts is None or packet.dts is None:
-        raise OutputError("the encoder gave a picture without a time")
-    data = memoryview(packet).toreadonly()
-    return EncodedPacket(_SEAL, data, packet.pts, packet.dts, packet.is_keyframe)

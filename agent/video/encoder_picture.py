@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+
+from agent.video.letterbox import letterboxed
 
 if TYPE_CHECKING:
     from agent.frames.annotated import AnnotatedFrame
     from agent.frames.frame import Plane, Planes
     from agent.frames.redacted import RedactedFrame
-
-_GREY = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class EncoderPicture:
         """Copy `frame` into `targets`: scaled to fit if its size is another, its edge continued."""
         planes = self._in_our_layout(frame.planes)
         if frame.size not in self._fitting:
-            planes = self._scaled(frame, planes)
+            planes = letterboxed(planes, frame.colour, (self.width, self.height))
         for plane, target in zip(planes, targets, strict=True):
             height, width = plane.shape[:2]
             target[:height, :width] = plane
@@ -125,21 +124,3 @@ class EncoderPicture:
         if not self.interleaved and len(planes) == 2:
             return planes[0], planes[1][..., 0], planes[1][..., 1]
         return planes
-
-    def _scaled(self, frame: RedactedFrame | AnnotatedFrame, planes: Planes) -> Planes:
-        """As large as fits without distortion, between black bars."""
-        width, height = frame.size
-        scale = min(self.width / width, self.height / height)
-        inner = [max(1, round(side * scale / 2)) for side in (width, height)]  # chroma pixels
-        black = 0 if frame.colour.full_range else 16
-        scaled = []
-        for plane, empty, factor in zip(planes, (black, _GREY, _GREY), (2, 1, 1), strict=False):
-            size = (inner[0] * factor, inner[1] * factor)
-            full = (self.width * factor // 2, self.height * factor // 2)
-            left, top = ((full[i] - size[i]) // (2 * factor) * factor for i in (0, 1))
-            target = np.full((full[1], full[0], *plane.shape[2:]), empty, np.uint8)
-            target[top : top + size[1], left : left + size[0]] = cv2.resize(
-                plane, size, interpolation=cv2.INTER_LINEAR
-            )
-            scaled.append(target)
-        return tuple(scaled)

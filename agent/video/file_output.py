@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, final
 from av.error import FFmpegError
 
 from agent.errors import OutputError
+from agent.output_file import appeared
 from agent.video.audio import AudioCopy
-from agent.video.muxer import Muxer
-from models.whole_file import sync
+from agent.video.muxer import MP4_FORMATS, Muxer
+from agent.video.output_clock import MILLISECONDS, OutputClock, mp4_time_base
+from agent.video.sound import Sound
+from models.part_file import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
     from agent.frames.encoded import EncodedPacket, EncodedStream
+    from agent.frames.stream_info import StreamInfo
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
@@ -32,26 +36,27 @@ class FileOutput:
 
     Args:
         path: the output; its extension chooses the container.
-        audio_from: a file whose sound is copied as it is; None for silence.
+        sound: what is copied as it is, where the container can hold it; None for silence.
+        overwrite: replace a file of this name, whether it is there now or at the end.
         fragmented: write MP4 that can be played while it grows.
         annotated: take annotated pictures, too; the file shows what the camera saw.
 
     Raises:
-        InputError: when the sound can't be read.
-        OutputError: when the file can't be written, or the container can't hold the sound.
+        OutputError: when the file can't be written, or the container can hold none of the sound.
     """
 
     def __init__(
         self,
         path: str | Path,
         *,
-        audio_from: Path | None = None,
+        sound: Sound | None = None,
+        overwrite: bool = False,
         fragmented: bool = False,
         annotated: bool = False,
     ) -> None:
         # A link stays a link: what it points to is replaced.
         self._path = Path(os.path.realpath(path))
-        self._fragmented, self._annotated = fragmented, annotated
+        self._overwrite, self._fragmented, self._annotated = overwrite, fragmented, annotated
         suffix = self._path.suffix
         if suffix.lower() not in _FORMATS:
             raise OutputError(
@@ -59,13 +64,18 @@ class FileOutput:
                 f"name it one of {' '.join(_FORMATS)}"
             )
         self._format = _FORMATS[suffix.lower()]
-        self._part = self._path.with_name(f".{self._path.stem}.{os.getpid()}.partial{suffix}")
-        self._create()
-        self._part.unlink()  # until there is something to write
+        self._create().discard()  # until there is something to write
+        self._part: PartFile | None = None
         self._muxer: Muxer | None = None
-        self._audio = AudioCopy(audio_from, self._format, self._path) if audio_from else None
-        self._last_pts: int | None = None
+        self._sound = sound or Sound()
+        self._audio = AudioCopy(self._sound, self._format, self._path)
+        self._end: int | None = None
         self._is_over = False
+
+    def clock(self, info: StreamInfo) -> OutputClock:
+        """In what the times of a source's pictures are counted here."""
+        in_mp4 = self._format in MP4_FORMATS
+        return OutputClock(mp4_time_base(info) if in_mp4 else MILLISECONDS, str(self._path))
 
     def start(self, stream: EncodedStream) -> None:
         """Create the file.
@@ -80,11 +90,11 @@ class FileOutput:
         if not self._annotated:
             stream.require_redacted()
         self._stream = stream
-        self._create()
+        self._part = self._create()
         with self._failing_as_output_error():
-            self._muxer = Muxer(self._part, self._format, stream, fragmented=self._fragmented)
-            if self._audio is not None:
-                self._audio.start(self._muxer.container)
+            self._muxer = Muxer(self._part.path, self._format, stream, fragmented=self._fragmented)
+            self._audio.start(self._muxer.container)
+            self._muxer.container.start_encoding()
 
     def write(self, packet: EncodedPacket) -> None:
         """Write one packet, and the sound up to it.
@@ -95,62 +105,67 @@ class FileOutput:
         """
         if self._muxer is None:
             raise RuntimeError(f"{self._path}: not started, or finished")
-        with self._failing_as_output_error():
-            self._muxer.write(packet)
-        self._last_pts = max(packet.pts, self._last_pts or 0)
-        self._copy_audio(self._last_pts * self._stream.time_base)
+        try:
+            with self._failing_as_output_error():
+                self._muxer.write(packet)
+        except OverflowError as error:
+            raise OutputError(
+                f"{self._path}: {error}, more than {self._path.suffix} can hold; write .mkv"
+            ) from error
+        self._end = max(packet.pts + packet.duration, self._end or 0)
+        self._copy_audio(packet.pts * self._stream.time_base)
 
     def finish(self) -> None:
-        """Write the sound of the last picture, and give the file its name.
+        """Write the sound that is left, and give the file its name.
+
+        That is all sound of an input that came to its end; of one that was stopped, what sounds
+        until the end of the last picture.
 
         Raises:
             OutputError: when no packet was written, or the file can't be.
         """
-        if self._muxer is None or self._last_pts is None:
+        if self._muxer is None or self._part is None or self._end is None:
             raise OutputError(f"{self._path}: no frame to write")
-        self._copy_audio(self._last_pts * self._stream.time_base + 1 / self._stream.frame_rate)
-        if self._audio is not None:
-            self._audio.close()
+        self._copy_audio(None if self._sound.ended else self._end * self._stream.time_base)
+        self._audio.close()
         self._is_over = True
         with self._failing_as_output_error():
             muxer, self._muxer = self._muxer, None
             muxer.close()
-            sync(self._part)
-            self._part.replace(self._path)
-            sync(self._path.parent)
+            self._part.put(replace=self._overwrite)
 
     def abort(self) -> None:
         """Delete what was written; harmless after `finish`."""
         self._is_over = True
-        if self._audio is not None:
-            self._audio.close()
+        self._audio.close()
         if self._muxer is not None:
             # Closing writes a trailer; whether that works no longer matters.
             with suppress(FFmpegError, OSError):
-                self._muxer.close()
+                self._muxer.abort()
             self._muxer = None
-        self._part.unlink(missing_ok=True)
+        if self._part is not None:
+            self._part.discard()
 
-    def _create(self) -> None:
+    def _create(self) -> PartFile:
         try:
             if self._path.exists() and not self._path.is_file():
                 kind = "a folder" if self._path.is_dir() else "not an ordinary file"
                 raise OutputError(f"{self._path}: is {kind}; name a file to write")
-            self._part.touch()
+            return PartFile(self._path)
         except OSError as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error
 
-    def _copy_audio(self, until: Fraction) -> None:
-        """Copy what sounds before `until` seconds in the output's time."""
-        if self._audio is None:
-            return
+    def _copy_audio(self, until: Fraction | None) -> None:
+        """Copy what sounds before `until` seconds in the output's time; None for all."""
         shift = self._stream.shift * self._stream.time_base
         with self._failing_as_output_error():
-            self._audio.copy(until - shift, shift)
+            self._audio.copy(None if until is None else until - shift, shift)
 
     @contextmanager
     def _failing_as_output_error(self) -> Iterator[None]:
         try:
             yield
+        except FileExistsError as error:
+            raise appeared(self._path) from error
         except (FFmpegError, OSError) as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error

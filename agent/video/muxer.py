@@ -8,6 +8,8 @@ import av
 from av.container import Flags as ContainerFlags
 from av.packet import Packet
 
+from agent.video.output_clock import MAX_TICKS, timescale_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from agent.frames.encoded import EncodedPacket, EncodedStream
 
 MP4_FORMATS = frozenset({"mp4", "mov"})
+_MOVIE_TIMESCALE = 10_000
+"""At least so many ticks a second for where streams start: sound counts in others than pictures."""
 
 
 class Muxer:
@@ -29,7 +33,8 @@ class Muxer:
         fragmented: write MP4 that can be played while it grows.
 
     Attributes:
-        container: for sound; streams must be added before the first packet.
+        container: for sound; streams must be added before the header is written, with
+            `start_encoding`.
 
     Raises:
         FFmpegError: when libav refuses.
@@ -39,11 +44,17 @@ class Muxer:
     def __init__(self, path: Path, name: str, stream: EncodedStream, *, fragmented: bool) -> None:
         self._time_base = stream.time_base
         self._duration = max(1, round(1 / (stream.frame_rate * stream.time_base)))
+        self._max_ticks: int | None = None
+        self._held: EncodedPacket | None = None
+        self._lead = self._end = 0
         options = {}
         if name in MP4_FORMATS:
             # Edit lists hold the start offset in movie ticks: make those the stream's own, or
             # it is rounded to a millisecond.
-            options["movie_timescale"] = str(stream.time_base.denominator)
+            ticks = timescale_of(stream.time_base)
+            options["video_track_timescale"] = str(ticks)
+            options["movie_timescale"] = str(ticks * -(-_MOVIE_TIMESCALE // ticks))
+            self._max_ticks = MAX_TICKS * stream.time_base.denominator // ticks
             if fragmented:
                 # Without a delayed moov there is no edit list, and B-frames would move every time.
                 options["movflags"] = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
@@ -54,19 +65,51 @@ class Muxer:
         self._stream = _added(self.container, stream)
 
     def write(self, packet: EncodedPacket) -> None:
-        """Write the next packet, once all streams have got as far."""
-        muxed = Packet(cast("bytes", packet.data))  # or any other buffer; without a copy
-        muxed.pts, muxed.dts, muxed.time_base = packet.pts, packet.dts, self._time_base
-        # The last picture's is all that is written. PyAV 17 doesn't hand on the frame rate from
-        # which libav would take it.
-        muxed.duration = self._duration
-        muxed.is_keyframe = packet.is_key
-        muxed.stream = self._stream
-        self.container.mux(muxed)
+        """Write the next packet, once all streams have got as far and another follows.
+
+        Raises:
+            OverflowError: when it lies too far from the one before for the container.
+        """
+        if self._held is None:
+            self._lead = packet.pts - packet.dts
+        else:
+            self._check_gap(packet, self._held)
+            self._mux(self._held, self._held.dts, self._held.duration or self._duration)
+        self._held = packet
+        self._end = max(self._end, packet.pts + (packet.duration or self._duration))
 
     def close(self) -> None:
         """Write what is left, and the trailer."""
+        held, self._held = self._held, None
+        if held is not None:
+            dts, duration = held.dts, held.duration or self._duration
+            if self._max_ticks is not None:
+                # MP4 adds up the steps between decoding times, which only come to the length of
+                # the pictures if the last picture is decoded as early as the first was.
+                dts = max(dts, held.pts - self._lead)
+                duration = max(1, self._end - self._lead - dts)
+            self._mux(held, dts, duration)
         self.container.close()
+
+    def abort(self) -> None:
+        """Let go of the file; after an error libav takes no more packets, and crashes on some."""
+        self._held = None
+        self.container.close()
+
+    def _check_gap(self, packet: EncodedPacket, before: EncodedPacket) -> None:
+        gap = max(packet.dts - before.dts, packet.pts - packet.dts, packet.duration)
+        if self._max_ticks is not None and gap * self._time_base.numerator > self._max_ticks:
+            raise OverflowError(f"{float(gap * self._time_base):.0f} s without a new picture")
+
+    def _mux(self, packet: EncodedPacket, dts: int, duration: int) -> None:
+        muxed = Packet(cast("bytes", packet.data))  # or any other buffer; without a copy
+        muxed.pts, muxed.dts, muxed.time_base = packet.pts, dts, self._time_base
+        # Only the last picture's is written. PyAV 17 doesn't hand on the frame rate from which
+        # libav would take it.
+        muxed.duration = duration
+        muxed.is_keyframe = packet.is_key
+        muxed.stream = self._stream
+        self.container.mux(muxed)
 
 
 def _added(container: OutputContainer, stream: EncodedStream) -> VideoStream:

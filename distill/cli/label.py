@@ -39,9 +39,9 @@ what is in DATASET afterwards:
   labels.jsonl           what is finished; the same command goes on after a kill, more clips
                          extend the data set, and where nothing is new nothing is changed
 
-A clip that is damaged is used as far as it can be decoded. One that can't be decoded at all, or
-is interlaced, is named, skipped and left; the exit code is 0 as long as one could be used, 3 if
-none could.
+A clip that is damaged is used as far as it can be decoded, an interlaced one is deinterlaced. One
+that can't be decoded at all is named, skipped and left; the exit code is 0 as long as one could be
+used, 3 if none could.
 
 examples:
   sfumato-distill label videos --teacher rtmdet-ins_l.safetensors --classes bottle --out bottles

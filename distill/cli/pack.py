@@ -92,7 +92,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
 
     release = parser.add_argument_group("what it says of itself")
-    release.add_argument("--name", help="the bundle's name (that of --out)")
+    release.add_argument("--name", help="the bundle's name (after that of --out)")
     release.add_argument(
         "--version", type=int, default=1, metavar="N", help="grows with every release (1)"
     )
@@ -115,6 +115,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(args: argparse.Namespace) -> int:
     _check_place(args)
+    from models.manifest import name_of_file
     from models.signing import load_private
 
     key = load_private(args.key) if args.key else None
@@ -127,7 +128,7 @@ def _run(args: argparse.Namespace) -> int:
     student = read_student(args.student, args.size)
     teacher = _teacher(args.teacher) if args.teacher else None
     release = Release(
-        args.name or args.out.stem,
+        args.name or name_of_file(args.out.stem),
         args.version,
         read_thresholds(args.thresholds, student.classes, student.sha256)
         if args.thresholds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import stat
 from typing import TYPE_CHECKING, cast, final
 
@@ -14,6 +13,7 @@ from distill.data.mp4_tail import tail_problem
 from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
 from distill.files import reading
+from models.deinterlacer import Deinterlacer, field_order_of
 from models.video_stream import video_stream
 
 if TYPE_CHECKING:
@@ -43,10 +43,11 @@ class Clip:
     """The best video stream of a file; iterate over it once.
 
     What can't be decoded is skipped and counted, and so are the pictures up to the next key
-    picture, because a decoder goes on predicting from what it lost.
+    picture, because a decoder goes on predicting from what it lost. Pictures that show two moments
+    are deinterlaced, as the device does it.
 
     Raises:
-        InputError: the file can't be read, or is no video, or its pictures turn out interlaced.
+        InputError: the file can't be read, or is no video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +102,7 @@ class Clip:
 
     def __iter__(self) -> Iterator[ClipFrame]:
         rate = self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_RATE
-        for picture in self._pictures():
+        for picture in self._of_one_moment():
             pts, time_base = picture.pts, picture.time_base
             timed = pts * time_base if pts is not None and time_base else self.decoded / rate
             yield ClipFrame(self.decoded, float(timed), picture, self._orientation_of(picture))
@@ -127,6 +128,12 @@ class Clip:
             self._rotation, self._orientation = picture.rotation, orientation_of(picture)
         return self._orientation
 
+    def _of_one_moment(self) -> Iterator[VideoFrame]:
+        deinterlacer: Deinterlacer[None] = Deinterlacer(field_order_of(self._stream))
+        for picture in self._pictures():
+            yield from (whole for whole, _ in deinterlacer.take(picture, None))
+        yield from (whole for whole, _ in deinterlacer.end())
+
     def _pictures(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
             try:
@@ -142,8 +149,6 @@ class Clip:
                     self._spoilt = False
                 if self._spoilt:
                     self.damaged += 1
-                elif picture.interlaced_frame:
-                    raise _interlaced(self.path)
                 else:
                     yield picture
 
@@ -182,11 +187,3 @@ def _opened(path: Path) -> InputContainer:
         container.close()
         raise InputError(f"{path}: a text file, not a video")
     return container
-
-
-def _interlaced(path: Path) -> InputError:
-    whole, progressive = (shlex.quote(name) for name in (str(path), f"{path.stem}-progressive.mp4"))
-    return InputError(
-        f"{path}: its pictures are interlaced; deinterlace it first: "
-        f"ffmpeg -i {whole} -vf bwdif -crf 16 {progressive}"
-    )

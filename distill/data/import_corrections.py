@@ -21,7 +21,7 @@ from distill.data.label_studio import read_label_studio
 from distill.data.record import Annotation, annotation_json
 from distill.errors import InputError
 from distill.files import writing
-from models.whole_file import sync
+from models.part_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

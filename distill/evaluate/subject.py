@@ -57,16 +57,18 @@ class Subject:
         Raises:
             UnknownClassError: it knows one of them not.
         """
-        number_of = {name: number for number, name in self.classes.items()}
+        known = dict.fromkeys(self.classes.values())
         for name in classes:
-            if name not in number_of:
-                close = nearest(name, number_of)
+            if name not in known:
+                close = nearest(name, known)
                 hint = f"it has '{close}'; " if close else ""
                 raise UnknownClassError(
                     f"{self.name} does not know '{name}', which the data set has; {hint}"
                     "choose the classes to compare with --classes"
                 )
-        index_of = {number_of[name]: index for index, name in enumerate(classes)}
+        ours = {name: index for index, name in enumerate(classes)}
+        # All that it calls so: a name may stand for several of its classes.
+        index_of = {number: ours[name] for number, name in self.classes.items() if name in ours}
         ask = self.predict
 
         def predict(images: list[Image]) -> list[Instances]:
@@ -113,10 +115,12 @@ def subject_of_onnx(path: Path, threads: int) -> Subject:
         ModelError: it can't be run, or doesn't say.
     """
     from models.importing import import_onnx  # noqa: PLC0415 only where it is run
+    from models.manifest import MAX_MODEL_BYTES  # noqa: PLC0415
+    from models.onnx_file.embed import read_onnx  # noqa: PLC0415
     from models.runtime.onnxruntime import OnnxRuntimeNetwork  # noqa: PLC0415
 
     with reading(path):
-        data = path.read_bytes()
+        data = read_onnx(path, MAX_MODEL_BYTES)
     manifest, _ = import_onnx(data, "evaluated")
     network = OnnxRuntimeNetwork(data, threads, spec=manifest.input, outputs=manifest.outputs)
     return subject_of_manifest(path.stem, hashlib.sha256(data).hexdigest(), manifest, network)

@@ -12,7 +12,7 @@ from distill.label.clip_labeller import image_path
 from distill.label.progress_log import MASTER
 from distill.label.provenance import provenance
 from distill.label.split import held_out
-from models.whole_file import sync
+from models.part_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -18,7 +18,7 @@ from distill.label.labelled_frame import LabelledFrame
 from distill.label.progress_log import Moment
 from distill.label.sampling import Sampler
 from distill.label.tta import predict_flipped
-from models.whole_file import sync
+from models.part_file import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ class ClipLabeller:
         """Label the clip, or what of it is not labelled yet.
 
         Raises:
-            InputError: no picture of it can be decoded, or they are interlaced.
+            InputError: no picture of it can be decoded.
             OutputError: the folder can't be written to.
         """
         sampler = Sampler(self._settings.every)

@@ -14,13 +14,21 @@ from distill.files import writing
 from distill.pack.compare import check_parity
 from distill.pack.half import halved
 from models.bundle import Bundle, write_bundle
-from models.classes import ClassSpec
+from models.classes import class_specs
 from models.errors import ModelError
 from models.golden import GoldenFrame, encode_expected, encode_image
-from models.manifest import GOLDEN, FileSpec, GoldenSpec, Manifest, TeacherSpec, first_problem
+from models.manifest import (
+    DEFAULT_THRESHOLD,
+    GOLDEN,
+    FileSpec,
+    GoldenSpec,
+    Manifest,
+    TeacherSpec,
+    first_problem,
+)
+from models.part_file import sync
 from models.runtime.choose import choose_network
 from models.self_test import Tolerances, look, self_test
-from models.whole_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.pack.compare import Parity
     from distill.pack.student import Student
+    from models.classes import ClassSpec
     from models.instances import Instances
     from models.manifest import Role
     from models.signing import PrivateKey
@@ -103,7 +112,7 @@ def pack(
     if role == "fp16":
         model = halved(model)
     parity = check_parity(student, model, role, frames, unsealed)
-    names = dict(enumerate(student.classes))
+    names = {spec.id: spec.name for spec in unsealed.classes}
     golden: dict[str, bytes] = {}
     specs: list[dict[str, FileSpec]] = []
     for number, frame in enumerate(frames, start=1):
@@ -130,6 +139,7 @@ def _proves(expected: Instances, manifest: Manifest) -> bool:
 
 def _manifest(student: Student, release: Release, role: Role) -> Manifest:
     """Everything but what the files are."""
+    known = class_specs(student.classes)
     try:
         return Manifest(
             schema=1,
@@ -139,9 +149,9 @@ def _manifest(student: Student, release: Release, role: Role) -> Manifest:
             family=student.family,
             outputs=student.outputs,
             class_count=len(student.classes),
-            classes=tuple(ClassSpec(id=i, name=name) for i, name in enumerate(student.classes)),
+            classes=known,
             input=student.spec,
-            thresholds=dict(release.thresholds),
+            thresholds=_thresholds(known, student.classes, release.thresholds),
             files={role: FileSpec.of(_PATHS[role], b"to come")},
             teacher=release.teacher,
             metrics=dict(release.metrics),
@@ -149,6 +159,18 @@ def _manifest(student: Student, release: Release, role: Role) -> Manifest:
         )
     except ValidationError as error:
         raise InputError(f"the manifest is not valid: {first_problem(error)}") from error
+
+
+def _thresholds(
+    known: Sequence[ClassSpec], names: Sequence[str], given: Mapping[str, float]
+) -> dict[str, float]:
+    """Least scores by the names of the bundle, where two of the student's may have become one."""
+    found: dict[str, float] = {}
+    for spec in known:
+        own = [name for other, name in zip(known, names, strict=True) if other.name == spec.name]
+        if given.keys() & set(own):  # of several that count for one name, what hides more
+            found[spec.name] = min(given.get(name, DEFAULT_THRESHOLD) for name in own)
+    return found
 
 
 def _sealed(

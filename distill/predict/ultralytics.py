@@ -20,9 +20,9 @@ from distill.device import device_of
 from distill.files import sha256_of
 from distill.predict.hooks import tap
 from distill.predict.predictor import Dense
+from models.classes import class_specs
 from models.decode.yolo_seg import YoloSegDecoder
 from models.errors import ModelError
-from models.nets.class_names import check_names
 from models.preprocess import InputSpec, preprocess
 
 if TYPE_CHECKING:
@@ -73,11 +73,14 @@ class UltralyticsTeacher:
             device: see `device_of`.
 
         Raises:
-            ModelError: it can't be loaded, or does not segment.
+            ModelError: it can't be loaded, does not segment, or has a class name twice.
             UsageError: there is no such device.
         """
         self._device = device_of(device)
         loaded = load_fused(path)
+        if len(set(loaded.classes)) < len(loaded.classes):
+            # A student of such names can be packed; a teacher's are what labels are matched by.
+            raise ModelError(f"{path}: a class name appears twice; give each its own")
         self.name, self.sha256, self.classes = path.stem, loaded.sha256, loaded.classes
         self._head, self._model = loaded.head, loaded.model.to(self._device)
         side = image_size or loaded.image_size
@@ -211,11 +214,10 @@ def _check_segments(path: Path, model: Any) -> None:
 
 
 def _names(path: Path, model: Any, count: int) -> tuple[str, ...]:
+    """A name for each class, as a bundle would have it; several classes may have one name."""
     names = model.names
     if isinstance(names, dict):
         names = [names.get(i) for i in range(len(names))]
-    try:
-        check_names(names, count)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    return tuple(names)
+    if len(names) != count:
+        raise ModelError(f"{path}: knows {count} classes, but there are {len(names)} names")
+    return tuple(spec.name for spec in class_specs(names))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from distill.errors import InputError, UsageError
 from distill.files import sha256_of, writing
-from models.whole_file import sync
+from models.part_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

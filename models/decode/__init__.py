@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from models.decode.box_layouts import DetsDecoder, SsdDecoder, YoloxDecoder
 from models.decode.rtmdet_ins import RtmdetInsDecoder
+from models.decode.yolo_boxes import YoloBoxesDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def decoder_for(manifest: Manifest) -> Decoder:
         return YoloSegDecoder(manifest.input, manifest.class_count)
     if manifest.family == "rtmdet_ins":
         return RtmdetInsDecoder(manifest.input, manifest.class_count)
+    if manifest.layout == "yolo":
+        return YoloBoxesDecoder(manifest.input, manifest.class_count)
     if manifest.layout == "yolox":
         return YoloxDecoder(manifest.input, manifest.class_count)
     if manifest.layout == "ssd":

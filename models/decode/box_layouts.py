@@ -1,10 +1,12 @@
-"""Networks that give boxes and no masks, in three layouts that the manifest names.
+"""Networks that give boxes and no masks, in layouts that the manifest names.
 
 * `dets`: MMDeploy's `dets [1, N, 5]` (corners in input pixels, score) and `labels [1, N]`;
   duplicates are gone (RTMDet, and whatever else MMDeploy exports).
 * `yolox`: YOLOX's raw `[1, anchors, 5 + classes]`: grid offsets, log sizes, objectness, scores.
 * `ssd`: the TensorFlow model zoo's boxes `[1, N, 4]` (y0 x0 y1 x1, 0 to 1), scores `[1, N]`,
   classes `[1, N]` (1 is the first) and count `[1]`; duplicates are gone.
+
+A fourth, `yolo`, is in `models.decode.yolo_boxes`.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import InferenceError, ModelError
+from models.onnx_file.references import IMPORT_AGAIN, outside_reference
+from models.onnx_file.wire import DamagedOnnxError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,27 +61,20 @@ class OnnxRuntimeNetwork:
             precision: what its bundle says of it; None for what the file tells.
 
         Raises:
-            ModelError: it is no network that ONNX Runtime can run, or not the one described.
+            ModelError: it is no network that ONNX Runtime can run, or not the one described, or it
+                would take its weights from another file.
         """
+        _check_self_contained(model)
         import onnxruntime  # noqa: PLC0415 0.15 s, which --help need not wait for
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _ERROR
-        # A plan of the arena made for one caller costs 60 MB more with two callers (YOLOv8n-seg,
-        # 640 px: 215 MB without it, 274 MB with it) and saves no time.
-        options.enable_mem_pattern = False
-        # Threads that wait by spinning take the core that the encoder needs.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
+                model, session_options(threads), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's errors share no base
             raise ModelError(f"ONNX Runtime can't load the model: {_first_line(error)}") from error
         self._session: Any = session
-        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.metadata = _metadata(session)
         self.outputs: dict[str, TensorShape] = {
             o.name: tuple(o.shape) for o in session.get_outputs()
         }
@@ -104,6 +100,11 @@ class OnnxRuntimeNetwork:
         self._channels_last = self.input_shape[3] == 3 and self.input_shape[1] != 3
 
     def _check_input(self, spec: InputSpec) -> None:
+        if isinstance(self.input_shape[0], int) and self.input_shape[0] > 1:
+            raise ModelError(
+                f"the network was made for {self.input_shape[0]} images a run, not for 1; "
+                "export it for one or for any number"
+            )
         size = (spec.height, spec.width)
         ours = (1, *size, 3) if self._channels_last else (1, 3, *size)
         for theirs, fed in zip(self.input_shape, ours, strict=True):
@@ -154,6 +155,45 @@ class OnnxRuntimeNetwork:
     def close(self) -> None:
         """Free the network once the runs under way are done."""
         self._session = None
+
+
+def session_options(threads: int) -> Any:
+    """How sessions run here: quietly, on so many threads, and on nothing but the model's bytes."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERROR
+    # Second to our own look: nothing is read beside the model, which would be whatever lies in the
+    # folder that somebody is in, and no other format is taken for ONNX.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", os.devnull
+    )
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # A plan of the arena made for one caller costs 60 MB more with two callers (YOLOv8n-seg,
+    # 640 px: 215 MB without it, 274 MB with it) and saves no time.
+    options.enable_mem_pattern = False
+    # Threads that wait by spinning take the core that the encoder needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _check_self_contained(model: bytes) -> None:
+    """Refuse a network that is not whole in its bytes, whoever made them."""
+    try:
+        outside = outside_reference(model)
+    except DamagedOnnxError as error:
+        raise ModelError(f"ONNX Runtime can't load the model: {error}") from error
+    if outside:
+        raise ModelError(f"the network {outside}; {IMPORT_AGAIN}")
+
+
+def _metadata(session: Any) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise ModelError("what the exporter wrote into the model is no text") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,5 +38,6 @@ def masked(x: int, y: int, pixels: np.ndarray, track: int = 0, label: str = ""):
 def hide(frame: CpuFrame, patches: Iterable[Patch], effect: Effect, shape: str = "mask") -> Planes:
     """The planes with these very pixels hidden, as a redactor does once outlines are patches."""
     planes = copied_planes(frame)
-    hide_patches(layers_of(planes, frame.colour, effect.rgb), patches, effect, shape)
+    patches = [replace(patch, effect=effect) for patch in patches]
+    hide_patches(layers_of(planes, frame.colour, effect.rgb), patches, shape)
     return planes

@@ -20,6 +20,8 @@ from agent.video.file_output import FileOutput
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.video.sound import Sound
+
 INFO = StreamInfo(
     width=96,
     height=64,
@@ -36,17 +38,16 @@ INFO = StreamInfo(
 )
 
 
-def whole(planes, pts=0, info=INFO):
-    return RedactedFrame(
-        redacted._SEAL, CpuFrame(planes, 0, pts, info.time_base, info.colour), planes
-    )
+def whole(planes, pts=0, info=INFO, duration=0):
+    frame = CpuFrame(planes, 0, pts, info.time_base, info.colour, duration=duration)
+    return RedactedFrame(redacted._SEAL, frame, planes)
 
 
-def grey(pts=0, size=(96, 64), value=100, info=INFO):
+def grey(pts=0, size=(96, 64), value=100, info=INFO, duration=0):
     width, height = size
     half = ((height + 1) // 2, (width + 1) // 2)
     planes = [np.full(shape, value, np.uint8) for shape in ((height, width), half, half)]
-    return whole(tuple(planes), pts, info)
+    return whole(tuple(planes), pts, info, duration)
 
 
 def grey_nv12(*args, **settings):
@@ -65,15 +66,13 @@ def file_sink(
     path: Path,
     info: StreamInfo = INFO,
     *,
-    audio_from: Path | None = None,
+    sound: Sound | None = None,
     fragmented: bool = False,
     **settings: object,
 ) -> EncodingSink:
     """A sink of frames into a file; `settings` are the encoder's."""
-    return EncodingSink(
-        VideoEncoder(info, **settings),
-        FileOutput(path, audio_from=audio_from, fragmented=fragmented),
-    )
+    output = FileOutput(path, sound=sound, fragmented=fragmented)
+    return EncodingSink(VideoEncoder(info, clock=output.clock(info), **settings), output)
 
 
 def leftovers(folder: Path) -> list[str]:

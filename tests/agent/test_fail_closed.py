@@ -132,7 +132,6 @@ def test_every_function_that_takes_an_annotated_frame_is_known():
         ("video/encoding_sink.py", "write"),  # gives it to such an encoder
         ("video/encoder_picture.py", "wrap"),  # which only such an encoder calls
         ("video/encoder_picture.py", "_draw"),
-        ("video/encoder_picture.py", "_scaled"),
     }
 
 
@@ -143,7 +142,10 @@ def bright(size=(160, 96)):
 
 REDACTORS = list(
     itertools.product(
-        (Effect("blur"), Effect("pixelate"), Effect("solid"), Effect("solid", (1, 2, 3))),
+        (
+            *(Effect("auto"), Effect("blur"), Effect("pixelate")),
+            *(Effect("solid"), Effect("solid", (1, 2, 3))),
+        ),
         ("mask", "box"),
     )
 )

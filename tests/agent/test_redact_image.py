@@ -2,6 +2,7 @@
 
 import io
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -159,7 +160,7 @@ def test_numbers_that_are_none_end_without_output(saved, tmp_path, hidden, score
 # What comes in
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "avif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_images_are_turned_upright(tmp_path, suffix, orientation):
     """What is stored is turned so that the bright quarter comes to lie at the upper left."""
@@ -260,11 +261,61 @@ def test_an_image_that_was_cut_short_leaves_no_output(saved, tmp_path, hidden, s
     assert not target.exists()
 
 
-@pytest.mark.parametrize("name", ["x.webp", "x.tiff", "x.png"])
+SEVERAL = {
+    "a b.webp": "an animated WebP.*magick '.*/a b.webp' -coalesce 'a b'.gif && sfumato blur 'a b'",
+    "x.tiff": "several pictures; split it, .*magick .*/x.tiff x-%d.png",
+    "x.png": "several pictures; redact it as a video: sfumato blur .*/x.png x.mp4",
+    "x.gif": "several pictures; redact it as a video: sfumato blur .*/x.gif x.mp4",
+    "x.avif": "several pictures; redact it as a video: sfumato blur .*/x.avif x.mp4",
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
 def test_several_pictures_in_one_file_are_refused(saved, photo, name):
     more = [Image.fromarray(255 - photo)]
-    with pytest.raises(InputError, match="several pictures"):
+    with pytest.raises(InputError, match=SEVERAL[name]) as caught:
         read_image(saved(name, save_all=True, append_images=more))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.avif"])
+def test_stills_that_are_read_and_not_written(saved, photo, name):
+    smooth = cv2.GaussianBlur(photo, (0, 0), 5)
+    pixels = read_image(saved(name, Image.fromarray(smooth)))
+    assert cv2.PSNR(smooth, pixels) > 30
+
+
+def test_what_is_transparent_in_avif_is_gone(saved, photo):
+    layered = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+    layered[10:30, 10:30, 3] = 0
+    pixels = read_image(saved("x.avif", Image.fromarray(layered), quality=100))
+    assert pixels[12:28, 12:28].min() > 240
+
+
+def avif_of(picture, path):
+    """An AVIF of one picture in whatever format it has, by FFmpeg."""
+    with av.open(str(path), "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", rate=1, options={"crf": "10", "preset": "8"})
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p10le"
+        container.mux(stream.encode(picture.reformat(format="yuv420p10le")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.slow
+def test_avif_of_ten_bits_is_read(data, tmp_path):
+    rgb = read_image(data / "images" / "zidane.jpg")
+    path = avif_of(av.VideoFrame.from_ndarray(rgb, "rgb24"), tmp_path / "x.avif")
+    assert cv2.PSNR(rgb, read_image(path)) > 30
+
+
+def test_heif_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "x.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+    with pytest.raises(
+        InputError, match=r"a HEIF image.*convert it first: magick .*x\.heic x\.png"
+    ):
+        read_image(path)
 
 
 def test_of_a_phones_several_pictures_the_photo_is_taken(saved, photo):
@@ -308,6 +359,7 @@ def telling(saved):
         saved("t.png", pnginfo=text, **carried),
         saved("t.webp", xmp=b"<x>Hidden Street 7</x>", **carried),
         saved("t.tiff", description="Hidden Street 7", **carried),
+        saved("t.avif", xmp=b"<x>Hidden Street 7</x>", **carried),
     ]
 
 
@@ -355,8 +407,11 @@ def test_a_suffix_that_names_no_format_is_refused(saved, tmp_path, hidden):
 def test_a_failure_leaves_what_was_there(saved, tmp_path, hidden):
     source, target = saved("in.png"), tmp_path / "out.png"
     target.write_bytes(b"earlier")
+    with pytest.raises(OutputError, match="exists already"):
+        redact_image_file(source, target, Blank(), hidden, SETTINGS)
+    blind = Sees(((2, 2), 0, np.nan))
     with pytest.raises(InferenceError):
-        redact_image_file(source, target, Sees(((2, 2), 0, np.nan)), hidden, SETTINGS)
+        redact_image_file(source, target, blind, hidden, SETTINGS, overwrite=True)
     assert target.read_bytes() == b"earlier"
     with pytest.raises(OutputError, match="no such folder"):
         redact_image_file(source, tmp_path / "no" / "out.png", Blank(), hidden, SETTINGS)

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import worlds
 from worlds import SOLID, Eyes, World
 
 from agent.blur import blur
@@ -52,3 +53,21 @@ def test_another_detector_is_not_called_by_the_bundles_name(two_networks, clip, 
     model = blur(clip, tmp_path / "out.mp4", two_networks[0], SOLID, detector=eyes).model
     assert (model.precision, model.sha256, model.runtime) == (None, None, None)
     assert model.digest == two_networks[0].digest
+
+
+def test_what_was_amiss_with_the_inputs_clock_is_told(tmp_path):
+    """Two transport streams, one after the other."""
+    world = World(frames=12)
+    part = world.write(tmp_path / "part.ts").read_bytes()
+    (tmp_path / "in.ts").write_bytes(part + part)
+    report = blur(
+        tmp_path / "in.ts",
+        tmp_path / "out.mp4",
+        worlds.world_bundle(tmp_path),
+        SOLID,
+        detector=Eyes(world),
+    )
+    assert report.frames.written == 24
+    told = report.model_dump(mode="json")
+    assert told["repairs"] == {"pictures": 0, "sound": 0, "sound_lost": 0, "jumps": 1}
+    assert told["left_out"] == []

@@ -6,6 +6,7 @@ from worlds import CLASSES, Eyes, Gallery, Thing, World, grey_frame
 
 from agent.detect.pool import DetectorPool
 from agent.errors import UsageError
+from agent.frames.repairs import Repairs
 from agent.hidden import Hidden
 from agent.pipeline.window_journal import WindowJournal
 from agent.settings import BlurSettings
@@ -20,7 +21,8 @@ class Camera:
     def __init__(self, world, frames):
         self._world, self._frames = world, frames
         self.info = worlds.info_of(world)
-        self.damaged = 0
+        self.damaged = self.deinterlaced = self.resized = 0
+        self.left_out, self.repairs = (), Repairs()
 
     def __iter__(self):
         for i in range(self._frames):

@@ -379,15 +379,19 @@ class Clumsy:
 
 
 def write_world_bundle(
-    path: Path, model: bytes = b"no network: tests bring their own eyes", side: int = 64
+    path: Path,
+    model: bytes = b"no network: tests bring their own eyes",
+    side: int = 64,
+    names: Sequence[str] = tuple(spec.name for spec in CLASSES),
 ) -> Path:
-    """An unsigned bundle of the three classes that things may have."""
+    """An unsigned bundle of the classes that things may have, three unless they are named."""
+    classes = tuple(ClassSpec(id=i, name=name) for i, name in enumerate(names))
     manifest = Manifest(
         name="world",
         created=datetime(2026, 1, 2, tzinfo=timezone.utc),
         family="yolo_seg",
-        class_count=len(CLASSES),
-        classes=CLASSES,
+        class_count=len(classes),
+        classes=classes,
         input=InputSpec(height=side, width=side),
         files={"fp32": FileSpec.of("model.onnx", model)},
     )

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import cover, distill, finetune, memory, speed, student, teacher
+from tests.bench import cover, distill, effects, finetune, memory, speed, student, teacher
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAMS = {
@@ -21,6 +21,7 @@ PROGRAMS = {
     "memory": memory.run,
     "cover": cover.run,
     "auto": cover.run_auto,
+    "effects": effects.run,
     "teacher": teacher.run,
     "finetune": finetune.run,
     "distill": distill.run,

@@ -89,7 +89,8 @@ def measured(
     hidden = {MASKS: _masks(memory, bundle, settings, truth[0].shape)}
     scores = {MASKS: Score.of(hidden[MASKS], truth, len(truth))}
     for name in wanted:
-        report = blur(clip, target, bundle, settings.model_copy(update=RUNS[name]), detector=memory)
+        chosen = settings.model_copy(update=RUNS[name])
+        report = blur(clip, target, bundle, chosen, overwrite=True, detector=memory)
         hidden[name] = [_magenta(picture) for picture in pictures(target)]
         scores[name] = Score.of(hidden[name], truth, report.keyframes)
     found = Findings(scores)

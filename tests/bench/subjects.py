@@ -55,7 +55,7 @@ def sfumato_command(clip: Path, target: Path, bundle: Path, preset: str = "veryf
     """`sfumato blur` as the figures are stated for it."""
     chosen = "--classes person --every 5 --conf 0.25 --effect solid:ff00ff --crf 23 --preset"
     model = ["--model", str(bundle), "--allow-unsigned"]
-    blur = [sys.executable, "-m", "agent", "blur", str(clip), str(target)]
+    blur = [sys.executable, "-m", "agent", "blur", str(clip), str(target), "--overwrite"]
     return [*blur, *model, *chosen.split(), preset]
 
 

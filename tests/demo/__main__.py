@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from agent.cli import main as sfumato
+from agent.cli import process
 from distill.data.scenes import RATE, Rendered, render_clip
 from models.whole_file import whole_file
 
@@ -53,7 +54,8 @@ def main() -> int:
     if bundle.suffix == ".onnx":
         bundle = args.out / "demo.sfm"
         with contextlib.redirect_stdout(sys.stderr):
-            code = sfumato(["model", "import", str(args.model), "--out", str(bundle)])
+            words = ["model", "import", str(args.model), "--out", str(bundle), "--overwrite"]
+            code = sfumato(words)
         if code:
             return code
     target, picture = args.out / "out.mp4", args.out / "side-by-side.jpg"
@@ -64,7 +66,7 @@ def main() -> int:
         code = sfumato(
             [
                 *("blur", str(clip), str(target), "--model", str(bundle), *trust),
-                *("--contact-sheet", str(sheet), "--report", str(report)),
+                *("--contact-sheet", str(sheet), "--report", str(report), "--overwrite"),
             ]
         )
     if code:
@@ -115,4 +117,4 @@ def _frame(path: Path, number: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process.run(main))

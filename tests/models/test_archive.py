@@ -57,6 +57,54 @@ def test_an_archive_cut_short_is_refused(path, keep):
         read_archive(path)
 
 
+@pytest.mark.parametrize("part", range(50))
+def test_a_download_that_stopped_says_so_wherever(path, part):
+    write_archive(path, FILES)
+    whole = path.read_bytes()
+    there = whole[: len(whole) * part // 50]
+    for data in {there, there.ljust(len(whole), b"\0")} - {whole}:  # or room was made for all
+        path.write_bytes(data)
+        with pytest.raises(BundleError, match="not a bundle, or cut short") as caught:
+            read_archive(path)
+        assert "\n" not in str(caught.value)
+        assert part == 0 or str(caught.value).endswith("; copy or download it again")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "it is empty; copy or download it again"),
+        (b"\n <!DOCTYPE html><title>404</title>", "it is a web page; download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "get that with git lfs"),
+        (b"\x08\x08\x12\x07pytorch", "`sfumato model import` makes a bundle of an ONNX file"),
+    ],
+)
+def test_what_it_is_instead_is_said(path, data, said):
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match=f"not a bundle, or cut short: .*{said}"):
+        read_archive(path)
+
+
+@pytest.mark.parametrize("more", [b"\n", bytes(1000), b"PK\x05\x06"])
+def test_what_follows_or_precedes_an_archive_is_refused(path, more):
+    write_archive(path, FILES)
+    whole = path.read_bytes()
+    path.write_bytes(whole + more)
+    with pytest.raises(BundleError, match="more follows its end; copy or download it again"):
+        read_archive(path)
+    for before in (more, whole):
+        path.write_bytes(before + whole)
+        with pytest.raises(BundleError, match="something precedes its files"):
+            read_archive(path)
+
+
+def test_an_archive_of_three_gigabytes_is_not_read(path):
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(BundleError, match=r"too large for a bundle.*pack a smaller network"):
+        read_archive(path)
+
+
 @pytest.mark.parametrize("data", [b"", b"hello" * 99, b"PK\x05\x06" + bytes(17) + b"x"])
 def test_what_is_no_archive_is_refused(path, data):
     path.write_bytes(data)
@@ -130,7 +178,7 @@ def test_the_64_bit_directory_that_could_lie_about_its_size_is_refused(path):
     data = path.read_bytes()
     locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 1)
     path.write_bytes(data[:-22] + locator + data[-22:])
-    with pytest.raises(BundleError, match="not a bundle"):
+    with pytest.raises(BundleError, match=r"not a bundle.*such as PyTorch's weights; export"):
         read_archive(path)
 
 

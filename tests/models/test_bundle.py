@@ -12,7 +12,9 @@ from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
 from models.bundle import Bundle, sign_bundle, write_bundle
 from models.claims import read_claims
 from models.errors import BundleError, ExpiredError, TrustError
+from models.manifest import FileSpec
 from models.signing import PrivateKey
+from tests.models.onnx_file.places import PLACES, outside
 
 KEY, OTHER = PrivateKey.generate(), PrivateKey.generate()
 
@@ -114,6 +116,46 @@ def test_a_zip_that_is_no_bundle_is_refused(tmp_path):
         archive.writestr("a.jpg", b"")
     with pytest.raises(BundleError, match=r"photos\.zip: holds no manifest\.json"):
         Bundle.open(path, allow_unsigned=True)
+
+
+@pytest.fixture
+def partial(manifest):
+    """A manifest and the network that it describes, whose weights are in `w.data`."""
+    model = PLACES["initializer"](outside()).SerializeToString()
+    files = {"fp32": FileSpec.of("model.onnx", model)}
+    return manifest.model_copy(update={"files": files}), model
+
+
+def test_a_network_that_is_not_whole_is_neither_packed_nor_opened_nor_signed(tmp_path, partial):
+    """As old bundles have it: signed, and its weights taken from wherever somebody is."""
+    manifest, model = partial
+    path = tmp_path / "x.sfm"
+    with pytest.raises(BundleError, match=r"model\.onnx keeps its weights in another file"):
+        write_bundle(path, manifest, {"fp32": model})
+    assert not path.exists()
+    data = manifest.to_bytes()
+    files = {MANIFEST: data, SIGNATURE: KEY.sign(data).to_line().encode(), "model.onnx": model}
+    write_archive(path, files)
+    said = r"x\.sfm: model\.onnx keeps its weights in another file \('w\.data'\); only what is in"
+    with pytest.raises(BundleError, match=said) as caught:
+        Bundle.open(path, [KEY.public])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(BundleError, match=said):
+        Bundle.reopen(path, [KEY.public])
+    with pytest.raises(BundleError, match=said):
+        sign_bundle(path, tmp_path / "y.sfm", KEY)
+    assert not (tmp_path / "y.sfm").exists()
+
+
+def test_a_network_that_was_never_packed_is_an_unsigned_bundle(manifest, model, partial):
+    bundle = Bundle.unsigned(manifest, {"fp32": model})
+    assert (bundle.manifest, bundle.signed_by) == (manifest, None)
+    assert bundle.model_bytes("fp32") == model
+    assert bundle.digest == hashlib.sha256(manifest.to_bytes()).hexdigest()
+    with pytest.raises(BundleError, match="is damaged"):
+        Bundle.unsigned(manifest, {"fp32": model + b" "})
+    with pytest.raises(BundleError, match="keeps its weights in another file"):
+        Bundle.unsigned(partial[0], {"fp32": partial[1]})
 
 
 def test_an_expired_bundle_is_refused(bundle_path):

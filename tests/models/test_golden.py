@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import struct
 import zlib
 
@@ -11,6 +12,7 @@ import pytest
 
 from models.archive import MANIFEST, read_archive, write_archive
 from models.bundle import Bundle, sign_bundle, write_bundle
+from models.classes import ClassSpec
 from models.errors import BundleError
 from models.golden import (
     EXPECTED_PROBABILITY,
@@ -70,6 +72,17 @@ def test_pixels_and_instances_come_back(written):
     assert frame.expected.classes.tolist() == [1, 0]
     for ours, theirs in zip(frame.expected.masks, seen.masks, strict=True):
         assert (pasted(ours, (64, 48)) == pasted(theirs, (64, 48), EXPECTED_PROBABILITY)).all()
+
+
+def test_classes_of_one_name_are_told_apart(tmp_path, manifest, model):
+    """By their number; what was written before there were numbers means the first of the name."""
+    classes = tuple(ClassSpec(id=i, name="person") for i in range(2))
+    manifest = manifest.model_copy(update={"classes": classes})
+    expected = encode_expected(instances(), {0: "person", 1: "person"})
+    for data, ids in ((expected, [1, 0]), (re.sub(rb'"id": \d,', b"", expected), [0, 0])):
+        path = golden_bundle(tmp_path / "g.sfm", manifest, model, encode_image(picture()), data)
+        (frame,) = golden_frames(Bundle.open(path, allow_unsigned=True))
+        assert frame.expected.classes.tolist() == ids
 
 
 def test_an_empty_picture_is_a_golden_frame_too(written):

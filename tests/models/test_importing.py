@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
+from models.description import Description, describe
 from models.errors import FamilyError, InferenceError, ModelError, UnknownClassError
-from models.importing import Description, describe, import_onnx
+from models.importing import import_onnx
+from models.preprocess import InputSpec
 
 METADATA = {"task": "segment", "names": "{0: 'person', 1: 'car'}", "imgsz": "[64, 64]"}
 
@@ -74,7 +76,10 @@ def test_an_unknown_class_is_refused(make_onnx):
     ("metadata", "message"),
     [
         ({}, "--family, --layout and --names"),
-        (METADATA | {"task": "detect"}, "'detect' network, which gives no masks"),
+        (METADATA | {"task": "pose"}, "'pose'.*yolo11n-seg.*yolo11n"),
+        (METADATA | {"task": "x" * 99}, "'x{40}' can't be used; export"),
+        (METADATA | {"task": "detect", "head": "RTDETRDecoder"}, "an RT-DETR network"),
+        (METADATA | {"task": "detect", "description": "Ultralytics rtdetr-l"}, "an RT-DETR"),
         (METADATA | {"names": "__import__('os').getcwd()"}, "names can't be read"),
         (METADATA | {"names": "[" * 5000}, "names can't be read"),
         (METADATA | {"names": "{0: '" + "a" * 300_000 + "'}"}, "names can't be read"),
@@ -99,11 +104,33 @@ def test_names_may_be_a_list():
     assert describe(METADATA | {"names": "['a', 'b']"}).names == ("a", "b")
 
 
+def test_one_odd_name_does_not_refuse_a_network(make_onnx):
+    """A name twice, and one that is none: each class can be asked for."""
+    odd = METADATA | {"names": "{0: 'a, b', 1: 'A,  B'}"}
+    assert len(import_onnx(yolo(make_onnx, odd), "x", classes=["a, b"])[0].classes) == 2
+    odd = METADATA | {"names": "['a', '\\n']"}
+    assert [spec.name for spec in import_onnx(yolo(make_onnx, odd), "x")[0].classes] == [
+        "a",
+        "class 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "output", [np.zeros((1, 6, 84), np.float32), np.zeros((1, 300, 6), np.float16)]
+)
+def test_a_detector_of_ultralytics_gives_boxes(make_onnx, output):
+    model = make_onnx({"output0": output}, metadata=METADATA | {"task": "detect"})
+    manifest, _ = import_onnx(model, "street")
+    assert (manifest.family, manifest.layout, manifest.class_count) == ("boxes", "yolo", 2)
+    assert manifest.input == InputSpec(height=64, width=64)
+    described = Description("boxes", ("person", "car"), "yolo")
+    again, _ = import_onnx(make_onnx({"a": output}), "street", description=described)
+    assert (again.layout, again.input) == (manifest.layout, manifest.input)
+
+
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (METADATA | {"names": "['a', '']"}, "name: String should have at least 1"),
-        (METADATA | {"names": "['a', 'a']"}, "a class appears twice"),
         (METADATA | {"imgsz": "[64, 9999999]"}, "width: Input should be less"),
         (METADATA | {"imgsz": "[96, 96]"}, r"wants \[1, 3, 64, 64\]"),
     ],

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from models.errors import BundleError
-from models.manifest import Manifest
+from models.manifest import Manifest, name_of_file
 
 
 def changed(manifest, **fields):
@@ -36,7 +36,6 @@ FILE = {"path": "model.onnx", "bytes": 1, "sha256": "0" * 64}
         ({"family": "rtmdet_ins", "layout": "dets"}, "needs a layout"),
         ({"class_count": 1}, "class id 1 in a network of 1"),
         ({"classes": []}, "classes"),
-        ({"classes": [{"id": 0, "name": "a"}, {"id": 1, "name": "a"}]}, "twice"),
         ({"classes": [{"id": 0, "name": "a"}, {"id": 0, "name": "b"}]}, "twice"),
         ({"thresholds": {"dog": 0.5}}, "unknown class: dog"),
         ({"thresholds": {"car": 1.5}}, "thresholds.car"),
@@ -49,7 +48,7 @@ FILE = {"path": "model.onnx", "bytes": 1, "sha256": "0" * 64}
         ({"files": {"fp32": FILE | {"path": ".hidden"}}}, "path"),
         ({"files": {"fp32": FILE | {"bytes": 1 << 40}}}, "bytes"),
         ({"files": {"fp32": FILE | {"sha256": "0" * 63}}}, "sha256"),
-        ({"files": {"fp32": FILE, "int8": FILE}}, "two files at one path"),
+        ({"files": {"fp32": FILE, "int8": FILE}}, r": two files at one path, model\.onnx"),
         ({"metrics": {"map": float("nan")}}, "metrics"),
         ({"min_agent": "1.2"}, "min_agent"),
         ({"input": {"height": 64, "width": 10**9}}, "input.width"),
@@ -78,3 +77,44 @@ def test_expiry_is_a_moment(manifest):
     manifest = Manifest.from_bytes(changed(manifest, expires=moment.isoformat()))
     assert not manifest.has_expired(moment)
     assert manifest.has_expired(moment + timedelta(seconds=1))
+
+
+def test_a_threshold_counts_for_every_class_of_its_name(manifest):
+    classes = [{"id": 0, "name": "person"}, {"id": 1, "name": "person"}]
+    again = Manifest.from_bytes(changed(manifest, classes=classes, thresholds={"person": 0.4}))
+    assert [again.threshold(spec.name) for spec in again.classes] == [0.4, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        (b'"version": 3', b'"version": 3, "version": 4', "version"),
+        (b'"path":', b'"path": "other.onnx", "path":', "path"),
+    ],
+)
+def test_what_is_said_twice_is_refused(manifest, before, after, key):
+    """One reader would take the first, another the last."""
+    data = manifest.to_bytes()
+    assert data.count(before) == 1
+    with pytest.raises(BundleError, match=rf"manifest\.json: says '{key}' twice"):
+        Manifest.from_bytes(data.replace(before, after))
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("street", "street"),
+        ("my plates", "my-plates"),
+        ("  ", "bundle"),
+        ("plaques été (2)", "plaques-ete-2"),
+        (".hidden", "hidden"),
+        ("車", "bundle"),
+        ("v1.2_x-y", "v1.2_x-y"),
+        ("a/b\\c\n", "a-b-c"),
+        ("x" * 300, "x" * 64),
+        ("x" * 63 + " y", "x" * 63),
+    ],
+)
+def test_a_bundle_is_called_after_its_file_as_far_as_may_be(manifest, stem, name):
+    assert name_of_file(stem) == name
+    assert Manifest.from_bytes(changed(manifest, name=name)).name == name

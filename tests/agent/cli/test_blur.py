@@ -16,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from networks import PLACE, network
 from worlds import Thing, World, covered_whole, leaks, linear, lumas, write_world_bundle
 
 from agent.cli import main
@@ -23,48 +24,6 @@ from models.archive import read_archive, write_archive
 from models.signing import PrivateKey
 
 ROOT = Path(__file__).resolve().parents[3]
-
-PLACE = (40, 24, 72, 56)
-"""x0, y0, x1, y1: where the network below sees a person, in a frame of 160x96."""
-
-
-def protobuf(number, value):
-    """One field of a message, numbers and bytes."""
-
-    def varint(value):
-        out = bytearray()
-        while value > 127:
-            out.append(value & 127 | 128)
-            value >>= 7
-        return bytes([*out, value])
-
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def network(value=0.9):
-    """An ONNX file that sees a person at `PLACE` in whatever it is shown, with score `value`."""
-    # 160x96 fits into 64x64 at 0.4, with 12.8 rows of bars above.
-    x0, y0, x1, y1 = (0.4 * side for side in PLACE)
-    rows = np.zeros((1, 39, 84), np.float32)
-    rows[0, :5, 0] = (x0 + x1) / 2, (y0 + y1) / 2 + 12.8, x1 - x0, y1 - y0, value
-    rows[0, 7, 0] = 9  # the first prototype, which is 1 everywhere
-    outputs = {"output0": rows, "output1": np.ones((1, 32, 16, 16), np.float32)}
-
-    def info(name, shape):
-        dims = b"".join(protobuf(1, protobuf(1, size)) for size in shape)
-        return protobuf(1, name) + protobuf(2, protobuf(1, protobuf(1, 1) + protobuf(2, dims)))
-
-    graph = protobuf(2, "constant") + protobuf(11, info("image", (1, 3, 64, 64)))
-    for name, array in outputs.items():
-        tensor = b"".join(protobuf(1, size) for size in array.shape) + protobuf(2, 1)
-        tensor += protobuf(8, name + "_") + protobuf(9, array.tobytes())
-        node = protobuf(1, name + "_") + protobuf(2, name) + protobuf(4, "Identity")
-        graph += protobuf(5, tensor) + protobuf(1, node) + protobuf(12, info(name, array.shape))
-    opset = protobuf(1, "") + protobuf(2, 13)
-    return protobuf(1, 8) + protobuf(7, graph) + protobuf(8, opset)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +81,23 @@ SOLID = ("--effect", "solid", "--crf", "10", "--margin", "0.06")
 # What it does.
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        ([], False),
+        (["--effect", "solid"], False),
+        (["--effect", "blur"], True),
+        (["--effect", "blur", "--boxes", "--i-know-this-is-not-redacted"], False),
+    ],
+)
+def test_a_weak_effect_on_plates_is_warned_of(sfumato, clip, tmp_path, words, warned):
+    model = write_world_bundle(tmp_path / "p.sfm", network(), names=("plate", "car", "cow"))
+    code, said = sfumato(clip, tmp_path / "out.mp4", *words, model=model)
+    assert code == 0
+    assert ("warning: --effect blur" in said) == warned
+
+
 def test_a_video_is_redacted_and_summed_up(sfumato, clip, tmp_path):
     report = tmp_path / "r.json"
     code, said = sfumato(clip, tmp_path / "out.mp4", *SOLID, "--report", report)
@@ -151,6 +127,7 @@ def test_folders_and_files_go_to_out_dir(sfumato, clip, tmp_path):
         (folder / name).write_bytes(clip.read_bytes())
     code, said = sfumato(folder, clip, "--out-dir", out, *SOLID, "--report", tmp_path / "r.json")
     assert code == 0, said
+    assert f"passed over: {folder / 'c.txt'}: .txt is no suffix of videos" in said
     assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "b.MKV", "street.mp4"]
     assert all(leaks(lumas(path)) == {} for path in out.iterdir())
     assert len(json.loads((tmp_path / "r.json").read_text())) == 3

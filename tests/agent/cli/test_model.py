@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
+import re
 import stat
 
+import numpy as np
 import pytest
 
 from agent.cli import main
@@ -15,6 +18,7 @@ from agent.errors import InputError, OutputError, UsageError
 from models.archive import MANIFEST, read_archive, write_archive
 from models.bundle import Bundle
 from models.errors import BundleError, ModelError, TrustError
+from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.signing import load_public
 
 
@@ -118,6 +122,8 @@ def test_words_that_make_no_sense_are_refused_and_nothing_is_written(
         ["--mean", "1,2"],
         ["--std", "a,b,c"],
         ["--classes", "person,,car"],
+        ["--classes", '"person'],
+        ["--classes", ""],
         ["--family", "rtmdet"],
     ],
 )
@@ -137,8 +143,141 @@ def test_inputs_that_cannot_be_read_are_named(sfumato, tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_named(sfumato, yolo, tmp_path):
-    with pytest.raises(OutputError, match=r"x\.sfm: can't write the bundle \(No such file"):
+    with pytest.raises(OutputError, match="folder: no such folder to write to"):
         sfumato("import", yolo, "--out", tmp_path / "no" / "folder" / "x.sfm")
+
+
+@pytest.fixture
+def outside(yolo, tmp_path):
+    """The same network as PyTorch writes it since 2.9: its weights in a file beside it."""
+    import onnx
+
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    model = onnx.load(yolo)
+    location = {"location": "x.onnx.data", "size_threshold": 1024}
+    onnx.save_model(model, folder / "x.onnx", save_as_external_data=True, **location)
+    return folder / "x.onnx"
+
+
+@pytest.mark.slow
+def test_weights_beside_a_model_are_packed_and_signed(sfumato, outside, yolo, tmp_path, keys):
+    out = tmp_path / "x.sfm"
+    sfumato("import", outside, "--classes", "person", "--out", out, "--key", keys[0])
+    packed = Bundle.open(out, [load_public(keys[1])]).model_bytes("fp32")
+    assert len(packed) >= len(yolo.read_bytes())
+    # Whatever becomes of the file outside is nothing to the bundle.
+    data = outside.with_name("x.onnx.data")
+    data.write_bytes(bytes(data.stat().st_size))
+    image = np.zeros((1, 3, 320, 320), np.float32)
+    for ours, theirs in zip(
+        OnnxRuntimeNetwork(packed).run(image),
+        OnnxRuntimeNetwork(yolo.read_bytes()).run(image),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("left", "message"),
+    [
+        (None, r"x\.onnx: its weights lie in 'x\.onnx\.data', which is not beside it"),
+        (0, r"x\.onnx: its weights in 'x\.onnx\.data' are cut short"),
+        (1_000_000, r"x\.onnx: its weights in 'x\.onnx\.data' are cut short"),
+    ],
+)
+def test_weights_that_are_not_there_are_named(outside, tmp_path, capsys, left, message):
+    data = outside.with_name("x.onnx.data")
+    if left is None:
+        data.unlink()
+    else:
+        data.write_bytes(data.read_bytes()[:left])
+    assert main(["model", "import", str(outside), "--out", str(tmp_path / "x.sfm")]) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert not (tmp_path / "x.sfm").exists()
+
+
+def test_a_model_of_three_gigabytes_is_refused_in_one_line(tmp_path, capsys):
+    path = tmp_path / "large.onnx"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    assert main(["model", "import", str(path), "--out", str(tmp_path / "x.sfm")]) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "larger than 512 MiB; export a smaller network" in line
+
+
+@pytest.fixture
+def named(yolo, tmp_path):
+    """The network with other names for some of its classes."""
+    import onnx
+
+    def write(names):
+        model = onnx.load(yolo)
+        for entry in model.metadata_props:
+            if entry.key == "names":
+                entry.value = str(ast.literal_eval(entry.value) | names)
+        onnx.save(model, tmp_path / "named.onnx")
+        return tmp_path / "named.onnx"
+
+    return write
+
+
+@pytest.mark.slow
+def test_odd_names_are_offered_shown_and_chosen(sfumato, named, tmp_path):
+    odd = {1: "cup, paper", 3: "", 5: "person", 6: "Person", 7: ' 19" rack\n'}
+    out = tmp_path / "odd.sfm"
+    sfumato("import", named(odd), "--out", out)
+    shown = sfumato("show", out)
+    assert 'person (ids 0, 5), "cup, paper", car, class 3, airplane, Person, 19" rack, ' in shown
+    said = sfumato(
+        "import", named(odd), "--classes", 'person,"cup, paper"', "--out", out, "--overwrite"
+    )
+    assert 'hides person, Person, "cup, paper"; ' in said
+    classes = Bundle.open(out, allow_unsigned=True).manifest.classes
+    assert [spec.id for spec in classes] == [0, 5, 6, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "name"), [("my plates.sfm", "my-plates"), ("été (2).sfm", "ete-2"), (".sfm", "sfm")]
+)
+def test_a_bundle_is_named_after_its_file(sfumato, yolo, tmp_path, file, name):
+    sfumato("import", yolo, "--out", tmp_path / file)
+    assert Bundle.open(tmp_path / file, allow_unsigned=True).manifest.name == name
+
+
+def test_no_bundle_is_replaced_unless_that_is_said(sfumato, yolo, bundle, keys, tmp_path):
+    before = bundle.read_bytes()
+    other = tmp_path / "other.sfm"
+    other.write_bytes(b"precious")
+    for words in (
+        ["import", yolo, "--out", bundle],
+        ["sign", bundle, "--key", keys[0], "--out", other],
+    ):
+        with pytest.raises(OutputError, match=r"\.sfm exists already; .* --overwrite"):
+            sfumato(*words)
+    assert bundle.read_bytes() == before
+    assert other.read_bytes() == b"precious"
+    sfumato("sign", bundle, "--key", keys[0], "--out", other, "--overwrite")
+    assert Bundle.open(other, [load_public(keys[1])]).manifest.name == "pc"
+    assert bundle.read_bytes() == before
+    sfumato("sign", bundle, "--key", keys[0])  # in place, where a signature is all that it changes
+    assert bundle.read_bytes() == other.read_bytes()
+    sfumato("import", yolo, "--out", bundle, "--overwrite")
+    assert Bundle.open(bundle, allow_unsigned=True).signed_by is None
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("office.key", "office.pub", "pc.sfm", "other.sfm")
+    }
+
+
+def test_half_a_pair_of_keys_is_not_left(sfumato, tmp_path):
+    long = "x" * 251  # with .key as long as a name can be
+    sfumato("keygen", tmp_path / long)
+    (tmp_path / "other.pub").mkdir()
+    with pytest.raises(OutputError, match="there is one already"):
+        sfumato("keygen", tmp_path / "other")
+    assert not (tmp_path / "other.key").exists()
 
 
 def test_a_model_is_not_overwritten_by_its_bundle(sfumato, tmp_path):

@@ -1,9 +1,11 @@
 """`sfumato redact-image`, as typed."""
 
+import ast
 import shutil
 
 import cv2
 import pytest
+from PIL import Image
 
 from agent.cli import main
 from models.bundle import write_bundle
@@ -48,6 +50,37 @@ def test_one_image_gets_an_output_beside_it(sfumato, bus, tmp_path):
     assert done.endswith("bus.redacted.jpg: 3 objects hidden")
     assert "warning: nobody signed" in warning
     assert 0.1 < magenta(tmp_path / "bus.redacted.jpg") < 0.5
+
+
+@pytest.mark.slow
+def test_two_classes_of_one_name_are_both_hidden(data, bus, tmp_path, capsys):
+    """Persons and the bus behind them, where the network calls both so."""
+    import onnx
+
+    network = onnx.load(data / "weights" / "coco-yolov8n-seg-320.onnx")
+    for entry in network.metadata_props:
+        if entry.key == "names":
+            entry.value = str(ast.literal_eval(entry.value) | {5: "person"})
+    onnx.save(network, tmp_path / "d.onnx")
+    words = ["--classes", "person"]
+    imported = ["model", "import", tmp_path / "d.onnx", "--out", tmp_path / "d.sfm", *words]
+    assert main([*map(str, imported)]) == 0
+    for model in ("d.sfm", "d.onnx"):
+        run = ["redact-image", bus, tmp_path / f"{model}.png", "--model", tmp_path / model, *words]
+        run.append("--allow-unsigned")
+        assert main([*map(str, run)]) == 0
+        assert "4 objects hidden" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_weak_effect_on_screens_is_warned_of(data, bus, tmp_path, capsys):
+    onnx = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
+    model = tmp_path / "tv.sfm"
+    write_bundle(model, *import_onnx(onnx, "tv", classes=("person", "tv")))
+    for effect, said in (("pixelate", True), ("auto", False)):
+        words = ["redact-image", str(bus), str(tmp_path / f"{effect}.jpg"), "--model", str(model)]
+        assert main([*words, "--allow-unsigned", "--effect", effect]) == 0
+        assert ("warning: --effect pixelate" in capsys.readouterr().err) == said
 
 
 @pytest.mark.slow
@@ -114,6 +147,28 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert message in said
     assert said.count("\n") == 1
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.slow
+def test_an_image_that_exists_is_replaced_only_where_that_is_said(sfumato, bus, tmp_path):
+    out = tmp_path / "out.png"
+    out.write_bytes(b"precious")
+    for words in ([bus, out], [bus, "-o", out], [bus, "--out-dir", tmp_path]):
+        code, said = sfumato(*words)
+        assert code == 4
+        assert "exists already" in said or "is the input" in said
+    assert out.read_bytes() == b"precious"
+    assert sfumato(bus, out, "--overwrite")[0] == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_what_a_phone_keeps_behind_the_photo_is_said_to_be_left_out(sfumato, data, tmp_path):
+    with Image.open(data / "images" / "bus.jpg") as photo:
+        photo.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[photo, photo])
+    code, said = sfumato(tmp_path / "x.jpg")
+    assert code == 0
+    assert "x.jpg: left out what is behind the photo: 2 more" in said
 
 
 def test_an_unsigned_model_runs_only_when_it_is_allowed(sfumato, bus, tmp_path):

@@ -12,6 +12,7 @@ from worlds import SOLID, Eyes, Thing, World, leaks, linear, lumas
 from agent.blur import blur
 from agent.cli.watch import TerminalWatcher
 from agent.errors import OutputError, UsageError
+from agent.run_report import RepairsPart
 
 
 @pytest.fixture
@@ -55,6 +56,41 @@ def test_nothing_is_drawn_that_nobody_asked_for(run, pictures):
     watcher = watcher_of(pictures, timeline=None, contact_sheet=None)
     watcher.sum_up(run(watcher))
     assert list(pictures.iterdir()) == []
+
+
+def test_what_was_done_to_pictures_is_said_and_counted(run, pictures, capsys):
+    watcher = watcher_of(pictures, timeline=None, contact_sheet=None)
+    report = run(watcher)
+    capsys.readouterr()
+    watcher.sum_up(report)
+    said = capsys.readouterr().err
+    assert "deinterlaced" not in said
+    assert "another size" not in said
+    frames = report.frames.model_copy(update={"deinterlaced": 38, "resized": 1})
+    watcher.sum_up(report.model_copy(update={"frames": frames}))
+    said = capsys.readouterr().err
+    assert "note: 38 interlaced pictures deinterlaced\n" in said
+    assert "note: 1 picture of another size or shape scaled to 160x96\n" in said
+
+
+def test_what_was_amiss_is_said_line_by_line(run, pictures, capsys):
+    watcher = watcher_of(pictures, timeline=None, contact_sheet=None)
+    report = run(watcher, frames=2)
+    watcher.sum_up(report)
+    assert "left out" not in capsys.readouterr().err
+    repairs = RepairsPart(pictures=1, sound=2, sound_lost=3, jumps=1)
+    names = ("video stream 2 (320x240 h264)", "1 chapter")
+    watcher.sum_up(report.model_copy(update={"left_out": names, "repairs": repairs}))
+    said = capsys.readouterr().err.splitlines()
+    times = "got new times, because their own were missing or fell back"
+    assert said[1:7] == [
+        "sfumato: left out: video stream 2 (320x240 h264)",
+        "sfumato: left out: 1 chapter",
+        "sfumato: warning: what was joined goes on without a gap: its clock had 1 jump",
+        f"sfumato: warning: 1 frame {times}",
+        f"sfumato: warning: 2 sound packets {times}",
+        "sfumato: warning: left out, being damaged: 3 sound packets",
+    ]
 
 
 class Impatient(TerminalWatcher):

@@ -174,6 +174,26 @@ def test_closing_lets_idle_workers_go(world):
     assert not any(worker.is_alive() for worker in workers)
 
 
+def test_closing_waits_for_detections_that_run_and_not_for_those_that_hang(world):
+    """A thread that outlives its pool may come back while Python takes the interpreter down."""
+    eyes = HangingAt(world, {0})
+    pool = DetectorPool(Unhurried(world), workers=2, timeout_s=30)
+    lane = pool.lane("a")
+    for index in range(8):
+        lane.submit(world.frame(index))
+    pool.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("detect-")]
+    pool = DetectorPool(eyes, workers=1, timeout_s=0.05)
+    lane = pool.lane("a")
+    assert lane.wait(lane.submit(world.frame(0))).fault == "detector timed out"
+    assert lane.wait(lane.submit(world.frame(1))).fault is None
+    pool.close()
+    [left] = [thread for thread in threading.enumerate() if thread.name.startswith("detect-")]
+    eyes.release()
+    left.join(30)
+    assert not left.is_alive()
+
+
 def test_the_clock_sums_up_all_workers(world, lane_of):
     lane = lane_of(Unhurried(world), workers=3)
     for ticket in [lane.submit(world.frame(i)) for i in range(12)]:

@@ -1,6 +1,7 @@
 """From frames to covers: every frame once, in order, and not before its cover is certain."""
 
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -240,6 +241,52 @@ def test_frames_of_another_size_are_covered_whole_and_the_others_as_ever(
             assert missed == 0 if look_ahead else missed < 0.3
 
 
+class Opening:
+    """Frames of which some say that they can't be compared with the one before."""
+
+    def __init__(self, world, *opening):
+        self._world, self._opening = world, opening
+
+    def source(self):
+        for frame in self._world.source():
+            yield replace(frame, opens_scene=frame.index in self._opening)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("look_ahead", [True, False])
+@pytest.mark.parametrize("opening", [(17,), (0,), (42,), (17, 18), (15, 20, 21)])
+def test_a_frame_that_opens_a_scene_is_looked_at_and_nothing_is_covered_whole(
+    walker, analyst_of, opening, look_ahead
+):
+    analyst, keyframes = analyst_of(Eyes(walker), Rhythm(5, look_ahead=look_ahead))
+    covers = [cover for _, cover in analyst.run(Opening(walker, *opening).source())]
+    assert [cover.whole for cover in covers] == [None] * 43
+    before = {index - 1 for index in opening if index} if look_ahead else set()
+    assert {*opening, *before} <= set(keyframes)
+    if look_ahead:
+        for i, cover in enumerate(covers):
+            assert not (walker.truth(i) & ~painted(cover)).any()
+
+
+@pytest.mark.parametrize("look_ahead", [True, False])
+def test_where_that_look_fails_all_is_covered_until_the_next_good_one(
+    walker, analyst_of, look_ahead
+):
+    analyst, keyframes = analyst_of(FailingAt(walker, {17}), Rhythm(5, look_ahead=look_ahead))
+    covers = [cover for _, cover in analyst.run(Opening(walker, 17).source())]
+    # Without look-ahead it looks again at the very next frame.
+    next_look = 22 if look_ahead else 18
+    assert next_look in keyframes
+    assert [i for i, cover in enumerate(covers) if cover.whole] == list(range(17, next_look))
+
+
+def test_nothing_is_followed_from_one_scene_into_the_next(walker, analyst_of):
+    analyst, _ = analyst_of(Eyes(walker), Rhythm(5))
+    covers = [cover for _, cover in analyst.run(Opening(walker, 17).source())]
+    tracks = [{outline.track for outline in cover.outlines} for cover in covers]
+    assert not set().union(*tracks[:17]) & set().union(*tracks[17:])
+
+
 @pytest.mark.slow
 def test_another_size_for_the_rest_of_a_stream_keeps_no_frames(analyst_of):
     """A camera that changes its resolution for good must not fill the memory."""
@@ -306,12 +353,12 @@ def test_a_picture_is_only_read(walker, analyst_of):
 class Elsewhere:
     """A frame whose pixels live on a GPU: it can be looked at small, and nothing more."""
 
-    suspect = False
+    suspect = opens_scene = False
 
     def __init__(self, frame):
         self._frame = frame
         self.index, self.pts, self.time_base = frame.index, frame.pts, frame.time_base
-        self.colour, self.size = frame.colour, frame.size
+        self.colour, self.size, self.duration = frame.colour, frame.size, frame.duration
 
     def thumbnail(self):
         return self._frame.thumbnail()

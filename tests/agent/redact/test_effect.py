@@ -10,7 +10,7 @@ from agent.redact.replacement import cells_of, replacement
 from models.preprocess import rgb_from_yuv
 
 
-@pytest.mark.parametrize("text", ["blur", "pixelate", "solid:000000", "solid:ff00ff"])
+@pytest.mark.parametrize("text", ["auto", "blur", "pixelate", "solid:000000", "solid:ff00ff"])
 def test_words_survive_a_round_trip(text):
     assert str(Effect.parse(text)) == text
 
@@ -24,7 +24,7 @@ def test_solid_is_black_unless_a_colour_is_named():
     "text", ["", "none", "Blur", "blur:3", "solid:", "solid:fff", "solid:gg0000", "solid:ff00ff\n"]
 )
 def test_anything_else_is_refused_in_one_line(text):
-    with pytest.raises(UsageError, match="choose blur, pixelate, solid") as refusal:
+    with pytest.raises(UsageError, match="choose auto, blur, pixelate, solid") as refusal:
         Effect.parse(text)
     assert "\n" not in str(refusal.value)
 
@@ -32,7 +32,7 @@ def test_anything_else_is_refused_in_one_line(text):
 def test_cells_are_at_most_twelve_and_roughly_square_and_never_a_pixel():
     for width in range(1, 200, 3):
         for height in range(1, 200, 7):
-            across, down = cells_of(width, height)
+            across, down = cells_of(width, height, 12)
             assert 1 <= min(across, down) <= max(across, down) <= 12
             assert max(width / across, height / down) >= min(4, max(width, height))
             if min(width, height) >= 24:

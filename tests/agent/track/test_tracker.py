@@ -217,3 +217,29 @@ def test_what_is_still_needed_is_not_forgotten(tracker):
     assert {i * EVERY for i in range(7, 12)} <= set(kept)
     assert len(kept) < 12
     assert tracker.after(track.sightings[-1], 1) == 12 * EVERY
+
+
+def test_a_track_remembers_the_other_classes_that_it_surely_was(tracker):
+    """What was seen as a plate once is no mere person any more."""
+    feed(
+        tracker,
+        [seen(0, 10, class_id=1)],
+        [seen(5, 11, class_id=0, score=0.9)],
+        [seen(10, 12, class_id=0, score=0.3), seen(10, 200, class_id=1)],
+        [seen(15, 13, class_id=1)],
+    )
+    first, second = tracker.tracks
+    assert (first.class_id, first.also) == (1, {0})
+    assert (second.class_id, second.also) == (1, set())
+
+
+def test_a_weak_sighting_or_a_class_that_is_not_hidden_is_not_remembered(tracker):
+    feed(
+        tracker,
+        [seen(0, 10, class_id=1)],
+        [seen(5, 11, class_id=0, score=0.3)],
+        [seen(10, 12, class_id=7, score=0.9)],
+    )
+    (track,) = tracker.tracks
+    assert len(track.sightings) == 3
+    assert track.also == set()

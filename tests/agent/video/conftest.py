@@ -50,9 +50,12 @@ def redacted(frame: Frame) -> RedactedFrame:
     return RedactedFrame(_SEAL, frame, planes)
 
 
-def through(source: Path, output: Path, **settings: object) -> list[Frame]:
+def through(source: Path, output: Path, *, sound: bool = False, **settings: object) -> list[Frame]:
     """Take every frame of `source` into `output`; the frames as they came out of the source."""
-    with FileSource(source) as frames, file_sink(output, frames.info, **settings) as sink:
+    with (
+        FileSource(source, sound=sound) as frames,
+        file_sink(output, frames.info, sound=frames.sound, **settings) as sink,
+    ):
         seen = []
         for frame in frames:
             sink.write(redacted(frame))
@@ -88,15 +91,21 @@ def write_clip(
     muxing: dict[str, str] | None = None,
     draw: Callable[[int, int, int], np.ndarray] = picture,
     prepare: Callable[[av.container.OutputContainer, av.VideoStream], None] | None = None,
-    sound: str | None = None,
+    sound: str | Sequence[str] = (),
+    sound_s: float | None = None,
+    rate: Fraction | int = 25,
 ) -> Path:
-    """A clip with one numbered picture at each of `pts`; `prepare` may change the streams."""
+    """A clip with one numbered picture at each of `pts`; `prepare` may change the streams.
+
+    `sound` names a codec for each stream of sound, which ends with the pictures, or at `sound_s`.
+    """
     quality = {"crf": "8"} if codec == "libx264" else {}
     with av.open(str(path), "w", container_options=muxing or {}) as output:
-        stream = output.add_stream(codec, rate=25, options=quality | (options or {}))
+        stream = output.add_stream(codec, rate=rate, options=quality | (options or {}))
         stream.width, stream.height, stream.pix_fmt = *size, pixel_format
         stream.codec_context.time_base = time_base
-        speech = output.add_stream(sound, rate=48000) if sound else None
+        kinds = [sound] if isinstance(sound, str) else sound
+        speeches = [output.add_stream(kind, rate=48000) for kind in kinds]
         if prepare is not None:
             prepare(output, stream)
         full_range = pixel_format.startswith("yuvj")
@@ -109,8 +118,8 @@ def write_clip(
             frame.pts, frame.time_base = ticks, time_base
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-        if speech is not None:
-            output.mux(_hum(speech, (pts[-1] + 1) * time_base))
+        for speech in speeches:
+            output.mux(_hum(speech, Fraction(sound_s or (pts[-1] + 1) * time_base)))
     return path
 
 

@@ -64,6 +64,17 @@ def test_truncated_file_gives_what_is_whole(clips, tmp_path):
     assert 20 < len(numbers) < 60
 
 
+def test_a_codec_that_nobody_knows_is_refused(clips, tmp_path):
+    path = clips.write(tmp_path / "clip.mp4")
+    data = path.read_bytes()
+    at = data.index(b"avc1", data.index(b"stsd"))
+    path.write_bytes(data[:at] + b"zzzz" + data[at + 4 :])
+    with pytest.raises(
+        InputError, match=r"clip\.mp4: its pictures are of a codec that this FFmpeg"
+    ):
+        FileSource(path)
+
+
 def write_nothing(path):
     path.touch()
 

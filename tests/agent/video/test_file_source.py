@@ -194,17 +194,6 @@ def test_raw_stream_without_times_gets_even_ones(clips, tmp_path):
     assert len({after - before for before, after in pairwise(times)}) == 1
 
 
-def test_resolution_change_comes_as_it_is(data):
-    with FileSource(data / "videos" / "resolution-change.h264") as source:
-        assert (source.info.width, source.info.height) == (848, 464)
-        frames = list(source)
-        assert source.damaged == 0
-    assert [frame.size for frame in frames] == [(848, 464)] * 49 + [(424, 232)] * 47
-    assert [frame.index for frame in frames] == list(range(96))
-    times = [frame.pts for frame in frames]
-    assert all(before < after for before, after in pairwise(times))
-
-
 def add_cover(output, _):
     cover = output.add_stream("mjpeg", rate=1)
     cover.width, cover.height, cover.pix_fmt = 640, 480, "yuvj420p"
@@ -230,14 +219,6 @@ def test_song_with_cover_art_is_no_video(tmp_path):
         silence.sample_rate = 48000
         output.mux(stream.encode(silence) + stream.encode(None))
     with pytest.raises(InputError, match="no video stream in it"):
-        FileSource(path)
-
-
-def test_interlaced_video_is_refused_with_the_remedy(clips, tmp_path):
-    path = clips.write(
-        tmp_path / "clip.mp4", options={"flags": "+ilme+ildct", "x264-params": "tff=1"}
-    )
-    with pytest.raises(InputError, match=r"interlaced; deinterlace it first: ffmpeg .*bwdif"):
         FileSource(path)
 
 

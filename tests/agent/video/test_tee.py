@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from recording import INFO, file_sink, grey, leftovers
+from recording import INFO, grey, leftovers
 
 from agent.errors import OutputError
 from agent.frames.encoded import _SEAL, EncodedPacket, EncodedStream
@@ -147,7 +147,8 @@ def test_two_files_of_one_encoding_are_what_each_would_be_alone(tmp_path, codec)
         sink.finish()
     (tmp_path / "alone").mkdir()
     for name in names:
-        with file_sink(tmp_path / "alone" / name, codec=codec) as sink:
+        alone = FileOutput(tmp_path / "alone" / name)
+        with EncodingSink(VideoEncoder(INFO, codec=codec), alone) as sink:
             for pts in range(-3, 60):
                 sink.write(grey(pts))
             sink.finish()

@@ -97,14 +97,16 @@ def write_clip(path, images, **options):
 
 
 def write_interlaced(path):
-    """An MP4 of a few pictures in two fields each."""
+    """An MP4 of pictures in two fields each, of two moments, the lower field's first."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", 25)
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv420p"
-        stream.options = {"flags": "+ilme+ildct", "x264-params": "tff=1"}
-        for index in range(4):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(index), format="rgb24")))
+        stream.options = {"flags": "+ilme+ildct", "crf": "10"}
+        for index in range(8):
+            image = scene(4 * index + 2)
+            image[1::2] = scene(4 * index)[1::2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     return path
 

@@ -258,17 +258,13 @@ def test_an_image_is_replaced_and_never_written_over(clips, tmp_path):
     assert not list(image.parent.glob(".*"))
 
 
-def test_an_interlaced_clip_is_named_with_the_remedy_and_the_rest_goes_on(clips, tmp_path, capsys):
+def test_an_interlaced_clip_is_labelled_like_any_other(tmp_path):
     tape = write_interlaced(tmp_path / "tape.mp4")
     folder = tmp_path / "set"
-    assert label([tape, clips[1]], BlobTeacher(), settings(), folder) == 0
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"warning: skipped {tape}: its pictures are interlaced; ")
-    assert line.endswith("tape-progressive.mp4")
+    assert label([tape], BlobTeacher(), settings(), folder) == 0
     dataset = CocoDataset.read(folder / "annotations.json")
-    assert {image.clip for image in dataset.images} == {"b_c"}
-    [failed] = dataset.info["not_decoded"]
-    assert "ffmpeg -i tape.mp4 -vf" in failed["problem"]
+    assert {image.clip for image in dataset.images} == {"tape"}
+    assert not dataset.info["not_decoded"]
 
 
 def test_the_summary_says_what_to_do_next(clips, tmp_path, capsys):

@@ -1,6 +1,6 @@
 """A student is packed whole and proven, or not at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -103,6 +103,20 @@ def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     assert len(manifest.golden_files) == 3
     assert self_test(bundle, choose_network(bundle).network).ok
     assert [file.name for file in tmp_path.iterdir()] == ["toy.sfm"]
+
+
+def test_classes_of_one_name_are_packed_and_proven(student, tmp_path):
+    """Each by its number; their one threshold is what hides more."""
+    both = replace(student, classes=("can\n", "can"))
+    release = replace(RELEASE, thresholds={"can": 0.3})
+    path = tmp_path / "toy.sfm"
+    pack(both, path, release, IMAGES, dynamic=True, key=KEY)
+    bundle = Bundle.open(path, [KEY.public])
+    assert [(spec.id, spec.name) for spec in bundle.manifest.classes] == [(0, "can"), (1, "can")]
+    assert bundle.manifest.thresholds == {"can": 0.25}
+    seen = {label for frame in golden_frames(bundle) for label in frame.expected.classes.tolist()}
+    assert seen == {0, 1}
+    assert self_test(bundle, choose_network(bundle).network).ok
 
 
 def test_half_is_half_the_size_and_gives_float32(student):

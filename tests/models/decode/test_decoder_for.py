@@ -7,6 +7,7 @@ import pytest
 from models.decode import decoder_for
 from models.decode.box_layouts import DetsDecoder, SsdDecoder, YoloxDecoder
 from models.decode.rtmdet_ins import RtmdetInsDecoder
+from models.decode.yolo_boxes import YoloBoxesDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 from models.manifest import Manifest
 
@@ -16,6 +17,7 @@ from models.manifest import Manifest
     [
         ("yolo_seg", None, YoloSegDecoder),
         ("rtmdet_ins", None, RtmdetInsDecoder),
+        ("boxes", "yolo", YoloBoxesDecoder),
         ("boxes", "dets", DetsDecoder),
         ("boxes", "yolox", YoloxDecoder),
         ("boxes", "ssd", SsdDecoder),

@@ -1,0 +1,200 @@
+"""The process of a command: what it must not leave behind, and how it ends.
+
+- No core dump: frames as the camera saw them lie in its memory.
+- Ctrl-C and SIGTERM stop the command. What doesn't come to an end soon after the second one (a
+  source, a detector or a disk that hangs) is left hanging, and the process ends without it.
+- Nobody has to read what is said on standard error: the video is finished all the same.
+- No thread is alive when the interpreter is taken down. Python would end it inside its native
+  call, and C++ answers that with `terminate called without an active exception`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn
+
+from agent.errors import AgentError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+INTERRUPTED_EXIT_CODE = 130
+
+_PR_SET_DUMPABLE = 4
+_AT_ONCE_S = 0.05
+_STOP_TIMEOUT_S = 5.0
+"""How long a command may take to end once it has to. Chosen, not measured: more than the pipeline
+and the detectors wait for their threads."""
+
+
+def run(command: Callable[[], int]) -> int:
+    """Run a command as this process, which ends with it: its exit code, or no return at all."""
+    from agent.cli.standard_files import own_standard_files
+
+    own_standard_files()
+    try:
+        with _bounded_stop() as interrupted:
+            forbid_core_dumps()
+            code = _code_of(command, interrupted)
+    except KeyboardInterrupt:  # before there was a command
+        code = _stopped()
+    code = _with_output(code)
+    # Python 3.11 kills itself with SIGINT once a KeyboardInterrupt came through an `exec`, as those
+    # in `dataclasses` are, even if it was handled.
+    if code == INTERRUPTED_EXIT_CODE or threading.active_count() > 1:
+        _end(code)
+    return code
+
+
+@contextmanager
+def stopping(cancel: Callable[[], None]) -> Iterator[None]:
+    """Have the first signal that asks to stop call `cancel`; the second does what it did before."""
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            cancel()
+            return
+        handler = before[signal.Signals(number)]
+        (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+    before = {number: signal.getsignal(number) for number in _stop_signals()}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def forbid_core_dumps() -> None:
+    """Let nothing that this process has in memory reach a disk when it dies.
+
+    The limit is for dumps into files. A program that the kernel pipes dumps into takes no heed of
+    it, but is given none of a process that is not dumpable, which no debugger may look into either.
+    """
+    import ctypes
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _code_of(command: Callable[[], int], interrupted: threading.Event) -> int:
+    try:
+        return command()
+    except SystemExit as end:  # --help, or arguments that make no sense
+        return end.code if isinstance(end.code, int) else AgentError.exit_code
+    except KeyboardInterrupt:
+        return _stopped()
+    except BaseException:  # noqa: BLE001 - a fault of ours, and nobody else is left to say it
+        if interrupted.is_set():  # while a library was imported, which makes another error of it
+            return _stopped()
+        import traceback
+
+        traceback.print_exc()
+        return AgentError.exit_code
+
+
+def _stopped() -> int:
+    print("sfumato: stopped", file=sys.stderr)
+    return INTERRUPTED_EXIT_CODE
+
+
+def _with_output(code: int) -> int:
+    """The exit code, once all that was said is out, or could not be."""
+    from agent.cli.standard_files import stdout_error
+
+    sys.stdout.flush()
+    if (error := stdout_error()) is None:
+        return code
+    print(f"sfumato: standard output can't be written ({error.strerror})", file=sys.stderr)
+    return code or OutputError.exit_code
+
+
+@contextmanager
+def _bounded_stop() -> Iterator[threading.Event]:
+    """Have signals raise `KeyboardInterrupt`, once, and end the process where that is of no use.
+
+    Yields what is set from then on.
+
+    Python runs handlers between two steps of its own only, so a thread counts the signals, too:
+    libav may wait for a camera, and the main thread in it.
+    """
+    interrupted, over = threading.Event(), threading.Event()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if not interrupted.is_set():  # what cleans up must not be interrupted again
+            interrupted.set()
+            os.write(writer, b"\0")  # it may get lost, in an import or a destructor
+            raise KeyboardInterrupt
+
+    numbers = _stop_signals()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    thread = threading.Thread(
+        target=_bound_stop, args=(reader, numbers, interrupted, over), name="stop", daemon=True
+    )
+    try:
+        for number in numbers:
+            signal.signal(number, interrupt)
+        signal.set_wakeup_fd(writer)
+        thread.start()
+        yield interrupted
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        over.set()
+        signal.set_wakeup_fd(-1)
+        os.close(writer)  # ends the thread
+        if thread.is_alive():
+            thread.join()
+
+
+def _bound_stop(
+    reader: int,
+    stop_signals: Sequence[signal.Signals],
+    interrupted: threading.Event,
+    over: threading.Event,
+) -> None:
+    """Read the signals that come; once the command has to end, end the process if it doesn't."""
+    stops = 0
+    while stops < 2 and not interrupted.is_set():
+        if not (numbers := os.read(reader, 16)):
+            return
+        stops += sum(number in stop_signals for number in numbers)
+    if not over.wait(_AT_ONCE_S) and not interrupted.is_set():
+        # Two that come at once have called the handler once.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    if not over.wait(_STOP_TIMEOUT_S):
+        _end(_stopped())
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Ctrl-C, who manages services or shuts down, and a terminal that is closed, unless `nohup`."""
+    stays = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if stays else [signal.SIGHUP])]
+
+
+def _end(code: int) -> NoReturn:
+    """End the process whatever its threads do; what they have not finished writing is deleted."""
+    import atexit
+
+    from models.part_file import discard_all
+
+    discard_all()
+    with suppress(Exception):
+        atexit._run_exitfuncs()  # noqa: SLF001 - the public way takes the interpreter down, too
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
