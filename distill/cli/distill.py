@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
     from distill.files import sha256_of
+    from distill.finetune.recorder import first_lines
     from distill.student.student_folder import StudentFolder
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
@@ -99,6 +101,8 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
         device = "auto" if "," in device or device.isdigit() else device
         subject = subject_of_weights(str(weights), config.student.image_size, device)
         found = evaluate(subject.seeing(config.student.classes), dataset)
+        for problem in first_lines(found.problems):
+            print(problem, file=sys.stderr)
         figures = {"sha256": sha256, **found.to_json()}
         with whole_file(report) as file:
             file.write(json.dumps(figures, indent=1).encode())

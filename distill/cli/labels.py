@@ -35,7 +35,7 @@ yolo          Ultralytics' folders with data.yaml: polygons, so parts of an obje
 
 For cvat and label-studio, what is to be reviewed has the label "bottle (review)", what is to be
 ignored "bottle (ignore)": rename to "bottle" what is one, delete what is none. Masks come back
-exactly as they went. Images take no more room where the disk knows hard links (cvat.zip does).
+exactly as they went. Images are copied, so that nothing which a tool does there touches yours.
 """
 
 _IMPORT_EPILOG = """\

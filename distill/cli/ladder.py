@@ -71,6 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     from distill.ablation.summary import markdown, to_json
     from distill.errors import UsageError
     from distill.files import sha256_of
+    from distill.finetune.recorder import first_lines
     from distill.finetune.sources import check_apart, check_shows
     from distill.student.config import read_config
     from distill.student.run import train_student
@@ -93,6 +94,8 @@ def _run(args: argparse.Namespace) -> int:
         subject = subject_of_weights(str(weights), None, device)
         theirs = [(names or {}).get(name, name) for name in config.student.classes]
         found = evaluate(subject.seeing(theirs), dataset)
+        for problem in first_lines(found.problems):
+            print(problem, file=sys.stderr)
         return {"sha256": subject.sha256, **_figures(found)}
 
     weights = config.teacher.weights

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.data import rle as run_length
 from distill.data.correction import Correction
-from distill.data.folder import link_or_copy, make_folder, names_of
+from distill.data.folder import copy_image, make_folder, names_of
 from distill.data.json_file import write_json
 from distill.data.label_name import label_name, label_names, read_label
 from distill.data.record import annotation_json, image_json
@@ -53,7 +53,7 @@ def write_cvat(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
     make_folder(out)
     names = names_of(dataset.images, path)
     for record, name in zip(dataset.images, names, strict=True):
-        link_or_copy(record.path, out / _IMAGES / name)
+        copy_image(record.path, out / _IMAGES / name)
     labels = label_names(dataset.classes)
     images = [
         {**image_json(record, name), "license": 0, "flickr_url": "", "coco_url": ""}

@@ -15,7 +15,7 @@ import numpy as np
 from distill.data import rle as run_length
 from distill.data.brush import pack_brush, unpack_brush
 from distill.data.correction import Correction
-from distill.data.folder import link_or_copy, make_folder, names_of, write_text
+from distill.data.folder import copy_image, make_folder, names_of, write_text
 from distill.data.json_file import write_json_list
 from distill.data.label_name import label_name, label_names, read_label
 from distill.data.segmentation import UnusableError, is_number
@@ -53,7 +53,7 @@ def write_label_studio(dataset: CocoDataset, path: Path, out: Path) -> list[str]
     make_folder(out)
     names = names_of(dataset.images, path)
     for record, name in zip(dataset.images, names, strict=True):
-        link_or_copy(record.path, out / _IMAGES / name)
+        copy_image(record.path, out / _IMAGES / name)
     rows = [f"    <Label value={quoteattr(name)}/>\n" for name in label_names(dataset.classes)]
     write_text(
         out / CONFIG,

@@ -8,11 +8,13 @@ can't be said: its image is written without it.
 from __future__ import annotations
 
 import json
+from itertools import count
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from distill.data import rle as run_length
 from distill.data.coco import read_coco_json, relative_path
-from distill.data.folder import link_or_copy, make_folder, names_of, write_text
+from distill.data.folder import copy_image, make_folder, names_of, write_text
 from distill.data.polygon import joined, outlines
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ def write_yolo(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
     make_folder(out)
     split_of = _splits(path, dataset.images)
     unsaid = holed = 0
-    names = names_of(dataset.images, path)
+    names = _of_own_stems(names_of(dataset.images, path))
     for record, name in zip(dataset.images, names, strict=True):
         split = split_of[record.id]
-        link_or_copy(record.path, out / "images" / split / name)
+        copy_image(record.path, out / "images" / split / name)
         lines = []
         for annotation in record.annotations:
             if annotation.ignore:
@@ -85,6 +87,21 @@ def _splits(path: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
         if relative_path(record.path, path.parent) in theirs:
             split_of[record.id] = _SPLITS[1]
     return split_of
+
+
+def _of_own_stems(names: Sequence[str]) -> list[str]:
+    """The names, changed where two images would share a label file, as a.jpg and a.png would."""
+    stems = [PurePosixPath(name).with_suffix("") for name in names]
+    taken: set[PurePosixPath] = set()
+    own = []
+    for name, stem in zip(names, stems, strict=True):
+        suffix = PurePosixPath(name).suffix
+        others = (stem.with_name(f"{stem.name}-{number}") for number in count(2))
+        free = (other for other in others if other not in taken | set(stems))
+        chosen = next(free) if stem in taken else stem
+        taken.add(chosen)
+        own.append(f"{chosen}{suffix}")
+    return own
 
 
 def _line(annotation: Annotation, record: ImageRecord) -> str:

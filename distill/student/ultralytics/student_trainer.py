@@ -22,7 +22,8 @@ from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
-from distill.errors import TrainingError
+from distill.data.next_readable import plain
+from distill.errors import InputError, TrainingError
 from distill.finetune.metrics_log import MetricsLog
 from distill.finetune.recorder import first_lines
 from distill.predict.open import load_teacher
@@ -77,7 +78,6 @@ class StudentTrainer(SegmentationTrainer):
             batch_size=batch,
             augment=training,
             hyp=self.args,
-            rect=not training,
             stride=self.stride,
             prefix=f"{mode}: ",
         )
@@ -149,6 +149,8 @@ class StudentTrainer(SegmentationTrainer):
                 super()._do_train()
             except NotFiniteError as error:
                 self._stop_on(error)
+            except InputError as error:
+                raise plain(error) from None
             except torch.OutOfMemoryError as error:
                 raise self._no_memory() from error
 
