@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from distill.data import rle as run_length
 from distill.data.images import size_of
 from distill.data.record import Annotation, ImageRecord
-from distill.data.segmentation import UnusableError, is_number, is_whole, mask_of
+from distill.data.segmentation import UnusableError, box_of, is_number, is_whole, mask_of
 from distill.errors import InputError
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class RecordReader:
         ignore = crowd != 0 or band in _NOT_COUNTED
         if crowd not in (0, 1):
             self._say(raw, f"has iscrowd {crowd!r:.20}, not 0 or 1; it does not count")
-        box = _box(raw["bbox"], size) if raw.get("bbox") is not None else None
+        box = box_of(raw["bbox"], size) if raw.get("bbox") is not None else None
         rle, why = self._mask(raw, size)
         if rle is None:
             if box is None:
@@ -218,20 +218,6 @@ class RecordReader:
             track_id if is_whole(track_id) else None,
             band if isinstance(band, str) else None,
         )
-
-
-def _box(raw: Any, size: Size) -> tuple[float, float, float, float]:
-    """Corners from COCO's x, y, width, height, cut to the image."""
-    height, width = size
-    if not isinstance(raw, list) or len(raw) != 4 or not all(map(is_number, raw)):
-        raise UnusableError("has a bbox that is not four numbers")
-    x, y, wide, high = raw
-    if wide <= 0 or high <= 0:
-        raise UnusableError("has a box without area")
-    box = (max(0.0, x), max(0.0, y), min(width, x + wide), min(height, y + high))
-    if box[2] <= box[0] or box[3] <= box[1]:
-        raise UnusableError(f"has a box outside its image of {width}x{height} pixels")
-    return (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
 
 
 def _name(kind: str, raw: Any, position: int) -> str:

@@ -212,3 +212,20 @@ def test_coco128_is_converted_whole(data, tmp_path):
     assert back.problems == ()
     assert sum(len(r.annotations) for r in back.images) == 929
     assert back.images[0].read().shape == (back.images[0].height, back.images[0].width, 3)
+
+
+def test_images_of_one_stem_have_a_label_file_each(tmp_path):
+    """YOLO finds an image's labels by its name without the ending."""
+    records = []
+    for number, name in enumerate(("a-2.bmp", "a.jpg", "a.png", "A.png", "b/a.png"), start=1):
+        path = tmp_path / "set" / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((*SIZE, 3), 40 * number, np.uint8)).save(path)
+        objects = tuple(annotation(ellipse(10 * n + 10, 40, 4, 9)) for n in range(number))
+        records.append(ImageRecord(number, path, SIZE[1], SIZE[0], None, None, objects))
+    master = tmp_path / "set" / "annotations.json"
+    write_coco(master, CLASSES, records, {})
+    exported(master, tmp_path / "yolo")
+    back = read_yolo(tmp_path / "yolo" / "data.yaml")
+    found = {round(r.read().mean() / 40): len(r.annotations) for r in back.images}
+    assert found == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5}, "shade and objects of each image"
