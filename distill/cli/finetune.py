@@ -60,11 +60,13 @@ def _run(args: argparse.Namespace) -> int:
         config = config.model_copy(update={"run": args.out.absolute()})
     if args.dry_run:
         return _dry_run(config)
+    from distill.files import writing
     from distill.finetune.finetune_folder import FinetuneFolder
     from distill.finetune.trainer import finetune
 
     folder = FinetuneFolder(config.run)
-    ran = finetune(config, args.device)
+    with writing(config.run):  # a full disk, wherever in it
+        ran = finetune(config, args.device)
     if int(os.environ.get("RANK", "0")):
         return 0  # under torchrun the first process speaks for all
     if not ran:

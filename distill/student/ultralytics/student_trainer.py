@@ -37,6 +37,7 @@ from distill.student.ultralytics.cpu import prepare_for_cpu
 from distill.student.ultralytics.dataset import RecordDataset
 from distill.student.ultralytics.ignored_regions import take_out_ignored
 from distill.student.ultralytics.loader import begin_epoch, training_loader
+from distill.torch_file import write_torch
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -178,8 +179,7 @@ class StudentTrainer(SegmentationTrainer):
         # Ours last: it says from where to go on, and asks of the others only that they are whole.
         for new, final in written:
             os.replace(new, final)  # noqa: PTH105 the word for what it does
-        with whole_file(self._folder.resume) as file:
-            torch.save(state, file)
+        write_torch(self._folder.resume, state)
         return True
 
     def final_eval(self) -> None:

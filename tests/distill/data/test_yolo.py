@@ -229,3 +229,35 @@ def test_images_of_one_stem_have_a_label_file_each(tmp_path):
     back = read_yolo(tmp_path / "yolo" / "data.yaml")
     found = {round(r.read().mean() / 40): len(r.annotations) for r in back.images}
     assert found == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5}, "shade and objects of each image"
+
+
+@pytest.fixture
+def roboflow(tmp_path):
+    """Its data.yaml names folders as from one further down, and a test set that it lacks."""
+    for split in ("train", "valid"):
+        for part in ("images", "labels"):
+            (tmp_path / split / part).mkdir(parents=True)
+        Image.new("RGB", (40, 30)).save(tmp_path / split / "images" / "0.jpg")
+        (tmp_path / split / "labels" / "0.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    settings = {split: f"../{split}/images" for split in ("train", "valid", "test")}
+    settings["val"] = settings.pop("valid")
+    path = tmp_path / "data.yaml"
+    path.write_text(yaml.safe_dump({**settings, "nc": 1, "names": ["bottle"]}))
+    return path
+
+
+def test_what_roboflow_exports_is_read(roboflow):
+    dataset = read_yolo(roboflow)
+    assert [record.path.parent.parent.name for record in dataset.images] == ["train", "valid"]
+    assert all(len(record.annotations) == 1 for record in dataset.images)
+    (line,) = dataset.problems
+    assert "test is" in line
+    assert line.endswith("which is not there; it is left out")
+
+
+def test_a_split_that_is_asked_for_has_to_be_there(roboflow):
+    with pytest.raises(InputError, match=r"test is .* which is not there$"):
+        read_yolo(roboflow, splits=["test"])
+    (roboflow.parent / "train").rename(roboflow.parent / "elsewhere")
+    with pytest.raises(InputError, match=r"train is .* which is not there$"):
+        read_yolo(roboflow)
