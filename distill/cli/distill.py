@@ -113,6 +113,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 
 
 def _dry_run(config: DistillConfig) -> int:
+    from distill.data.labelled_size import size_problems
     from distill.files import sha256_of
     from distill.finetune.recorder import first_lines
     from distill.student.check_weights import check_weights
@@ -137,7 +138,8 @@ def _dry_run(config: DistillConfig) -> int:
             f"{name}: {len(records)} images, {len(ignored) - regions} objects, "
             f"{regions} regions that don't count"
         )
-    for problem in first_lines(images.problems):
+    sizes = size_problems((*images.labelled, *images.pseudo, *images.val.images))
+    for problem in first_lines((*images.problems, *sizes)):
         print(f"  {problem}")
     print(f"{config.steps} steps of {config.schedule.batch_size} images")
     return 0

@@ -77,6 +77,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _dry_run(config: FinetuneConfig) -> int:
+    from distill.data.labelled_size import size_problems
     from distill.finetune.finetune_folder import FinetuneFolder
     from distill.finetune.initial_weights import initial_network
     from distill.finetune.recorder import draw_samples
@@ -95,6 +96,8 @@ def _dry_run(config: FinetuneConfig) -> int:
     for line in sources.lines():
         print(line)
     for problem in sources.problems:
+        print(f"  {problem}")
+    for problem in size_problems((*sources.own, *sources.public, *sources.val.images)):
         print(f"  {problem}")
     for stage in config.stages:
         images = stage.steps * config.batch_size

@@ -27,14 +27,14 @@ _EPILOG = """\
 example:
   sfumato model keygen office
   sfumato-distill evaluate --model student.pt --data val.json --out report --sweep
-  sfumato-distill pack student.pt --out bottle.sfm --golden val.json --redact-golden \\
+  sfumato-distill pack student.pt --out bottle.sfm --golden val.json --redact-background \\
           --thresholds report/sweep.json --metrics report/metrics.json \\
           --teacher teacher.safetensors --key office.key
   sfumato blur clip.mp4 --model bottle.sfm --trust office.pub
 
 Golden frames are pictures that travel to every device, and whoever has the bundle can look at
 them. What `synth` rendered goes as it is; of real footage, one of
-  --redact-golden        everything but labelled objects of the student's classes is dissolved; the
+  --redact-background    everything but labelled objects of the student's classes is dissolved; the
                          objects stay visible, so not where they are people, faces or plates
   --golden-shows-nobody  the frames travel as they are: you have looked at the images, and nobody
                          and nothing private is in them
@@ -95,7 +95,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     travels = proof.add_mutually_exclusive_group()
     travels.add_argument(
-        "--redact-golden",
+        "--redact-background",
         action="store_true",
         help="dissolve all of them but the labelled objects",
     )
@@ -183,14 +183,14 @@ def _golden(args: argparse.Namespace, student: Student) -> list[Image]:
     if args.render_golden:
         return rendered_frames(args.frames, student.spec, student.classes)
     asked = args.golden, args.images, args.frames, student.spec
-    if args.redact_golden:
+    if args.redact_background:
         return redacted_frames(*asked, student.classes)
     return labelled_frames(*asked, shows_nobody=args.golden_shows_nobody)
 
 
 def _travels(args: argparse.Namespace) -> str:
     """What the frames show to whoever has the bundle."""
-    if args.redact_golden:
+    if args.redact_background:
         return "labelled objects as they are, all else dissolved"
     if args.golden_shows_nobody:
         return "pictures as they are; they travel to every device"
@@ -200,7 +200,7 @@ def _travels(args: argparse.Namespace) -> str:
 def _check_words(args: argparse.Namespace) -> None:
     about = {
         "--images": args.images,
-        "--redact-golden": args.redact_golden,
+        "--redact-background": args.redact_background,
         "--golden-shows-nobody": args.golden_shows_nobody,
     }
     for option, given in about.items():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from distill.errors import TrainingError
-from distill.torch_file import write_torch
+from distill.finetune.torch_file import write_torch
 from models.nets.state import plain, with_aliases, without_aliases
 
 if TYPE_CHECKING:

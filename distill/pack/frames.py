@@ -63,7 +63,7 @@ def labelled_frames(
     if real:
         raise UsageError(
             f"golden frames travel to every device as they are, and {real[0].path} is no rendered "
-            "picture; --redact-golden dissolves all of it but labelled objects, --render-golden "
+            "picture; --redact-background dissolves all but the labelled objects, --render-golden "
             "(instead of --golden) renders others, --golden-shows-nobody says that you have looked"
         )
     return [_shrunk(record.read(), spec) for record in chosen]

@@ -94,7 +94,7 @@ def run(world, tmp_path, seeing_weights):
         "distill {here}/student.yaml",
         "distill {here}/ours.yaml",
         "evaluate --model {weights} --data {val} --out {out} --sweep",
-        "pack {weights} --golden {val} --redact-golden --out {here}/x.sfm --unsigned --size 64",
+        "pack {weights} --golden {val} --redact-background --out {here}/x.sfm --unsigned --size 64",
     ],
 )
 def test_a_command_leaves_them(run, words):

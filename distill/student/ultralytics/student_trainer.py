@@ -26,6 +26,7 @@ from distill.data.next_readable import plain
 from distill.errors import InputError, TrainingError
 from distill.finetune.metrics_log import MetricsLog
 from distill.finetune.recorder import first_lines
+from distill.finetune.torch_file import write_torch
 from distill.predict.open import load_teacher
 from distill.student.config import read_config
 from distill.student.distillation import distillation_of
@@ -37,7 +38,6 @@ from distill.student.ultralytics.cpu import prepare_for_cpu
 from distill.student.ultralytics.dataset import RecordDataset
 from distill.student.ultralytics.ignored_regions import take_out_ignored
 from distill.student.ultralytics.loader import begin_epoch, training_loader
-from distill.torch_file import write_torch
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:

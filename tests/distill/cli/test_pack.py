@@ -171,7 +171,7 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (4, (seeing_weights, "--out", tmp_path), "is a folder", {}),
         (4, (seeing_weights, "--out", tmp_path / "no" / "x.sfm"), "its folder is not there", {}),
         (2, (seeing_weights, "--out", seeing_weights), "is one of the inputs", {}),
-        (2, (seeing_weights,), "no rendered picture; --redact-golden", {"travels": None}),
+        (2, (seeing_weights,), "no rendered picture; --redact-background", {"travels": None}),
     ]:
         got, said, complaint = pack(*words, **more)
         assert (got, said) == (code, ""), complaint
@@ -185,7 +185,7 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
     [
         ((), "--key --unsigned is required"),
         (("--unsigned", "--render-golden"), "not allowed with argument --golden"),
-        (("--unsigned", "--redact-golden", "--golden-shows-nobody"), "not allowed with"),
+        (("--unsigned", "--redact-background", "--golden-shows-nobody"), "not allowed with"),
         (("--unsigned", "--key", "k"), "not allowed with"),
         (("--unsigned", "--size", "320x250"), "multiples of 32"),
         (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
@@ -200,7 +200,7 @@ def test_words_that_make_no_sense_are_refused(words, part, capsys):
     assert part in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--redact-golden", "--golden-shows-nobody", "--images=x"])
+@pytest.mark.parametrize("option", ["--redact-background", "--golden-shows-nobody", "--images=x"])
 def test_words_about_images_that_are_not_taken_are_refused(option, capsys):
     words = ["pack", "s.pt", "--out", "x.sfm", "--unsigned", "--render-golden", option]
     assert main(words) == 2
@@ -210,7 +210,7 @@ def test_words_about_images_that_are_not_taken_are_refused(option, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--redact-golden",), "labelled objects as they are, all else dissolved"),
+        (("--redact-background",), "labelled objects as they are, all else dissolved"),
         (("--golden-shows-nobody",), "pictures as they are; they travel to every device"),
         ((), "rendered; nobody is in them"),
     ],
@@ -229,7 +229,7 @@ def test_a_bundle_says_what_of_its_frames_travels(data, yolo, tmp_path, capsys, 
     assert capsys.readouterr().out.endswith(f"golden frames: {says}\n")
     bundle = Bundle.open(tmp_path / "x.sfm", [], allow_unsigned=True)
     assert self_test(bundle, choose_network(bundle).network).ok
-    if words == ("--redact-golden",):
+    if words == ("--redact-background",):
         (frame,) = golden_frames(bundle)
         assert [bundle.manifest.classes[i].name for i in frame.expected.classes] == ["person"]
         scale = frame.image.shape[0] / 1080

@@ -42,7 +42,9 @@ def test_a_data_set_without_objects_gives_no_frames(tmp_path, choose):
 
 def test_real_footage_goes_when_somebody_says_so(tmp_path):
     path = data_set(tmp_path)
-    with pytest.raises(UsageError, match=r"\.jpg is no rendered picture; --redact-golden .*nobody"):
+    with pytest.raises(
+        UsageError, match=r"\.jpg is no rendered picture; --redact-background .*nobody"
+    ):
         labelled_frames(path, None, 4, SMALL, shows_nobody=False)
 
 

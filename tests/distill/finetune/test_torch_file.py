@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distill.errors import OutputError
-from distill.torch_file import write_torch
+from distill.finetune.torch_file import write_torch
 
 
 @pytest.fixture
