@@ -29,9 +29,9 @@ The master of a data set is COCO JSON with run-length masks; everything else is 
 _EXPORT_EPILOG = """\
 cvat          cvat.zip, to import into a project as "COCO 1.0"; masks are brush masks
 label-studio  tasks.json with predictions, config.xml for the labelling interface, and images
-yolo          Ultralytics' folders with data.yaml: polygons, so parts of an object are joined by
-              thin bridges, holes are filled, and regions to ignore are left out; not for
-              corrections, which would come back coarser
+yolo          Ultralytics' folders with data.yaml: polygons, so parts of an object and its holes are
+              joined by thin bridges, and regions to ignore are left out; not for corrections, which
+              would come back coarser
 
 For cvat and label-studio, what is to be reviewed has the label "bottle (review)", what is to be
 ignored "bottle (ignore)": rename to "bottle" what is one, delete what is none. Masks come back
