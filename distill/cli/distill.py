@@ -88,7 +88,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     """What it is worth, once; in the code that the device runs, up to the network itself."""
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
-    from distill.files import sha256_of
+    from distill.files import sha256_of, writing
     from distill.finetune.recorder import first_lines
     from distill.student.student_folder import StudentFolder
     from distill.student.training_images import read_images
@@ -104,7 +104,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
         for problem in first_lines(found.problems):
             print(problem, file=sys.stderr)
         figures = {"sha256": sha256, **found.to_json()}
-        with whole_file(report) as file:
+        with writing(report), whole_file(report) as file:
             file.write(json.dumps(figures, indent=1).encode())
     print(
         f"on {figures['images']} held-out images: mask mAP {figures['mask_map']:.3f}, mAP50 "

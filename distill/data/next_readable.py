@@ -18,7 +18,11 @@ T = TypeVar("T")
 
 
 def next_readable(
-    read: Callable[[int], T], first: int, count: int, say: Callable[[str], None]
+    read: Callable[[int], T],
+    first: int,
+    count: int,
+    say: Callable[[str], None],
+    most: int = _MAX_FAILURES,
 ) -> T:
     """What `read` gives of an image, or of the next one that can be read.
 
@@ -27,12 +31,13 @@ def next_readable(
         first: the number of the image.
         count: how many there are.
         say: is told of each image that can't be read.
+        most: how many are tried.
 
     Raises:
         InputError: several in a row can't be read.
     """
     last = ""
-    attempts = min(_MAX_FAILURES, count)
+    attempts = min(most, count)
     for attempt in range(attempts):
         try:
             return read((first + attempt) % count)

@@ -52,7 +52,8 @@ def read_images(config: DistillConfig) -> TrainingImages:
     learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
     check_apart(learned, val.images)
     check_shows(config.data.val.annotations, val)
-    next_readable(lambda number: val.images[number].read(), 0, len(val.images), lambda _: None)
+    count = len(val.images)  # each may be left out, but not all
+    next_readable(lambda number: val.images[number].read(), 0, count, lambda _: None, most=count)
     return TrainingImages(
         tuple(record for dataset in labelled for record in dataset.images),
         tuple(record for dataset in pseudo for record in dataset.images),

@@ -74,10 +74,11 @@ class RecordDataset(YOLODataset):
         """An image with its objects, or the next that can be read.
 
         Raises:
-            InputError: several in a row can't be read.
+            InputError: several in a row can't be read; of those to measure on, none.
         """
         read: Any = super().get_image_and_label
-        found: dict[str, Any] = next_readable(read, index, len(self), self._say)
+        most = {} if self.augment else {"most": len(self)}  # it comes after hours
+        found: dict[str, Any] = next_readable(read, index, len(self), self._say, **most)
         return found
 
     def load_image(

@@ -126,7 +126,14 @@ def test_an_image_that_is_not_the_labelled_one_is_left_out_and_said_once(tmp_pat
 @pytest.mark.parametrize("workers", [0, 1])
 def test_none_that_is_the_labelled_one_is_one_line(tmp_path, workers):
     record = replace(picture(tmp_path / "cropped.jpg"), width=64)
-    dataset = dataset_of([record] * 12)
+    dataset = dataset_of([record] * 12, augment=True)
     loader = DataLoader(dataset, collate_fn=dataset.collate_fn, num_workers=workers)
     with pytest.raises(InputError, match=r"^10 images in a row can't be read; [^\n]*put the ori"):
         list(plain_errors(loader))
+
+
+def test_of_held_out_images_any_may_be_left_out(tmp_path):
+    """They are measured on after hours of training, which a clip that was cropped must not cost."""
+    good = picture(tmp_path / "good.jpg")
+    cropped = replace(picture(tmp_path / "cropped.jpg"), width=64)
+    assert dataset_of([cropped] * 30 + [good])[0]["im_file"] == str(good.path)
