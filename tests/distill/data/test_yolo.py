@@ -57,7 +57,7 @@ def islands():
 def holes():
     """As many as a sieve has, some at the edge."""
     mask = np.ones(SIZE, np.uint8)
-    mask[4::9, 3::7] = 0
+    mask[4::18, 3::14] = 0
     mask[40:44, :3] = 0
     return mask
 

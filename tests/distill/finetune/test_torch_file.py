@@ -18,6 +18,7 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_files")
 @pytest.mark.parametrize("count", [1, 50])
 def test_what_was_there_stays_and_the_disk_s_own_words_are_said(tmp_path, count):
