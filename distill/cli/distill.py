@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,8 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     """What it is worth, once; in the code that the device runs, up to the network itself."""
     from distill.evaluate import evaluate
     from distill.evaluate.subject import subject_of_weights
-    from distill.files import sha256_of
+    from distill.files import sha256_of, writing
+    from distill.finetune.recorder import first_lines
     from distill.student.student_folder import StudentFolder
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
@@ -99,8 +101,10 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
         device = "auto" if "," in device or device.isdigit() else device
         subject = subject_of_weights(str(weights), config.student.image_size, device)
         found = evaluate(subject.seeing(config.student.classes), dataset)
+        for problem in first_lines(found.problems):
+            print(problem, file=sys.stderr)
         figures = {"sha256": sha256, **found.to_json()}
-        with whole_file(report) as file:
+        with writing(report), whole_file(report) as file:
             file.write(json.dumps(figures, indent=1).encode())
     print(
         f"on {figures['images']} held-out images: mask mAP {figures['mask_map']:.3f}, mAP50 "
@@ -109,6 +113,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 
 
 def _dry_run(config: DistillConfig) -> int:
+    from distill.data.labelled_size import size_problems
     from distill.files import sha256_of
     from distill.finetune.recorder import first_lines
     from distill.student.check_weights import check_weights
@@ -133,7 +138,8 @@ def _dry_run(config: DistillConfig) -> int:
             f"{name}: {len(records)} images, {len(ignored) - regions} objects, "
             f"{regions} regions that don't count"
         )
-    for problem in first_lines(images.problems):
+    sizes = size_problems((*images.labelled, *images.pseudo, *images.val.images))
+    for problem in first_lines((*images.problems, *sizes)):
         print(f"  {problem}")
     print(f"{config.steps} steps of {config.schedule.batch_size} images")
     return 0

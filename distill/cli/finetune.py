@@ -60,11 +60,13 @@ def _run(args: argparse.Namespace) -> int:
         config = config.model_copy(update={"run": args.out.absolute()})
     if args.dry_run:
         return _dry_run(config)
+    from distill.files import writing
     from distill.finetune.finetune_folder import FinetuneFolder
     from distill.finetune.trainer import finetune
 
     folder = FinetuneFolder(config.run)
-    ran = finetune(config, args.device)
+    with writing(config.run):  # a full disk, wherever in it
+        ran = finetune(config, args.device)
     if int(os.environ.get("RANK", "0")):
         return 0  # under torchrun the first process speaks for all
     if not ran:
@@ -75,6 +77,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _dry_run(config: FinetuneConfig) -> int:
+    from distill.data.labelled_size import size_problems
     from distill.finetune.finetune_folder import FinetuneFolder
     from distill.finetune.initial_weights import initial_network
     from distill.finetune.recorder import draw_samples
@@ -93,6 +96,8 @@ def _dry_run(config: FinetuneConfig) -> int:
     for line in sources.lines():
         print(line)
     for problem in sources.problems:
+        print(f"  {problem}")
+    for problem in size_problems((*sources.own, *sources.public, *sources.val.images)):
         print(f"  {problem}")
     for stage in config.stages:
         images = stage.steps * config.batch_size

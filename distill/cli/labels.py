@@ -29,13 +29,13 @@ The master of a data set is COCO JSON with run-length masks; everything else is 
 _EXPORT_EPILOG = """\
 cvat          cvat.zip, to import into a project as "COCO 1.0"; masks are brush masks
 label-studio  tasks.json with predictions, config.xml for the labelling interface, and images
-yolo          Ultralytics' folders with data.yaml: polygons, so parts of an object are joined by
-              thin bridges, holes are filled, and regions to ignore are left out; not for
-              corrections, which would come back coarser
+yolo          Ultralytics' folders with data.yaml: polygons, so parts of an object and its holes are
+              joined by thin bridges, and regions to ignore are left out; not for corrections, which
+              would come back coarser
 
 For cvat and label-studio, what is to be reviewed has the label "bottle (review)", what is to be
 ignored "bottle (ignore)": rename to "bottle" what is one, delete what is none. Masks come back
-exactly as they went. Images take no more room where the disk knows hard links (cvat.zip does).
+exactly as they went. Images are copied, so that nothing which a tool does there touches yours.
 """
 
 _IMPORT_EPILOG = """\
@@ -112,6 +112,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
 
 def _show(args: argparse.Namespace) -> int:
     from distill.data.coco import CocoDataset
+    from distill.data.labelled_size import size_problems
 
     dataset = CocoDataset.read(args.data, args.images)
     empty = sum(not record.annotations for record in dataset.images)
@@ -132,7 +133,7 @@ def _show(args: argparse.Namespace) -> int:
     count = sum(track_id is not None for _, track_id in tracks)
     if count:
         print(f"\n{count} tracks")
-    _print_problems(dataset.problems, most=20)
+    _print_problems((*dataset.problems, *size_problems(dataset.images)), most=20)
     return 0
 
 
@@ -159,12 +160,13 @@ def _export(args: argparse.Namespace) -> int:
     from distill.data.coco import CocoDataset
     from distill.data.cvat import write_cvat
     from distill.data.label_studio import write_label_studio
+    from distill.data.labelled_size import size_problems
     from distill.data.yolo import write_yolo
 
     dataset = CocoDataset.read(args.data, args.images)
     write = {"yolo": write_yolo, "cvat": write_cvat, "label-studio": write_label_studio}
     notes = write[args.format](dataset, args.data, args.out)
-    _print_problems(dataset.problems)
+    _print_problems((*dataset.problems, *size_problems(dataset.images)))
     objects = sum(len(record.annotations) for record in dataset.images)
     print(f"wrote {len(dataset.images)} images and {objects} objects to {args.out}")
     for note in notes:

@@ -70,7 +70,8 @@ def _run(args: argparse.Namespace) -> int:
     from distill.ablation.plot import draw_ablation
     from distill.ablation.summary import markdown, to_json
     from distill.errors import UsageError
-    from distill.files import sha256_of
+    from distill.files import sha256_of, writing
+    from distill.finetune.recorder import first_lines
     from distill.finetune.sources import check_apart, check_shows
     from distill.student.config import read_config
     from distill.student.run import train_student
@@ -93,6 +94,8 @@ def _run(args: argparse.Namespace) -> int:
         subject = subject_of_weights(str(weights), None, device)
         theirs = [(names or {}).get(name, name) for name in config.student.classes]
         found = evaluate(subject.seeing(theirs), dataset)
+        for problem in first_lines(found.problems):
+            print(problem, file=sys.stderr)
         return {"sha256": subject.sha256, **_figures(found)}
 
     weights = config.teacher.weights
@@ -114,7 +117,7 @@ def _run(args: argparse.Namespace) -> int:
     report = markdown(config, results, teacher, test)
     content = json.dumps(to_json(config, results, teacher, test), indent=1)
     for name, text in (("ladder.md", report), ("ladder.json", content)):
-        with whole_file(out / name) as file:
+        with writing(out / name), whole_file(out / name) as file:
             file.write(text.encode())
     draw_ablation(out / "ladder.png", results, teacher["mask_map"])
     print(report, end="")

@@ -11,23 +11,34 @@ from distill.errors import OutputError, UsageError
 from models.manifest import MAX_GOLDEN_FRAMES
 
 if TYPE_CHECKING:
+    from distill.data.images import Image
+    from distill.pack.student import Student
     from models.manifest import TeacherSpec
 
 _DESCRIPTION = """\
 Pack a student into a bundle (.sfm): its network as ONNX with raw outputs, how to feed and read
-it, thresholds, figures, whose student it is, and golden frames: a few labelled images with what
-PyTorch sees in them, by which any runtime can be compared with it. The exported file is compared
-with PyTorch, the bundle is opened and asked as on the device, and only then it gets its name: what
-was there before stays until then.
+it, thresholds, figures, whose student it is, and golden frames: a few pictures with what PyTorch
+sees in them, by which any runtime can be compared with it. The exported file is compared with
+PyTorch, the bundle is opened and asked as on the device, and only then it gets its name: what was
+there before stays until then.
 """
 
 _EPILOG = """\
 example:
   sfumato model keygen office
   sfumato-distill evaluate --model student.pt --data val.json --out report --sweep
-  sfumato-distill pack student.pt --out bottle.sfm --golden val.json --key office.key \\
-          --thresholds report/sweep.json --metrics report/metrics.json --teacher teacher.safetensors
+  sfumato-distill pack student.pt --out bottle.sfm --golden val.json --redact-background \\
+          --thresholds report/sweep.json --metrics report/metrics.json \\
+          --teacher teacher.safetensors --key office.key
   sfumato blur clip.mp4 --model bottle.sfm --trust office.pub
+
+Golden frames are pictures that travel to every device, and whoever has the bundle can look at
+them. What `synth` rendered goes as it is; of real footage, one of
+  --redact-background    everything but labelled objects of the student's classes is dissolved; the
+                         objects stay visible, so not where they are people, faces or plates
+  --golden-shows-nobody  the frames travel as they are: you have looked at the images, and nobody
+                         and nothing private is in them
+  --render-golden        other pictures instead: rendered bottles, cans, cups, jars, boxes
 
 METRICS, which can be given several times, is one of
   metrics.json of evaluate: mask_map, mask_map50, box_map, box_map50 of the student, and
@@ -77,8 +88,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
 
     proof = parser.add_argument_group("golden frames")
-    proof.add_argument(
-        "--golden", type=Path, required=True, metavar="COCO.json", help="labelled images"
+    pictures = proof.add_mutually_exclusive_group(required=True)
+    pictures.add_argument("--golden", type=Path, metavar="COCO.json", help="labelled images")
+    pictures.add_argument(
+        "--render-golden", action="store_true", help="procedural scenes, where no image may travel"
+    )
+    travels = proof.add_mutually_exclusive_group()
+    travels.add_argument(
+        "--redact-background",
+        action="store_true",
+        help="dissolve all of them but the labelled objects",
+    )
+    travels.add_argument(
+        "--golden-shows-nobody",
+        action="store_true",
+        help="you have looked: they may travel to every device as they are",
     )
     proof.add_argument(
         "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
@@ -114,6 +138,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(args: argparse.Namespace) -> int:
+    _check_words(args)
     _check_place(args)
     from models.manifest import name_of_file
     from models.signing import load_private
@@ -122,7 +147,6 @@ def _run(args: argparse.Namespace) -> int:
 
     from distill.pack.bundle import Release, pack
     from distill.pack.figures import read_figures, read_thresholds
-    from distill.pack.frames import choose_frames
     from distill.pack.student import read_student
 
     student = read_student(args.student, args.size)
@@ -136,7 +160,7 @@ def _run(args: argparse.Namespace) -> int:
         read_figures(args.metrics, student.sha256, teacher.weights_sha256 if teacher else None),
         teacher,
     )
-    images = choose_frames(args.golden, args.images, args.frames, student.spec)
+    images = _golden(args, student)
     packed = pack(
         student, args.out, release, images, role=args.precision, dynamic=args.dynamic, key=key
     )
@@ -150,7 +174,39 @@ def _run(args: argparse.Namespace) -> int:
         f"ONNX Runtime against PyTorch: {parity.compared} objects in {len(images)} golden frames, "
         f"raw outputs within {parity.raw:.1g}; worst: {parity.line}"
     )
+    print(f"golden frames: {_travels(args)}")
     return 0
+
+
+def _golden(args: argparse.Namespace, student: Student) -> list[Image]:
+    from distill.pack.frames import labelled_frames, redacted_frames, rendered_frames
+
+    if args.render_golden:
+        return rendered_frames(args.frames, student.spec, student.classes)
+    asked = args.golden, args.images, args.frames, student.spec
+    if args.redact_background:
+        return redacted_frames(*asked, student.classes)
+    return labelled_frames(*asked, shows_nobody=args.golden_shows_nobody)
+
+
+def _travels(args: argparse.Namespace) -> str:
+    """What the frames show to whoever has the bundle."""
+    if args.redact_background:
+        return "labelled objects as they are, all else dissolved"
+    if args.golden_shows_nobody:
+        return "pictures as they are; they travel to every device"
+    return "rendered; nobody is in them"
+
+
+def _check_words(args: argparse.Namespace) -> None:
+    about = {
+        "--images": args.images,
+        "--redact-background": args.redact_background,
+        "--golden-shows-nobody": args.golden_shows_nobody,
+    }
+    for option, given in about.items():
+        if args.render_golden and given:
+            raise UsageError(f"{option} goes with --golden, not with --render-golden")
 
 
 def _check_place(args: argparse.Namespace) -> None:

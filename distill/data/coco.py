@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Annotation", "CocoDataset", "ImageRecord", "read_coco_json", "write_coco"]
 
-_PARTS = ("images", "annotations", "categories")
+_PARTS = {
+    "images": ("id", "width", "height", "frame"),
+    "annotations": ("id", "image_id", "category_id", "track_id"),
+    "categories": ("id",),
+}
+"""The lists of a file, and what in them is a whole number."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def read_coco_json(path: Path) -> dict[str, Any]:
     if isinstance(whole, dict):
         missing = [part for part in _PARTS if not isinstance(whole.get(part), list)]
         if not missing:
-            return whole
+            return with_whole_numbers(whole)
         found = f"has no list of {' or '.join(missing)}"
     else:
         found = f"holds a {'list' if isinstance(whole, list) else 'single value'}"
@@ -91,6 +96,18 @@ def read_coco_json(path: Path) -> dict[str, Any]:
         f"{path} is JSON, but not COCO's: it {found}; a COCO file has images, annotations and "
         "categories"
     )
+
+
+def with_whole_numbers(whole: dict[str, Any]) -> dict[str, Any]:
+    """A COCO file's content; ids and sizes such as 1.0, which pandas writes, are whole numbers."""
+    for part, keys in _PARTS.items():
+        for record in whole[part]:
+            if isinstance(record, dict):
+                for key in keys:
+                    value = record.get(key)
+                    if type(value) is float and value.is_integer():
+                        record[key] = int(value)
+    return whole
 
 
 def write_coco(

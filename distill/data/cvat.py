@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from distill.data import rle as run_length
 from distill.data.correction import Correction
-from distill.data.folder import link_or_copy, make_folder, names_of
+from distill.data.folder import copy_image, make_folder, names_of
 from distill.data.json_file import write_json
 from distill.data.label_name import label_name, label_names, read_label
 from distill.data.record import annotation_json, image_json
-from distill.data.segmentation import UnusableError, is_whole, mask_of
+from distill.data.segmentation import UnusableError, box_of, is_whole, mask_of
 from distill.errors import InputError
 from distill.files import writing
 from models.whole_file import whole_file
@@ -53,7 +53,7 @@ def write_cvat(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
     make_folder(out)
     names = names_of(dataset.images, path)
     for record, name in zip(dataset.images, names, strict=True):
-        link_or_copy(record.path, out / _IMAGES / name)
+        copy_image(record.path, out / _IMAGES / name)
     labels = label_names(dataset.classes)
     images = [
         {**image_json(record, name), "license": 0, "flickr_url": "", "coco_url": ""}
@@ -136,20 +136,34 @@ def read_cvat(
         if not isinstance(annotation, dict) or annotation.get("image_id") not in targets:
             continue
         image_id = annotation["image_id"]
+        name = f"{path}: annotation {annotation.get('id')}"
         try:
-            objects[image_id].append(_object(annotation, labels, targets[image_id].size))
+            label, rle, why = _object(annotation, labels, targets[image_id].size)
         except UnusableError as reason:
-            problems.append(f"{path}: annotation {annotation.get('id')} {reason}; it is left out")
+            problems.append(f"{name} {reason}; it is left out")
+            continue
+        objects[image_id].append((label, rle))
+        if why:
+            problems.append(f"{name} {why}; its box becomes a region that does not count")
     return [Correction(targets[number], tuple(objects[number])) for number in targets]
 
 
 def _object(
     annotation: dict[str, Any], labels: Mapping[Any, Label], size: Size
-) -> tuple[Label, Rle]:
+) -> tuple[Label, Rle, str]:
+    """What it is and where; its box where it has no mask that can be used, and why that is."""
     label = labels.get(annotation.get("category_id"))
     if label is None:
         raise UnusableError("has a category that the file does not list")
-    return label, mask_of(annotation.get("segmentation"), size)[0]
+    shape = annotation.get("segmentation")
+    try:
+        return label, mask_of(shape, size)[0], ""
+    except UnusableError as reason:
+        if not annotation.get("bbox"):
+            raise
+        # Something is there. Left out it would be background, and teach that nothing is.
+        box = run_length.from_box(box_of(annotation["bbox"], size), size)
+        return label.uncounted(), box, str(reason) if shape else "is a rectangle, not a mask"
 
 
 def _labels(whole: dict[str, Any], path: Path, classes: Sequence[str]) -> dict[Any, Label]:

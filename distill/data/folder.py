@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.errors import OutputError
-from distill.files import writing
+from distill.files import reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,18 +42,21 @@ def make_folder(folder: Path) -> None:
             raise OutputError(f"{folder} is not empty; name a new folder")
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Put an image into another folder, too: a hard link where that is possible, else a copy.
+def copy_image(source: Path, target: Path) -> None:
+    """Put an image into another folder, too, and no link: what a tool does to it stays there.
+
+    Ultralytics, for one, writes a JPEG that lacks its end anew, in place.
 
     Raises:
+        InputError: it can't be read.
         OutputError: it can't be written.
     """
-    with writing(target):
+    with reading(source):
+        file = source.open("rb")
+    with file, writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source.resolve(), target)
-        except OSError:  # another disk, or one that knows no links
-            shutil.copyfile(source, target)
+        with target.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
 
 
 def write_text(path: Path, text: str) -> None:

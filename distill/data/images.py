@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _QUARTER_TURNS = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
+_TURNS = range(2, 9)
+"""Those that turn or mirror."""
 _ORIENTATION_TAG = 0x0112
 
 
@@ -38,19 +40,42 @@ def read_rgb(path: Path) -> Image:
         raise InputError(_reason(path, error)) from error
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of an image once it is upright, from its header alone.
+class Header(NamedTuple):
+    """What an image's header says.
+
+    Attributes:
+        stored: width and height as they are stored.
+        size: width and height once it is upright.
+        turned: whether its EXIF has it turned or mirrored.
+    """
+
+    stored: tuple[int, int]
+    size: tuple[int, int]
+    turned: bool
+
+
+def header_of(path: Path) -> Header:
+    """The size of an image, from its header alone.
 
     Raises:
         InputError: it is missing or no image.
     """
     try:
         with PilImage.open(path) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
+            stored, orientation = opened.size, opened.getexif().get(_ORIENTATION_TAG)
     except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError) as error:
         raise InputError(_reason(path, error)) from error
-    return (height, width) if turned else (width, height)
+    upright = stored[::-1] if orientation in _QUARTER_TURNS else stored
+    return Header(stored, upright, orientation in _TURNS)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of an image once it is upright, from its header alone.
+
+    Raises:
+        InputError: it is missing or no image.
+    """
+    return header_of(path).size
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from distill.data import rle as run_length
-from distill.data.coco import CocoDataset, read_coco_json
+from distill.data.coco import CocoDataset, read_coco_json, with_whole_numbers
 from distill.data.correction import Target
 from distill.data.cvat import ANNOTATIONS, read_cvat
 from distill.data.json_file import parse_json, read_json, write_json
@@ -119,7 +119,7 @@ def _content(path: Path) -> Any:
     if isinstance(content, dict) and all(
         isinstance(content.get(part), list) for part in ("images", "annotations", "categories")
     ):
-        return content
+        return with_whole_numbers(content)
     if isinstance(content, list) and all(
         isinstance(task, dict) and isinstance(task.get("data"), dict) for task in content
     ):

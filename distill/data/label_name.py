@@ -6,7 +6,7 @@ COCO's own `iscrowd` would not do: CVAT sets it for everything drawn with a brus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distill.errors import InputError
@@ -31,6 +31,10 @@ class Label:
 
     class_id: int
     band: str
+
+    def uncounted(self) -> Label:
+        """The same of a region that counts neither way."""
+        return self if self.band in _BANDS else replace(self, band="ignore")
 
 
 def label_names(classes: Sequence[str]) -> list[str]:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
-import numpy as np
-
 from distill.data import rle as run_length
-from distill.data.brush import pack_brush, unpack_brush
+from distill.data.brush import pack_brush
 from distill.data.correction import Correction
-from distill.data.folder import link_or_copy, make_folder, names_of, write_text
+from distill.data.folder import copy_image, make_folder, names_of, write_text
 from distill.data.json_file import write_json_list
 from distill.data.label_name import label_name, label_names, read_label
-from distill.data.segmentation import UnusableError, is_number
+from distill.data.label_studio_shape import is_rectangle, is_shape, mask_of
+from distill.data.segmentation import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 TASKS, CONFIG = "tasks.json", "config.xml"
 _IMAGES = "images"
+_NAMED_IN = ("brushlabels", "polygonlabels", "rectanglelabels", "ellipselabels", "labels")
 _LOCAL = "/data/local-files/?d="
 """How Label Studio names a file below its document root."""
 
@@ -53,7 +53,7 @@ def write_label_studio(dataset: CocoDataset, path: Path, out: Path) -> list[str]
     make_folder(out)
     names = names_of(dataset.images, path)
     for record, name in zip(dataset.images, names, strict=True):
-        link_or_copy(record.path, out / _IMAGES / name)
+        copy_image(record.path, out / _IMAGES / name)
     rows = [f"    <Label value={quoteattr(name)}/>\n" for name in label_names(dataset.classes)]
     write_text(
         out / CONFIG,
@@ -132,12 +132,16 @@ def read_label_studio(
         last = max(submitted, key=lambda annotation: str(annotation.get("updated_at") or ""))
         for region in last.get("result") or []:
             try:
-                objects += _objects(region, found.size, classes, path)
+                new = _objects(region, found.size, classes, path)
             except UnusableError as reason:
-                problems.append(
-                    f"{path}: task {task.get('id', position)}: region {region.get('id')} {reason}; "
-                    "it is left out"
-                )
+                outcome = f"{reason}; it is left out"
+            else:
+                objects += new
+                if not new or not is_rectangle(region["value"]):
+                    continue
+                outcome = "is a rectangle, not a mask; it becomes a region that does not count"
+            name = f"{path}: task {task.get('id', position)}: region {region.get('id')}"
+            problems.append(f"{name} {outcome}")
         corrections.append(Correction(found, tuple(objects)))
     return corrections
 
@@ -159,37 +163,16 @@ def _objects(
     value = region.get("value") if isinstance(region, dict) else None
     if not isinstance(value, dict):
         return []
-    names = value.get("brushlabels") or value.get("polygonlabels") or value.get("labels")
-    if "rle" not in value and "points" not in value:
-        if "rectanglelabels" in value or "ellipselabels" in value:
-            raise UnusableError("is a rectangle or an ellipse, not a mask")
+    if not is_shape(value):
         return []
+    names = next(filter(None, map(value.get, _NAMED_IN)), None)
     if not names:
         raise UnusableError("has no label")
     if region.get("image_rotation"):
         raise UnusableError("is on a turned image")
-    mask = _brush(value, size) if "rle" in value else _polygon(value, size)
+    mask = mask_of(value, size)
     if not run_length.area(mask):
         raise UnusableError("has a mask without area")
-    return [(read_label(str(names[0]), classes, path), mask)]
-
-
-def _brush(value: dict[str, Any], size: tuple[int, int]) -> Rle:
-    try:
-        return run_length.encode(unpack_brush(value["rle"], size))
-    except ValueError as error:
-        raise UnusableError(f"can't be read: {error}") from error
-
-
-def _polygon(value: dict[str, Any], size: tuple[int, int]) -> Rle:
-    """Corners in percent of the image."""
-    points = value["points"]
-    if not isinstance(points, list) or len(points) < 3 or not all(map(_is_point, points)):
-        raise UnusableError("has no polygon of three points or more")
-    height, width = size
-    corners = np.clip(np.array(points, np.float64), 0, 100) * [width / 100, height / 100]
-    return run_length.from_polygons([corners.ravel().tolist()], size)
-
-
-def _is_point(point: Any) -> bool:
-    return isinstance(point, list) and len(point) == 2 and all(map(is_number, point))
+    label = read_label(str(names[0]), classes, path)
+    # Something is there. Left out it would be background, and teach that nothing is.
+    return [(label.uncounted() if is_rectangle(value) else label, mask)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ _TOLERANCE_PX = 0.4
 
 
 def outlines(mask: npt.NDArray[np.uint8]) -> list[Points]:
-    """The outer edge of each part of a mask [h, w], x y in pixels; holes are filled."""
+    """The outer edge of each part of a mask [h, w], and that of each hole; x y in pixels."""
     columns = np.flatnonzero(mask.any(axis=0))
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
@@ -31,7 +32,7 @@ def outlines(mask: npt.NDArray[np.uint8]) -> list[Points]:
     x, y = int(columns[0]), int(rows[0])
     part = mask[y : rows[-1] + 1, x : columns[-1] + 1]
     finer = np.kron(part != 0, np.ones((_FINER, _FINER), np.uint8))
-    found, _ = cv2.findContours(finer, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found, _ = cv2.findContours(finer, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     result = []
     for contour in found:
         simple = cv2.approxPolyDP(contour, _TOLERANCE_PX * _FINER, closed=True)
@@ -44,14 +45,50 @@ def outlines(mask: npt.NDArray[np.uint8]) -> list[Points]:
 def joined(parts: Sequence[Points]) -> Points:
     """One polygon through all parts: each is reached over a bridge of no width, there and back.
 
-    The bridge runs between the nearest corners, as Ultralytics' `merge_multi_segment` has it.
+    A hole is a part like any other: who fills a polygon fills what is inside an odd number of
+    times. A bridge runs between the nearest corners, as Ultralytics' `merge_multi_segment` has it;
+    all of them together are a minimum spanning tree (Prim 1957).
     """
-    whole, *others = sorted(parts, key=len, reverse=True)
-    for _ in range(len(others)):
-        gaps = [((whole[:, None] - other[None]) ** 2).sum(axis=2) for other in others]
-        nearest = int(np.argmin([gap.min() for gap in gaps]))
-        here, there = np.unravel_index(int(gaps[nearest].argmin()), gaps[nearest].shape)
-        other = others.pop(nearest)
-        detour = np.concatenate([other[there:], other[: there + 1]])
-        whole = np.concatenate([whole[: here + 1], detour, whole[here:]])
-    return whole
+    parts = sorted(parts, key=len, reverse=True)
+    bridges: dict[int, _Bridge] = {}
+    found: list[int] = []
+    left, new = set(range(1, len(parts))), 0
+    while left:
+        for i in left:
+            bridge = _nearest(new, parts[new], parts[i])
+            bridges[i] = min(bridges.get(i, bridge), bridge)
+        new = min(left, key=lambda i: (bridges[i], i))
+        left.remove(new)
+        found.append(new)
+    detours: list[list[tuple[int, Points]]] = [[] for _ in parts]
+    for i in reversed(found):  # what hangs on a part was found after it
+        _, parent, here, there = bridges[i]
+        detours[parent].append((here, _around(parts[i], there, detours[i])))
+    return _around(parts[0], 0, detours[0])[:-1]
+
+
+class _Bridge(NamedTuple):
+    """Squared length, the part that it begins at, and the corners of both parts."""
+
+    length: float
+    parent: int
+    here: int
+    there: int
+
+
+def _nearest(parent: int, part: Points, other: Points) -> _Bridge:
+    gaps = ((part[:, None] - other[None]) ** 2).sum(axis=2)
+    here, there = np.unravel_index(int(gaps.argmin()), gaps.shape)
+    return _Bridge(float(gaps[here, there]), parent, int(here), int(there))
+
+
+def _around(part: Points, first: int, detours: Sequence[tuple[int, Points]]) -> Points:
+    """From a corner once around and back to it, with detours from corners on the way."""
+    ring = np.concatenate([part[first:], part[: first + 1]])
+    pieces, before = [], 0
+    for place, detour in sorted(
+        (((here - first) % len(part), detour) for here, detour in detours), key=itemgetter(0)
+    ):
+        pieces += [ring[before : place + 1], detour]
+        before = place
+    return np.concatenate([*pieces, ring[before:]])

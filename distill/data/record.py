@@ -59,12 +59,20 @@ class ImageRecord:
         """
         image = read_rgb(self.path)
         height, width = image.shape[:2]
-        if (width, height) != (self.width, self.height):
+        self.check_size((width, height))
+        return image
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """See that an image of this width and height is the one that was labelled.
+
+        Raises:
+            InputError: it is not.
+        """
+        if size != (self.width, self.height):
             raise InputError(
-                f"{self.path} has {width}x{height} pixels, but was labelled as "
+                f"{self.path} has {size[0]}x{size[1]} pixels, but was labelled as "
                 f"{self.width}x{self.height}; label it again, or put the original back"
             )
-        return image
 
 
 def image_json(image: ImageRecord, file_name: str) -> dict[str, Any]:

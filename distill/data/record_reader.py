@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from distill.data import rle as run_length
 from distill.data.images import size_of
 from distill.data.record import Annotation, ImageRecord
-from distill.data.segmentation import UnusableError, is_number, is_whole, mask_of
+from distill.data.segmentation import UnusableError, box_of, is_number, is_whole, mask_of
 from distill.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from distill.data.rle import Rle
     from distill.data.segmentation import Size
+
+    Box = tuple[float, float, float, float]
 
 _NOT_COUNTED = ("ignore", "review")
 _MAX_SIDE_PX = (1 << 16) - 1
@@ -89,7 +91,7 @@ class RecordReader:
         """The objects of each image id."""
         objects: dict[int, list[Annotation]] = {}
         seen: dict[int, Any] = {}
-        tried = used = 0
+        tried = used = unusable = 0
         for position, raw in enumerate(annotations):
             try:
                 image_id, class_id = self._belongs(raw)
@@ -101,10 +103,11 @@ class RecordReader:
                 objects.setdefault(image_id, []).append(annotation)
                 used += 1
             except UnusableError as reason:
+                unusable += 1
                 name = _name("annotation", raw, position)
                 self._problems.append(f"{self._path}: {name} {reason}; it is left out")
-        if tried and not used:
-            raise InputError(self._nothing("annotations", tried))
+        if (tried and not used) or (annotations and unusable == len(annotations)):
+            raise InputError(self._nothing("annotations", unusable))
         return objects
 
     def _nothing(self, what: str, count: int) -> str:
@@ -197,17 +200,19 @@ class RecordReader:
         ignore = crowd != 0 or band in _NOT_COUNTED
         if crowd not in (0, 1):
             self._say(raw, f"has iscrowd {crowd!r:.20}, not 0 or 1; it does not count")
-        box = _box(raw["bbox"], size) if raw.get("bbox") is not None else None
         rle, why = self._mask(raw, size)
+        box, off = _box(raw, size)
         if rle is None:
             if box is None:
-                raise UnusableError(why or "has neither a mask nor a box")
+                raise UnusableError(why or off or "has neither a mask nor a box")
             # Something is there. Left out it would be background, and teach that nothing is.
             rle = run_length.from_box(box, size)
             if not ignore:
                 why = why or "has a box, but no mask"
                 self._say(raw, f"{why}; its box becomes a region that does not count")
             ignore = True
+        elif off:
+            self._say(raw, f"{off}; that of its mask is used")
         score, track_id = raw.get("score"), raw.get("track_id")
         return Annotation(
             class_id,
@@ -220,18 +225,14 @@ class RecordReader:
         )
 
 
-def _box(raw: Any, size: Size) -> tuple[float, float, float, float]:
-    """Corners from COCO's x, y, width, height, cut to the image."""
-    height, width = size
-    if not isinstance(raw, list) or len(raw) != 4 or not all(map(is_number, raw)):
-        raise UnusableError("has a bbox that is not four numbers")
-    x, y, wide, high = raw
-    if wide <= 0 or high <= 0:
-        raise UnusableError("has a box without area")
-    box = (max(0.0, x), max(0.0, y), min(width, x + wide), min(height, y + high))
-    if box[2] <= box[0] or box[3] <= box[1]:
-        raise UnusableError(f"has a box outside its image of {width}x{height} pixels")
-    return (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+def _box(raw: dict[str, Any], size: Size) -> tuple[Box | None, str]:
+    """An annotation's box; None where there is none that can be used, and why not."""
+    if not raw.get("bbox"):  # an empty list says as little as none
+        return None, ""
+    try:
+        return box_of(raw["bbox"], size), ""
+    except UnusableError as error:
+        return None, str(error)
 
 
 def _name(kind: str, raw: Any, position: int) -> str:

@@ -8,16 +8,15 @@ like depends on its number alone, so the result is the same.
 from __future__ import annotations
 
 import json
+import os
 import zlib
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from pathlib import Path
 
 from distill.data.scenes.shoot import FORMAT, Line, SynthRun
 from distill.errors import OutputError
-from distill.files import writing
+from distill.files import reading, writing
 from models.whole_file import whole_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SCENE_LOG = "scenes.jsonl"
 
@@ -53,6 +52,35 @@ def open_log(run: SynthRun) -> dict[int, Line]:
         with path.open("a", encoding="utf-8") as file:
             file.write("\n")
     return done
+
+
+def is_rendered(image: Path) -> bool:
+    """Whether an image is, to the byte, one that a run of synth wrote.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    path = Path(os.path.abspath(image))  # noqa: PTH100  `..` goes
+    log = next((found for folder in path.parents if (found := folder / SCENE_LOG).is_file()), None)
+    if log is None:
+        return False
+    with reading(path):
+        return zlib.crc32(path.read_bytes()) == _checksums(log).get(path)
+
+
+@lru_cache(maxsize=1)
+def _checksums(log: Path) -> dict[Path, int]:
+    """Of each image of a run; none where it is no log of ours."""
+    with reading(log):
+        first, *others = map(_parsed, log.read_text("utf-8", errors="replace").splitlines() or [""])
+    if first is None or first.get("format") != FORMAT:
+        return {}
+    return {
+        log.parent / image["file"]: image["crc"]
+        for line in others
+        if line is not None
+        for image in line.get("images", ())
+    }
 
 
 def _parsed(text: str) -> Line | None:

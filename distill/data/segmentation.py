@@ -1,4 +1,4 @@
-"""A COCO annotation's `segmentation`, in any of its three forms, to one."""
+"""A COCO annotation's `segmentation`, in any of its three forms, to one; and its `bbox`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,24 @@ def mask_of(shape: Any, size: Size) -> tuple[Rle, int]:
     if not pixels:
         raise UnusableError("has a mask without area")
     return rle, bad
+
+
+def box_of(raw: Any, size: Size) -> tuple[float, float, float, float]:
+    """Corners from COCO's x, y, width, height, cut to the image.
+
+    Raises:
+        UnusableError: it is damaged, or covers nothing of the image.
+    """
+    height, width = size
+    if not isinstance(raw, list) or len(raw) != 4 or not all(map(is_number, raw)):
+        raise UnusableError("has a bbox that is not four numbers")
+    x, y, wide, high = raw
+    if wide <= 0 or high <= 0:
+        raise UnusableError("has a box without area")
+    box = (max(0.0, x), max(0.0, y), min(width, x + wide), min(height, y + high))
+    if box[2] <= box[0] or box[3] <= box[1]:
+        raise UnusableError(f"has a box outside its image of {width}x{height} pixels")
+    return (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
 
 
 def is_whole(value: Any) -> TypeGuard[int]:

@@ -1,18 +1,20 @@
 """YOLO-seg folders, written: an export, never a master.
 
 A label file holds one object a line: a class number, then the corners of ONE polygon, 0 to 1. So
-the parts of an object are joined by bridges of no width, holes are filled, and a region to ignore
-can't be said: its image is written without it.
+the parts of an object and its holes are joined by bridges of no width, and a region to ignore can't
+be said: its image is written without it.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import count
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from distill.data import rle as run_length
 from distill.data.coco import read_coco_json, relative_path
-from distill.data.folder import link_or_copy, make_folder, names_of, write_text
+from distill.data.folder import copy_image, make_folder, names_of, write_text
 from distill.data.polygon import joined, outlines
 
 if TYPE_CHECKING:
@@ -43,17 +45,16 @@ def write_yolo(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
     """
     make_folder(out)
     split_of = _splits(path, dataset.images)
-    unsaid = holed = 0
-    names = names_of(dataset.images, path)
+    unsaid = 0
+    names = _of_own_stems(names_of(dataset.images, path))
     for record, name in zip(dataset.images, names, strict=True):
         split = split_of[record.id]
-        link_or_copy(record.path, out / "images" / split / name)
+        copy_image(record.path, out / "images" / split / name)
         lines = []
         for annotation in record.annotations:
             if annotation.ignore:
                 continue
             lines.append(_line(annotation, record))
-            holed += _has_hole(annotation)
         unsaid += any(annotation.ignore for annotation in record.annotations)
         label = (out / "labels" / split / name).with_suffix(".txt")
         write_text(label, "".join(f"{line}\n" for line in lines))
@@ -63,8 +64,6 @@ def write_yolo(dataset: CocoDataset, path: Path, out: Path) -> list[str]:
         notes.append(f"{path.parent} does not split by clip: train and val are the same images")
     if unsaid:
         notes.append(f"{unsaid} images have regions to ignore, which YOLO can't say; left out")
-    if holed:
-        notes.append(f"{holed} masks have holes, which YOLO can't say; filled")
     rows = [f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(dataset.classes)]
     write_text(
         out / "data.yaml",
@@ -87,15 +86,22 @@ def _splits(path: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
     return split_of
 
 
+def _of_own_stems(names: Sequence[str]) -> list[str]:
+    """The names, changed where two images would share a label file, as a.jpg and a.png would."""
+    stems = [PurePosixPath(name).with_suffix("") for name in names]
+    taken: set[PurePosixPath] = set()
+    own = []
+    for name, stem in zip(names, stems, strict=True):
+        suffix = PurePosixPath(name).suffix
+        others = (stem.with_name(f"{stem.name}-{number}") for number in count(2))
+        free = (other for other in others if other not in taken | set(stems))
+        chosen = next(free) if stem in taken else stem
+        taken.add(chosen)
+        own.append(f"{chosen}{suffix}")
+    return own
+
+
 def _line(annotation: Annotation, record: ImageRecord) -> str:
     polygon = joined(outlines(run_length.decode(annotation.rle)))
     shares = polygon / [record.width, record.height]
     return " ".join([str(annotation.class_id), *(f"{value:.6f}" for value in shares.ravel())])
-
-
-def _has_hole(annotation: Annotation) -> bool:
-    filled = run_length.from_polygons(
-        [part.ravel().tolist() for part in outlines(run_length.decode(annotation.rle))],
-        annotation.rle.size,
-    )
-    return run_length.area(filled) > run_length.area(annotation.rle)

@@ -38,6 +38,7 @@ def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPL
     Raises:
         InputError: it can't be read, names no classes, or holds no images.
     """
+    problems: list[str] = []
     if path.is_dir():
         found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
         if len(found) == 1 and not names:
@@ -47,7 +48,14 @@ def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPL
     else:
         settings = _settings(path)
         names = names or _names(settings, path)
-        images = [image for split in splits for image in _images_of(settings, split, path)]
+        images = []
+        for split in splits:
+            try:
+                images += _images_of(settings, split, path)
+            except InputError as error:
+                if split != "test" or len(splits) == 1:
+                    raise
+                problems.append(f"{error}; it is left out")  # Roboflow names one that it lacks
     if not names:
         raise InputError(
             f"{path} holds no data.yaml, so its classes have no names; say them with --names"
@@ -55,7 +63,6 @@ def read_yolo(path: Path, names: Sequence[str] = (), splits: Sequence[str] = SPL
     images = list(dict.fromkeys(images))
     if not images:
         raise InputError(f"{path} leads to no images; its folders should hold JPEG or PNG files")
-    problems: list[str] = []
     records: list[ImageRecord] = []
     for image in images:
         try:
@@ -100,6 +107,8 @@ def _images_of(settings: dict[str, Any], split: str, path: Path) -> Iterable[Pat
         root = path.parent
     for entry in [entries] if isinstance(entries, str) else entries:
         found = root / str(entry)
+        if not found.exists():  # Roboflow names them as from a folder further down
+            found = root / str(entry).removeprefix("../")
         if found.is_dir():
             yield from _images_below(found)
         elif found.suffix == ".txt" and found.is_file():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
-from distill.errors import InputError
+from distill.data.next_readable import next_readable
 from distill.finetune import augment
 from distill.finetune.mixup import mixup
 from distill.finetune.mosaic import IMAGES, mosaic
@@ -34,9 +34,6 @@ _MAX_KEPT_BYTES = 1 << 30
 
 Chosen, not measured.
 """
-
-_MAX_FAILURES = 10
-"""Images in a row that can't be read before it is the disk, not the images; likewise."""
 
 
 class Sample(NamedTuple):
@@ -112,19 +109,17 @@ class Samples(Dataset[Sample]):
     def _read(self, pool: str, number: int, problems: list[str]) -> Picture:
         """An image, or the next that can be read."""
         records = self._pools[pool]
-        for attempt in range(_MAX_FAILURES):
-            key = (pool, (number + attempt) % len(records))
+
+        def read(number: int) -> Picture:
+            key = (pool, number)
             if key in self._kept:
                 return self._kept[key]
-            try:
-                picture = read_picture(records[key[1]])
-            except InputError as error:
-                problems.append(str(error))
-                continue
+            picture = read_picture(records[number])
             if self._keeps[pool]:
                 self._kept[key] = picture
             return picture
-        raise InputError(f"{_MAX_FAILURES} images in a row can't be read; the last: {problems[-1]}")
+
+        return next_readable(read, number, len(records), problems.append)
 
 
 class Steps:

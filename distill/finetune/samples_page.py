@@ -59,10 +59,10 @@ def drawn_instances(image: Image, found: Instances) -> Image:
 
 
 def grid(images: Sequence[Image]) -> Image:
-    """Images in a grid that is about square; smaller ones leave white."""
-    columns = math.ceil(math.sqrt(len(images)))
-    height, width = (max(image.shape[side] for image in images) for side in (0, 1))
-    rows = math.ceil(len(images) / columns)
+    """Images in a grid that is about square; smaller ones leave white, as none do."""
+    columns = max(1, math.ceil(math.sqrt(len(images))))
+    height, width = (max((image.shape[i] for image in images), default=0) for i in (0, 1))
+    rows = max(1, math.ceil(len(images) / columns))
     whole = np.full((rows * (height + _GAP_PX), columns * (width + _GAP_PX), 3), 255, np.uint8)
     for number, image in enumerate(images):
         y, x = number // columns * (height + _GAP_PX), number % columns * (width + _GAP_PX)

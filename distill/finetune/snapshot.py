@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from distill.errors import TrainingError
-from distill.files import writing
+from distill.finetune.torch_file import write_torch
 from models.nets.state import plain, with_aliases, without_aliases
-from models.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +70,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     Raises:
         OutputError: the disk is full, or the place can't be written to.
     """
-    with writing(path), whole_file(path) as file:
-        torch.save(vars(snapshot), file)
+    write_torch(path, vars(snapshot))
 
 
 def read_snapshot(path: Path) -> Snapshot | None:

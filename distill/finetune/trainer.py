@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.data import DataLoader
 
+from distill.data.next_readable import plain_errors
 from distill.errors import TrainingError, UsageError
 from distill.finetune.batch import batch_of
 from distill.finetune.ema import Ema
@@ -126,7 +127,7 @@ def finetune(
                 recorder.say([f"going on from step {done} of {config.steps}"])
 
         before = time.perf_counter()
-        for loaded in loader:
+        for loaded in plain_errors(loader):
             loaded_at = time.perf_counter()
             position = position_of(config, done)
             if position.step == 0 or done == steps.first:

@@ -106,7 +106,7 @@ def pack(
     if not any(_proves(frame.expected, unsealed) for frame in frames):
         raise ModelError(
             f"the student sees nothing clearly above its thresholds in {len(frames)} golden "
-            "frames, so they can't prove it; choose others, or train it longer"
+            "frames, so they can't prove it; choose others, more (--frames), or train it longer"
         )
     model = student.to_onnx(dynamic=dynamic)
     if role == "fp16":

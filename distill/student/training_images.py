@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distill.data.coco import CocoDataset
+from distill.data.next_readable import next_readable
 from distill.finetune.sources import check_apart, check_shows
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def read_images(config: DistillConfig) -> TrainingImages:
 
     Raises:
         InputError: one can't be used, an image is both learned from and measured on, or there
-            is nothing to measure on.
+            is nothing to measure on, or none of that can be read.
     """
     classes = config.student.classes
 
@@ -51,6 +52,8 @@ def read_images(config: DistillConfig) -> TrainingImages:
     learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
     check_apart(learned, val.images)
     check_shows(config.data.val.annotations, val)
+    count = len(val.images)  # each may be left out, but not all
+    next_readable(lambda number: val.images[number].read(), 0, count, lambda _: None, most=count)
     return TrainingImages(
         tuple(record for dataset in labelled for record in dataset.images),
         tuple(record for dataset in pseudo for record in dataset.images),

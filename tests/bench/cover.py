@@ -18,30 +18,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.bench.covered import (
-    CONF,
-    EXACT_1,
-    EXACT_5,
-    INSTANCES,
-    MASK_PIXELS,
-    MASKS,
-    RUNS,
-    SURE,
-    measured,
-)
+from tests.bench.covered import CONF, RUNS, measured
 from tests.bench.davis import SEQUENCES
 from tests.bench.network import opened
 from tests.bench.outcome import NOTHING, Outcome, Table, Target
-from tests.bench.score import LEAKING, SAME_IOU
+from tests.bench.score import LEAKING
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from collections.abc import Sequence as Listed
 
-    from tests.bench.covered import Findings
     from tests.bench.davis import Sequence
     from tests.bench.score import Score
+
+    Found = dict[Sequence, dict[str, Score]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,18 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     """All settings on all sequences."""
     found = _on_all(args, list(RUNS))
-    outcome = Outcome([_means(found), *_by_sequence(found), _likeness(found)])
-    outcome.targets = _targets(found) + _auto_targets(found)
+    outcome = Outcome([*_means(found), *_by_sequence(found)])
+    outcome.targets = _targets(found)
     return outcome
 
 
 def run_auto(args: argparse.Namespace) -> Outcome:
     """`--every auto` beside `--every 2`."""
     found = _on_all(args, ("--every 2", "--every auto"))
-    return Outcome([_means(found), *_by_sequence(found)], _auto_targets(found))
+    return Outcome([*_means(found), *_by_sequence(found)], _auto_targets(found))
 
 
-def _on_all(args: argparse.Namespace, wanted: Listed[str]) -> dict[Sequence, Findings]:
+def _on_all(args: argparse.Namespace, wanted: Listed[str]) -> Found:
     names = args.sequences.split(",") if args.sequences else [s.name for s in SEQUENCES]
     if unknown := set(names) - {s.name for s in SEQUENCES}:
         raise SystemExit(f"no sequence {min(unknown)!r}")
@@ -84,29 +75,36 @@ def _on_all(args: argparse.Namespace, wanted: Listed[str]) -> dict[Sequence, Fin
         return found
 
 
-def _means(found: dict[Sequence, Findings]) -> Table:
-    """The sequences that count, together."""
-    counting = [sequence for sequence in found if sequence.counts] or list(found)
-    alone = [sequence for sequence in counting if sequence.alone]
+def _means(found: Found) -> list[Table]:
+    """What was tuned on, and what was kept aside from that."""
+    titles = {False: "Cover, tuned on", True: "Cover, kept aside:"}
+    groups = {aside: [s for s in found if s.aside is aside] for aside in titles}
+    return [
+        _mean_of(found, group, f"{titles[aside]} {', '.join(s.name for s in group)}")
+        for aside, group in groups.items()
+        if group
+    ]
+
+
+def _mean_of(found: Found, group: Listed[Sequence], title: str) -> Table:
     table = Table(
-        f"Cover, mean of {', '.join(s.name for s in counting)}",
+        title,
         (
-            *("", "leak %", "over %", "over (one object) %", "coverage p5 %"),
+            *("", "leak %", "over (one object) %", "coverage p5 %"),
             *("frames that leak %", "longest leak", "detections"),
         ),
         note=f"A frame leaks when more than {LEAKING:.0%} of the object shows; the longest leak is "
-        f"in frames. One object: {', '.join(s.name for s in alone)}.",
+        f"in frames. One object: {', '.join(s.name for s in group if s.alone)}. "
+        f"--conf {CONF} where none is named.",
     )
-    for name in next(iter(found.values())).scores:
-        scores = [found[sequence].scores[name] for sequence in counting]
+    for name in next(iter(found.values())):
+        scores = [found[sequence][name] for sequence in group]
+        over = [found[sequence][name].over for sequence in group if sequence.alone]
         table.rows.append(
             (
                 name,
                 100 * float(np.mean([score.leak for score in scores])),
-                100 * float(np.mean([score.over for score in scores])),
-                100 * float(np.mean([found[s].scores[name].over for s in alone]))
-                if alone
-                else NOTHING,
+                100 * float(np.mean(over)) if over else NOTHING,
                 100 * float(np.mean([score.worst_coverage for score in scores])),
                 100 * float(np.mean([score.leak_rate for score in scores])),
                 max(score.longest_leak for score in scores),
@@ -116,8 +114,8 @@ def _means(found: dict[Sequence, Findings]) -> Table:
     return table
 
 
-def _by_sequence(found: dict[Sequence, Findings]) -> list[Table]:
-    names = list(next(iter(found.values())).scores)
+def _by_sequence(found: Found) -> list[Table]:
+    names = list(next(iter(found.values())))
     readings: dict[str, Callable[[Score], float]] = {
         "Leak by sequence, %": lambda score: 100 * score.leak,
         "Over-redaction by sequence, %": lambda score: 100 * score.over,
@@ -125,84 +123,44 @@ def _by_sequence(found: dict[Sequence, Findings]) -> list[Table]:
     }
     tables = []
     for title, read in readings.items():
-        table = Table(title, ("", *(_column(sequence) for sequence in found)))
-        table.rows = [(n, *(read(each.scores[n]) for each in found.values())) for n in names]
+        table = Table(title, ("", *(sequence.name for sequence in found)))
+        table.rows = [(n, *(read(scores[n]) for scores in found.values())) for n in names]
         tables.append(table)
     return tables
 
 
-def _column(sequence: Sequence) -> str:
-    return sequence.name if sequence.counts else f"({sequence.name})"
-
-
-def _likeness(found: dict[Sequence, Findings]) -> Table:
-    table = Table(
-        f"F1 of {EXACT_5}",
-        ("with", *(_column(sequence) for sequence in found), "mean"),
-        note="Pixels: mean over frames. Instances: boxes that overlap by an IoU of "
-        f"{SAME_IOU} or more, without growth; every-frame tracks are {EXACT_1}'s. Detections score "
-        f"{CONF} or more, sure ones {SURE}.",
-    )
-    for name in next(iter(found.values())).likeness:
-        counting = [s for s in found if s.counts] or list(found)
-        mean = float(np.mean([found[s].likeness[name] for s in counting]))
-        table.rows.append((name, *(each.likeness[name] for each in found.values()), mean))
-    return table
-
-
-def _mean(found: dict[Sequence, Findings], name: str, what: str, *, alone: bool = False) -> float:
-    return float(
-        np.mean(
-            [
-                getattr(each.scores[name], what)
-                for sequence, each in found.items()
-                if sequence.counts and (sequence.alone or not alone)
-            ]
-        )
-    )
-
-
-def _targets(found: dict[Sequence, Findings]) -> list[Target]:
-    if not all(sequence in found for sequence in SEQUENCES if sequence.counts):
+def _targets(found: Found) -> list[Target]:
+    """Of the sequences that were kept aside, where all of them were measured."""
+    if not all(sequence in found for sequence in SEQUENCES if sequence.aside):
         return []
-    five = "--every 5"
-    counting = [each for sequence, each in found.items() if sequence.counts]
-    worst = max(each.scores[five].leak - each.scores[MASKS].leak for each in counting)
+    five, low, careful = "--every 5", "--latency low", "--every 5 --conf 0.15"
+    leak = {name: _mean(found, name, "leak") for name in (five, low, careful)}
+    over = _mean(found, five, "over")
     return [
-        Target(f"mean leak, {five}, %", 100 * _mean(found, five, "leak"), "<=", 5.0),
+        Target(f"mean leak, {five}, %", leak[five], "<=", 1.0),
+        Target(f"mean leak, {low}, %", leak[low], "<=", 2.5),
+        Target(f"over-redaction, {five}, one object, %", over, "<=", 3.5),
         Target(
-            f"over-redaction, {five}, one object, %",
-            100 * _mean(found, five, "over", alone=True),
-            "<=",
-            3.0,
+            f"mean leak, {careful}, % (target: that of {five})", leak[careful], "<=", leak[five]
         ),
-        Target(f"leak above that of {MASKS}, worst sequence, % points", 100 * worst, "<=", 0.0),
-        Target(
-            f"pixel F1 with {MASKS}, before margins",
-            float(np.mean([each.likeness[MASK_PIXELS] for each in counting])),
-            ">=",
-            0.84,
-        ),
-        Target(
-            "instance F1 at box IoU 0.5 with every-frame detections (published: about 0.95)",
-            float(np.mean([each.likeness[INSTANCES] for each in counting])),
-            ">=",
-            0.95,
-        ),
+        *_auto_targets(found),
     ]
 
 
-def _auto_targets(found: dict[Sequence, Findings]) -> list[Target]:
-    if not all(sequence in found for sequence in SEQUENCES if sequence.counts):
+def _auto_targets(found: Found) -> list[Target]:
+    if not all(sequence in found for sequence in SEQUENCES if sequence.aside):
         return []
     auto, two = "--every auto", "--every 2"
     looks = {name: _mean(found, name, "detections") for name in (auto, two)}
+    leak = {name: _mean(found, name, "leak") for name in (auto, two)}
     return [
-        Target(
-            f"mean leak of {auto}, % (target: that of {two})",
-            100 * _mean(found, auto, "leak"),
-            "<=",
-            100 * _mean(found, two, "leak"),
-        ),
-        Target(f"detections of {auto} over those of {two}", looks[auto] / looks[two], "<=", 0.5),
+        Target(f"mean leak of {auto}, % (target: that of {two})", leak[auto], "<=", leak[two]),
+        Target(f"detections of {auto} over those of {two}", looks[auto] / looks[two], "<=", 0.6),
     ]
+
+
+def _mean(found: Found, name: str, what: str) -> float:
+    """Over the sequences that were kept aside, in percent; of `over`, those of one object."""
+    aside = [sequence for sequence in found if sequence.aside]
+    counting = [sequence for sequence in aside if what != "over" or sequence.alone]
+    return 100 * float(np.mean([getattr(found[sequence][name], what) for sequence in counting]))

@@ -11,7 +11,8 @@ import numpy as np
 
 import models
 from agent.blur import detector_of
-from agent.hidden import WEAK_SHARE, hidden_classes
+from agent.hidden import hidden_classes
+from agent.track.tracker import WEAK_SHARE
 from agent.video.file_source import FileSource
 from models.instances import Instances, Mask
 
@@ -26,6 +27,10 @@ class Remembered:
 
     def __init__(self, seen: list[Instances]) -> None:
         self.seen = seen
+
+    def above(self, score: float) -> Remembered:
+        """The same network, asked for less."""
+        return Remembered([s.take(np.flatnonzero(s.scores > score)) for s in self.seen])
 
     def detect(self, frame: Frame) -> Instances:
         """What the network saw in the frame of this index."""

@@ -1,4 +1,4 @@
-"""Pure figures: how well an object was covered, and how alike two ways of covering are."""
+"""Pure figures: how well an object was covered."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.boxes import iou
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
     from tests.bench.davis import Pixels
-
-    Boxes = npt.NDArray[np.float32]
 
 LEAKING = 0.05
 """A frame leaks when more of the object than this shows."""
-
-SAME_IOU = 0.5
-"""Two boxes that overlap by this much are of one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +62,3 @@ class Score:
             run = run + 1 if leak > LEAKING else 0
             longest = max(longest, run)
         return longest
-
-
-def pixel_f1(ours: Sequence[Pixels], theirs: Sequence[Pixels]) -> float:
-    """Mean over frames; two that hide nothing are alike."""
-    return float(
-        np.mean(
-            [
-                2 * (a & b).sum() / (a.sum() + b.sum()) if a.any() or b.any() else 1.0
-                for a, b in zip(ours, theirs, strict=True)
-            ]
-        )
-    )
-
-
-def pairs(ours: Boxes, theirs: Boxes) -> int:
-    """How many boxes [N, 4] and [M, 4] go together, each with one other at most, best first."""
-    overlaps = iou(ours, theirs)
-    count = 0
-    while overlaps.max(initial=0) >= SAME_IOU:
-        row, column = np.unravel_index(overlaps.argmax(), overlaps.shape)
-        overlaps[row], overlaps[:, column] = 0, 0
-        count += 1
-    return count

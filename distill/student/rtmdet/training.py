@@ -54,7 +54,8 @@ def train_rtmdet(config: DistillConfig, folder: StudentFolder, device: str = "au
         return DistillationHook(config, teacher, net, where)
 
     try:
-        finetune(settings, device, hook if config.uses_teacher else None)
+        with writing(settings.run):
+            finetune(settings, device, hook if config.uses_teacher else None)
     finally:  # a run that failed is read, too
         _write_losses(folder.losses, files.metrics)
     _write(student, files.last.read_bytes())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
-from distill.errors import TrainingError
+from distill.errors import OutputError, TrainingError
+from distill.files import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,16 @@ def epochs_done(path: Path) -> int:
 
 
 def write_student(checkpoint: Path, path: Path) -> None:
-    """Write the averaged weights of a checkpoint, and nothing else of it, whole or not at all."""
+    """Write the averaged weights of a checkpoint, and nothing else of it, whole or not at all.
+
+    Raises:
+        OutputError: the disk is full, or the place can't be written to.
+    """
     new = path.with_suffix(".new")
-    strip_optimizer(checkpoint, s=str(new))
-    os.replace(new, path)  # noqa: PTH105 the word for what it does
+    with writing(path):
+        try:
+            strip_optimizer(checkpoint, s=str(new))
+        except RuntimeError as error:  # PyTorch does not say what the disk said
+            new.unlink(missing_ok=True)
+            raise OutputError(f"{path} can't be written; is the disk full?") from error
+        os.replace(new, path)  # noqa: PTH105 the word for what it does

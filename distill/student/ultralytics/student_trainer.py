@@ -22,9 +22,11 @@ from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
-from distill.errors import TrainingError
+from distill.data.next_readable import plain
+from distill.errors import InputError, TrainingError
 from distill.finetune.metrics_log import MetricsLog
 from distill.finetune.recorder import first_lines
+from distill.finetune.torch_file import write_torch
 from distill.predict.open import load_teacher
 from distill.student.config import read_config
 from distill.student.distillation import distillation_of
@@ -77,7 +79,6 @@ class StudentTrainer(SegmentationTrainer):
             batch_size=batch,
             augment=training,
             hyp=self.args,
-            rect=not training,
             stride=self.stride,
             prefix=f"{mode}: ",
         )
@@ -149,6 +150,8 @@ class StudentTrainer(SegmentationTrainer):
                 super()._do_train()
             except NotFiniteError as error:
                 self._stop_on(error)
+            except InputError as error:
+                raise plain(error) from None
             except torch.OutOfMemoryError as error:
                 raise self._no_memory() from error
 
@@ -176,8 +179,7 @@ class StudentTrainer(SegmentationTrainer):
         # Ours last: it says from where to go on, and asks of the others only that they are whole.
         for new, final in written:
             os.replace(new, final)  # noqa: PTH105 the word for what it does
-        with whole_file(self._folder.resume) as file:
-            torch.save(state, file)
+        write_torch(self._folder.resume, state)
         return True
 
     def final_eval(self) -> None:

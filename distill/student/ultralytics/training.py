@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.device import device_of
 from distill.errors import TrainingError, UsageError
+from distill.files import writing
 from distill.student.check_weights import check_weights
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def _train(config: DistillConfig, folder: StudentFolder, device: str, student: P
             if not done:
                 check_weights(config)
             try:
-                StudentTrainer(overrides=words).train()
+                with writing(folder.training):
+                    StudentTrainer(overrides=words).train()
             except subprocess.CalledProcessError as error:
                 raise TrainingError("one of the processes failed; it said why above") from error
         write_student(folder.checkpoint, student)

@@ -29,7 +29,9 @@ def test_show_says_what_is_wrong(master, capsys):
     whole["annotations"][0]["bbox"] = [0, 0, 0, 0]
     master.write_text(json.dumps(whole))
     assert main(["labels", "show", str(master)]) == 0
-    assert "annotation 1 has a box without area; it is left out" in capsys.readouterr().err
+    assert (
+        "annotation 1 has a box without area; that of its mask is used" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.data.images import size_of
 from distill.pack.student import read_student
 from models.bundle import Bundle
+from models.golden import golden_frames
 from models.importing import import_onnx
 from models.runtime.choose import choose_network
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
@@ -42,9 +43,10 @@ def key(tmp_path):
 def pack(tmp_path, key, capsys):
     """Run the command: exit code, what it said, what was complained about."""
 
-    def run(student, *words, golden=None, seal=("--key", key)):
+    def run(student, *words, golden=None, seal=("--key", key), travels="--golden-shows-nobody"):
         golden = golden or data_set(tmp_path / "data")
-        words = ["pack", student, "--out", tmp_path / "x.sfm", "--golden", golden, *seal, *words]
+        words = ["--golden", golden, *filter(None, [travels]), *seal, *words]
+        words = ["pack", student, "--out", tmp_path / "x.sfm", *words]
         code = main([*map(str, words)])
         said = capsys.readouterr()
         return code, said.out, said.err
@@ -169,6 +171,7 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (4, (seeing_weights, "--out", tmp_path), "is a folder", {}),
         (4, (seeing_weights, "--out", tmp_path / "no" / "x.sfm"), "its folder is not there", {}),
         (2, (seeing_weights, "--out", seeing_weights), "is one of the inputs", {}),
+        (2, (seeing_weights,), "no rendered picture; --redact-background", {"travels": None}),
     ]:
         got, said, complaint = pack(*words, **more)
         assert (got, said) == (code, ""), complaint
@@ -181,6 +184,8 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
     ("words", "part"),
     [
         ((), "--key --unsigned is required"),
+        (("--unsigned", "--render-golden"), "not allowed with argument --golden"),
+        (("--unsigned", "--redact-background", "--golden-shows-nobody"), "not allowed with"),
         (("--unsigned", "--key", "k"), "not allowed with"),
         (("--unsigned", "--size", "320x250"), "multiples of 32"),
         (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
@@ -193,3 +198,41 @@ def test_words_that_make_no_sense_are_refused(words, part, capsys):
         main(["pack", "s.pt", "--out", "x.sfm", "--golden", "g.json", *words])
     assert caught.value.code == 2
     assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--redact-background", "--golden-shows-nobody", "--images=x"])
+def test_words_about_images_that_are_not_taken_are_refused(option, capsys):
+    words = ["pack", "s.pt", "--out", "x.sfm", "--unsigned", "--render-golden", option]
+    assert main(words) == 2
+    assert f"{option.removesuffix('=x')} goes with --golden, not with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--redact-background",), "labelled objects as they are, all else dissolved"),
+        (("--golden-shows-nobody",), "pictures as they are; they travel to every device"),
+        ((), "rendered; nobody is in them"),
+    ],
+)
+def test_a_bundle_says_what_of_its_frames_travels(data, yolo, tmp_path, capsys, words, says):
+    """And what PyTorch sees in the very pictures that travel is what a device has to see."""
+    photo, mask = data / "images" / "bus.jpg", np.zeros((1080, 810), np.uint8)
+    mask[390:910, 30:250] = 1  # about the man on the left
+    box = (30, 390, 250, 910)
+    person = Annotation(0, box, rle.encode(mask), ignore=False)
+    record = ImageRecord(1, photo, 810, 1080, None, None, (person,))
+    write_coco(tmp_path / "golden.json", ("person",), [record], {})
+    golden = ("--golden", tmp_path / "golden.json") if words else ("--render-golden",)
+    out = ("--out", tmp_path / "x.sfm", "--unsigned", "--size", "320")
+    assert main([*map(str, ("pack", yolo, *out, *golden, *words))]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.endswith(f"golden frames: {says}\n")
+    bundle = Bundle.open(tmp_path / "x.sfm", [], allow_unsigned=True)
+    assert self_test(bundle, choose_network(bundle).network).ok
+    if words == ("--redact-background",):
+        (frame,) = golden_frames(bundle)
+        assert [bundle.manifest.classes[i].name for i in frame.expected.classes] == ["person"]
+        scale = frame.image.shape[0] / 1080
+        (seen,) = frame.expected.boxes / scale
+        assert seen[0] > 0
+        assert seen[2] < 300, "the others are dissolved"

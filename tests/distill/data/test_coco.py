@@ -185,10 +185,11 @@ BAD_ANNOTATIONS = {
         annotation(segmentation=[[5, 5, 5, 5, 5, 5]], bbox=None),
         "annotation 1 has a mask without area",
     ),
-    "outside": (annotation(bbox=[70, 5, 10, 10]), "box outside its image of 60x40 pixels"),
-    "flat box": (annotation(bbox=[10, 5, 0, 10]), "box without area"),
-    "odd box": (annotation(bbox=[10, 5, 10]), "bbox that is not four numbers"),
-    "true as number": (annotation(bbox=[10, 5, True, 4]), "bbox that is not four numbers"),
+    "box alone outside": (
+        annotation(segmentation=None, bbox=[70, 5, 10, 10]),
+        "box outside its image of 60x40 pixels",
+    ),
+    "box alone, flat": (annotation(segmentation=[], bbox=[10, 5, 0, 10]), "box without area"),
     "no image": (annotation(image_id=77), "belongs to an image that the file does not list"),
     "image is a list": (annotation(image_id=[1]), "has no image_id"),
     "no class": (annotation(category_id=9), "category_id 9, which the file does not list"),
@@ -236,6 +237,43 @@ def test_a_bad_annotation_costs_itself_alone_and_is_said_in_one_line(write, bad,
     assert re.search(reason, line), line
 
 
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ([70, 5, 10, 10], "box outside its image of 60x40 pixels"),
+        ([10, 5, 0, 10], "box without area"),
+        ([10, 5, 10], "bbox that is not four numbers"),
+        ([10, 5, True, 4], "bbox that is not four numbers"),
+        ("10,5,20,20", "bbox that is not four numbers"),
+    ],
+)
+def test_a_bad_box_costs_no_mask(write, box, reason):
+    dataset = CocoDataset.read(write(annotations=[annotation(bbox=box)]))
+    assert (only(dataset).box, only(dataset).ignore) == ((10, 5, 30, 25), False)
+    (line,) = dataset.problems
+    assert reason in line
+    assert line.endswith("that of its mask is used")
+
+
+def test_an_empty_box_says_as_little_as_none(write):
+    dataset = CocoDataset.read(write(annotations=[annotation(bbox=[])]))
+    assert (only(dataset).box, dataset.problems) == ((10, 5, 30, 25), ())
+
+
+def test_ids_and_sizes_as_pandas_writes_them_are_whole(write):
+    path = write(
+        images=[image(1.0, width=60.0, height=40.0, file_name="1.png")],
+        annotations=[annotation(1.0, image_id=1.0, category_id=7.0, track_id=4.0)],
+        categories=[{"id": 7.0, "name": "cup"}],
+    )
+    dataset = CocoDataset.read(path)
+    assert only(dataset).track_id == 4
+    assert dataset.images[0].id == 1
+    assert dataset.problems == ()
+    with pytest.raises(InputError, match="no whole number as id"):
+        CocoDataset.read(write(images=[image(1.5, file_name="1.png")]))
+
+
 BAD_IMAGES = {
     "missing": (image(3, file_name="9.png"), r"image 3 is not there as .*9\.png"),
     "nameless": (image(3, file_name=None), "image 3 has no file_name"),
@@ -281,7 +319,7 @@ def test_names_that_occur_twice_are_one_class(write):
 
 
 def test_problems_are_counted_where_they_are_many(write):
-    rows = [annotation(1), *(annotation(i, bbox=[0]) for i in range(2, 12))]
+    rows = [annotation(1), *(annotation(i, category_id=9) for i in range(2, 12))]
     lines = CocoDataset.read(write(annotations=rows)).problem_lines(3)
     assert len(lines) == 4
     assert lines[-1] == "... and 7 more"
@@ -342,7 +380,9 @@ def test_nothing_that_can_be_used_ends_it(write):
     with pytest.raises(
         InputError, match="none of 1 annotations can be used; the first: annotation 1"
     ):
-        CocoDataset.read(write(annotations=[annotation(bbox=[0])]))
+        CocoDataset.read(write(annotations=[annotation(segmentation=[[0]], bbox=[0])]))
+    with pytest.raises(InputError, match=r"none of 2 annotations can be used; .* category_id None"):
+        CocoDataset.read(write(annotations=[annotation(i, category_id=None) for i in (1, 2)]))
     with pytest.raises(InputError, match="none of 1 images can be used"):
         CocoDataset.read(write(images=[image(9)]))
 

@@ -157,6 +157,42 @@ def test_polygons_in_percent_are_read(tasks, take, master):
     assert (found.class_id, rle.box(found.rle)) == (1, (30, 45, 60, 90))
 
 
+def rectangle(label="cup", **more):
+    value = {"x": 25, "y": 50, "width": 25, "height": 50, "rotation": 0, **more}
+    return {"id": "x", "type": "rectanglelabels", "value": {**value, "rectanglelabels": [label]}}
+
+
+@pytest.mark.parametrize(
+    ("label", "band"), [("cup", "ignore"), ("cup (review)", "review"), ("cup (ignore)", "ignore")]
+)
+def test_a_rectangle_is_a_region_that_does_not_count(tasks, take, master, label, band):
+    submitted(tasks)[0]["annotations"][0]["result"] = [rectangle(label)]
+    outcome = take(tasks)
+    (found,) = CocoDataset.read(master).images[0].annotations
+    assert (found.class_id, found.ignore, found.band) == (1, True, band)
+    assert rle.box(found.rle) == (30, 45, 60, 90)
+    (line,) = outcome.problems
+    assert "region x is a rectangle, not a mask; it becomes a region that does not" in line
+
+
+def test_a_turned_rectangle_lies_as_it_was_drawn(tasks, take, master):
+    turned = rectangle(x=50, y=0, width=50, height=20, rotation=90)  # about its upper left corner
+    submitted(tasks)[0]["annotations"][0]["result"] = [turned]
+    take(tasks)
+    (found,) = CocoDataset.read(master).images[0].annotations
+    assert rle.box(found.rle) == (42, 0, 60, 60)
+
+
+def test_an_ellipse_is_a_mask(tasks, take, master):
+    value = {"x": 50, "y": 50, "radiusX": 30, "radiusY": 20, "ellipselabels": ["cup"]}
+    region = {"id": "x", "type": "ellipselabels", "value": value}
+    submitted(tasks)[0]["annotations"][0]["result"] = [region]
+    assert take(tasks).problems == ()
+    (found,) = CocoDataset.read(master).images[0].annotations
+    assert (found.ignore, found.band) == (False, "accept")
+    assert rle.area(found.rle) == pytest.approx(np.pi * 36 * 18, rel=0.02)
+
+
 def test_an_uploaded_image_is_found_by_our_own_field_or_the_address(tasks, take):
     submitted(tasks)
     tasks[0]["data"]["image"] = "/data/upload/3/1a2b3c4d-000000.jpg"
@@ -165,7 +201,11 @@ def test_an_uploaded_image_is_found_by_our_own_field_or_the_address(tasks, take)
 
 
 BAD_REGIONS = {
-    "rectangle": ({"value": {"x": 1, "rectanglelabels": ["cup"]}}, "is a rectangle or an ellipse"),
+    "rectangle": ({"value": {"x": 1, "rectanglelabels": ["cup"]}}, "has no x, y, width, height"),
+    "endless": (
+        {"value": {"x": 1, "y": 1, "radiusX": 1e9, "radiusY": 1, "ellipselabels": ["cup"]}},
+        "has no x, y, radiusX, radiusY",
+    ),
     "cut off": ({"value": {"rle": [0], "brushlabels": ["cup"]}}, "cut off"),
     "no label": ({"value": {"rle": [0]}}, "has no label"),
     "two points": (

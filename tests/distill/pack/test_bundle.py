@@ -12,7 +12,6 @@ from torch import nn
 from distill.errors import InputError, OutputError
 from distill.pack.bundle import SELF_TEST, Release, pack
 from distill.pack.compare import check_parity
-from distill.pack.frames import choose_frames
 from distill.pack.half import halved
 from distill.pack.student import Student
 from models.bundle import Bundle
@@ -25,7 +24,6 @@ from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import Tolerances, self_test
 from models.signing import PrivateKey
 from tests.distill.conftest import picture
-from tests.distill.labelled import data_set
 
 pytestmark = pytest.mark.slow  # an export takes seconds
 KEY = PrivateKey.generate()
@@ -223,19 +221,3 @@ def test_a_release_that_makes_no_sense_is_refused(student, tmp_path, release, me
 def test_a_place_that_can_t_be_written_to_is_said(student, tmp_path):
     with pytest.raises(OutputError, match="can't be written: No such file"):
         pack(student, tmp_path / "none" / "toy.sfm", RELEASE, IMAGES, key=None)
-
-
-def test_frames_are_those_with_objects_and_no_larger_than_the_network_sees(tmp_path):
-    path = data_set(tmp_path)
-    frames = choose_frames(path, None, 4, InputSpec(width=64, height=64))
-    assert [frame.shape for frame in frames] == [(48, 64, 3)] * 2  # one is empty, one in doubt
-    (frame,) = choose_frames(path, None, 1, InputSpec(width=640, height=640))
-    assert frame.shape == (90, 120, 3)
-
-
-def test_a_data_set_without_objects_gives_no_frames(tmp_path):
-    path = data_set(tmp_path)
-    doubtful = path.read_text().replace('"iscrowd": 0', '"iscrowd": 1')
-    path.write_text(doubtful)
-    with pytest.raises(InputError, match="no image with a labelled object"):
-        choose_frames(path, None, 4, SPEC)

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from distill.cli import main
 from tests.distill.yolos import build
@@ -81,6 +83,67 @@ def test_what_can_not_be_trained_is_said_before(
     settings = settings_of(tmp_path / "b", data=data)
     assert main(["distill", str(settings), *words]) == 3
     assert "shows no bottle to measure on" in capsys.readouterr().err
+
+
+def cropped(source, folder, numbers):
+    """A copy of a data set, some of whose images were cropped after they were labelled."""
+    shutil.copytree(source.parent, folder)
+    for number in numbers:
+        path = folder / "images" / f"{number}.png"
+        Image.open(path).copy().crop((8, 0, 64, 48)).save(path)
+    return folder / source.name
+
+
+FAMILIES = ["yolov8n-seg", "rtmdet-ins-tiny"]
+SHORT = {"epochs": 1, "images_per_epoch": 4, "batch_size": 2, "warmup_epochs": 0, "close_mosaic": 0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", FAMILIES)
+def test_images_that_were_cropped_since_are_not_learned_from(
+    settings_of, tmp_path, capsys, few, held_out, model
+):
+    student = {"model": model, "classes": ["bottle"], "image_size": 64}
+    all_of_them = cropped(few, tmp_path / "all", (1, 2, 3))
+    data = {"labelled": str(all_of_them), "val": str(held_out)}
+    settings = settings_of(tmp_path / "a", student=student, schedule=SHORT, data=data)
+    words = ["--control", "--device", "cpu"]
+    assert main(["distill", str(settings), *words]) == 3
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("sfumato-distill: 3 images in a row can't be read; the last: ")
+    assert "has 56x48 pixels, but was labelled as 64x48" in last
+    data["labelled"] = str(cropped(few, tmp_path / "one", (2,)))
+    settings = settings_of(tmp_path / "b", student=student, schedule=SHORT, data=data)
+    assert main(["distill", str(settings), *words]) == 0
+    said = "".join(capsys.readouterr())
+    assert "one/images/2.png has 56x48 pixels, but was labelled as 64x48" in said
+
+
+@pytest.mark.slow
+def test_held_out_images_that_were_cropped_since_are_not_measured_on(
+    settings_of, tmp_path, capsys, few, held_out
+):
+    data = {"labelled": str(few), "val": str(cropped(held_out, tmp_path / "one", (2,)))}
+    student = {"model": "yolov8n-seg", "classes": ["bottle"], "image_size": 64}
+    settings = settings_of(tmp_path / "a", student=student, schedule=SHORT, data=data)
+    assert main(["distill", str(settings), "--control", "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("on 2 held-out images: ")
+    assert "one/images/2.png has 56x48 pixels" in said.err
+    data["val"] = str(cropped(held_out, tmp_path / "all", (1, 2, 3)))
+    settings = settings_of(tmp_path / "b", student=student, schedule=SHORT, data=data)
+    assert main(["distill", str(settings), "--control", "--device", "cpu"]) == 3
+    assert "3 images in a row can't be read" in capsys.readouterr().err
+    assert not (tmp_path / "b" / "run" / "losses.jsonl").exists(), "said before the training"
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_which_images_were_cropped_since(
+    settings_of, tmp_path, capsys, few, held_out
+):
+    data = {"labelled": str(cropped(few, tmp_path / "one", (2,))), "val": str(held_out)}
+    assert main(["distill", str(settings_of(tmp_path, data=data)), "--control", "--dry-run"]) == 0
+    assert "one/images/2.png has 56x48 pixels" in capsys.readouterr().out
 
 
 @pytest.mark.slow
