@@ -158,7 +158,7 @@ def _run(args: argparse.Namespace) -> int:
             contact_sheet=args.contact_sheet,
             overwrite=args.overwrite,
             annotated=args.boxes,
-            first=source == pairs[0][0],
+            first=not reports,
         )
         done = len(reports)
         try:
@@ -167,7 +167,7 @@ def _run(args: argparse.Namespace) -> int:
         except AgentError as error:
             failed = failed or error
             if len(reports) == done:
-                left.append(PassedOver(source, str(error)))
+                left.append(PassedOver(source, str(error).removeprefix(f"{source}: ")))
             if len(pairs) > 1:
                 print(f"sfumato: {error}; going on with the next", file=sys.stderr)
         if watcher.cancelled:

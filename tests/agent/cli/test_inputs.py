@@ -124,6 +124,17 @@ def test_of_a_folder_what_is_there_already_stays_and_the_rest_is_done(sfumato, c
     assert leaks(lumas(tmp_path / "out" / "a.mp4")) == {}
 
 
+def test_where_the_first_input_fails_the_next_one_says_what_holds_for_all(sfumato, clip, tmp_path):
+    folder_of(tmp_path / "in", clip, "b.mp4", "c.mp4")
+    (tmp_path / "in" / "a.mp4").write_text("no video")
+    code, said = sfumato("in", "--out-dir", "out", "--report", "r.json")
+    assert code == 3
+    assert said.count("warning: nobody signed") == 1
+    [left] = json.loads((tmp_path / "r.json").read_text())[0]["passed_over"]
+    assert left["path"] == "in/a.mp4"
+    assert left["reason"].startswith("not a video that FFmpeg can read")
+
+
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
 def test_the_input_is_not_replaced_even_where_that_was_said(sfumato, clip, tmp_path, link):
     folder_of(tmp_path, clip, "in.mp4")
