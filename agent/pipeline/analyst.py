@@ -21,6 +21,7 @@ from agent.frames.cover import Cover, PlacedOutline
 from agent.pipeline.certainty import Certainty, Settled
 from agent.pipeline.keyframes import CutFinder, needs_another
 from agent.pipeline.next_keyframe import NextKeyframe
+from agent.pipeline.rising_time import RisingTime
 from agent.track.camera import Camera
 from agent.track.extrapolate import extrapolated
 from agent.track.interpolate import interpolated
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from agent.pipeline.rhythm import Rhythm
     from agent.stage_clock import StageClock
     from agent.track.tracker import Tracker
-
-
-_LEAST_STEP_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +89,13 @@ class Analyst:
         self._lane, self._tracker, self._rhythm = lane, tracker, rhythm
         self._size, self._labels, self._margin = size, labels, margin
         self._on_keyframe = on_keyframe
-        self._cuts, self._camera = CutFinder(), Camera()
+        self._cuts, self._camera, self._times = CutFinder(), Camera(), RisingTime()
         self._waiting: deque[_Waiting] = deque()
         self._asks: list[_Ask] = []
         self._certainty = Certainty(look_ahead=rhythm.look_ahead)
         self._next_keyframe = NextKeyframe(rhythm)
         self._scene = 0
         self._last_keyframe = -1
-        self._time_s, self._lag_s = 0.0, 0.0
 
     @property
     def clock(self) -> StageClock:
@@ -149,20 +146,11 @@ class Analyst:
             self._ask_last()
             self._scene += 1
             self._next_keyframe.look_at_once()
-        moment = Moment(frame.index, self._time_of(frame), self._camera.follow(frame))
+        moment = Moment(frame.index, self._times.of(frame), self._camera.follow(frame))
         waiting = _Waiting(frame, self._scene, moment)
         self._waiting.append(waiting)
         if self._next_keyframe.is_due(frame.index, moment.time_s) and not unfit:
             self._ask(waiting)
-
-    def _time_of(self, frame: Frame) -> float:
-        """Seconds that rise from frame to frame, even where a stream's own time goes back."""
-        time_s = float(frame.pts * frame.time_base) + self._lag_s
-        if time_s <= self._time_s:
-            self._lag_s += self._time_s + _LEAST_STEP_S - time_s
-            time_s = self._time_s + _LEAST_STEP_S
-        self._time_s = time_s
-        return time_s
 
     def _ask(self, waiting: _Waiting) -> None:
         index = waiting.frame.index

@@ -52,10 +52,10 @@ def interpolated(tracker: Tracker, moment: Moment) -> Iterator[InterpolatedOutli
         first, last = track.sightings[0], track.sightings[-1]
         if moment.index < first.index:
             if moment.index > tracker.before(first, reach(first)):
-                yield _beyond(track, first, moment, 0)
+                yield from _beyond(track, first, moment, 0)
         elif moment.index >= last.index:
             if moment.index <= max(tracker.after(last, reach(last)), last.index):
-                yield _beyond(track, last, moment, -1)
+                yield from _beyond(track, last, moment, -1)
         else:
             later = (i for i, s in enumerate(track.sightings) if s.index > moment.index)
             at = next(later) - 1
@@ -73,11 +73,16 @@ def reach(seen: Sighting) -> int:
     return 2 if seen.cut_off else 1
 
 
-def _beyond(track: Track, seen: Sighting, moment: Moment, end: int) -> InterpolatedOutline:
+def _beyond(
+    track: Track, seen: Sighting, moment: Moment, end: int
+) -> Iterator[InterpolatedOutline]:
     moved = track.velocity(end) * (moment.time_s - seen.time_s) / 2
     bounds = seen.outline.bounds + moved
     grow_px = min(float(np.hypot(*moved[:2])), MAX_GROWTH_BEYOND * longer_side(bounds))
-    return InterpolatedOutline(track, bounds, seen.outline.field, grow_px)
+    yield InterpolatedOutline(track, bounds, seen.outline.field, grow_px)
+    if len(track.sightings) == 1 and moment.index != seen.index:
+        # Nobody knows whether the camera, where it moves, follows the object.
+        yield at_rest(track, seen, moment, in_frame=True)
 
 
 def _between(track: Track, at: int, moment: Moment) -> InterpolatedOutline:
