@@ -7,9 +7,17 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
-from agent.settings import BlurSettings  # noqa: TC001 - pydantic reads it at run time
+from agent.report_parts import (
+    FramesPart,
+    ModelPart,
+    PassedOverPart,
+    RepairsPart,
+    ReportPart,
+    StagePart,
+    TrackPart,
+    VideoPart,
+)
+from agent.settings import BlurSettings, interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,102 +33,14 @@ if TYPE_CHECKING:
 _PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelPart(_Part):
-    """Which bundle, and which of its networks ran on what.
-
-    Attributes:
-        digest: names the whole bundle.
-        precision: of the network that ran; None where a detector of another kind did.
-        sha256: of that network's file.
-        runtime: what computed it.
-        reason: why that one.
-    """
-
-    name: str
-    version: int
-    family: str
-    digest: str
-    signed_by: str | None
-    precision: str | None
-    sha256: str | None
-    runtime: str | None
-    reason: str | None
-
-
-class VideoPart(_Part):
-    """The input as its container describes it."""
-
-    path: str
-    width: int
-    height: int
-    codec: str
-    pixel_format: str
-    frame_rate: float | None
-    notes: tuple[str, ...]
-
-
-class FramesPart(_Part):
-    """What became of the frames; `damaged` could not be decoded and left nothing to show.
-
-    Attributes:
-        deinterlaced: showed two moments, and show one.
-        resized: had another size or shape than the first.
-    """
-
-    read: int
-    written: int
-    damaged: int
-    deinterlaced: int
-    resized: int
-
-
-class RepairsPart(_Part):
-    """What was amiss with the input's times, as in `agent.frames.repairs.Repairs`."""
-
-    pictures: int
-    sound: int
-    sound_lost: int
-    jumps: int
-
-
-class StagePart(_Part):
-    """Where a stage's time went; `load` is the share of its threads' time that it worked."""
-
-    name: str
-    threads: int
-    frames: int
-    busy_s: float
-    wait_in_s: float
-    wait_out_s: float
-    load: float
-
-
-class TrackPart(_Part):
-    """One object, and the frames from first to last in which it was hidden."""
-
-    number: int
-    label: str
-    first: int
-    last: int
-
-
-class PassedOverPart(_Part):
-    """An input that gave no output, and why: a file of a folder, or one that failed."""
-
-    path: str
-    reason: str
-
-
-class RunReport(_Part):
+class RunReport(ReportPart):
     """One video's run.
 
     Attributes:
         redacted: false where boxes were drawn instead, for tuning.
         left_out: what the input holds beside, and the output doesn't: other streams, chapters.
+        interval: frames from one detection to the next, at most, by `every` and, at the input's
+            frame rate, by `max_gap_s`.
         effects: how many times, frame by frame, an object of a class was hidden by each kind of
             effect: `auto` is solid for what can be read and for what is small.
         passed_over: in a command's first run, which of its inputs gave no output.
@@ -137,6 +57,7 @@ class RunReport(_Part):
     left_out: tuple[str, ...]
     repairs: RepairsPart
     keyframes: int
+    interval: int
     whole_frame_covers: dict[str, int]
     effects: dict[str, dict[str, int]]
     tracks: tuple[TrackPart, ...]
@@ -212,6 +133,7 @@ def report_of(
         left_out=source.left_out,
         repairs=RepairsPart(**asdict(source.repairs)),
         keyframes=len(journal.keyframes),
+        interval=interval_of(settings, info.frame_rate),
         whole_frame_covers=journal.whole_reasons(),
         effects={label: dict(kinds) for label, kinds in journal.effects.items()},
         tracks=tuple(

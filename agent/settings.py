@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
 from agent.pipeline.rhythm import MAX_EVERY, MAX_GAP_S, checked_every
 from agent.redact.effect import Effect
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def usual_workers() -> int:
@@ -19,6 +22,14 @@ def usual_workers() -> int:
     except AttributeError:  # not on this system
         cores = os.cpu_count() or 1
     return min(cores, 4)
+
+
+def interval_of(settings: BlurSettings, frame_rate: Fraction | None) -> int:
+    """Frames from one detection to the next, at most, at a steady rate where one is known."""
+    asked = settings.max_every if settings.every == "auto" else settings.every
+    if frame_rate is None:
+        return asked
+    return min(asked, int(settings.max_gap_s * frame_rate) + 1)
 
 
 class BlurSettings(BaseModel):

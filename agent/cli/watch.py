@@ -13,6 +13,7 @@ from agent.cli.files import check_picture
 from agent.errors import OutputError, UsageError
 from agent.output_file import write_output_file
 from agent.pictures.contact_sheet import ContactSheet
+from agent.settings import interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +83,12 @@ class TerminalWatcher(Watcher):
             _say(f"note: {note}")
         if self._first and info.has_audio and self._settings.audio == "drop":
             _say("note: sound is dropped, since voices identify people too (--audio copy keeps it)")
+        interval, every = interval_of(self._settings, info.frame_rate), self._settings.every
+        if info.frame_rate and interval < (every if every != "auto" else self._settings.max_every):
+            _say(
+                f"note: at {float(info.frame_rate):.3g} frames a second every {_nth(interval)}frame "
+                f"is looked at (--max-gap {self._settings.max_gap_s:g})"
+            )
         if self._annotated:
             _say("warning: --boxes: the output is NOT redacted")
         self._cancel, self._journal = pipeline.cancel, journal
@@ -199,6 +206,10 @@ def _repairs(report: RunReport) -> Iterator[str]:
             yield f"{_count(count, noun)} got new times, because their own were missing or fell back"
     if repairs.sound_lost:
         yield f"left out, being damaged: {_count(repairs.sound_lost, 'sound packet')}"
+
+
+def _nth(number: int) -> str:
+    return {1: "", 2: "2nd ", 3: "3rd "}.get(number, f"{number}th ")
 
 
 def _count(number: int, noun: str) -> str:

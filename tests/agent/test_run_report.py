@@ -1,6 +1,7 @@
 """Which network a report names: the one that ran, not the first in the bundle's list."""
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ import worlds
 from worlds import SOLID, Eyes, World
 
 from agent.blur import blur
+from agent.settings import interval_of
 from models.bundle import Bundle, write_bundle
 from models.manifest import FileSpec, Manifest
 from models.signing import load_public
 
+MS = Fraction(1, 1000)
 DEMO = Path(__file__).resolve().parents[2] / "models" / "demo"
 UNKNOWN_FIELD = b"\xfa\x07\x01x"
 """Of protocol buffers: a reader leaves it out, but the file is another one."""
@@ -71,3 +74,22 @@ def test_what_was_amiss_with_the_inputs_clock_is_told(tmp_path):
     told = report.model_dump(mode="json")
     assert told["repairs"] == {"pictures": 0, "sound": 0, "sound_lost": 0, "jumps": 1}
     assert told["left_out"] == []
+
+
+@pytest.mark.parametrize(
+    ("every", "fps", "expected"),
+    [(5, 25, 5), (5, 8, 2), (5, 3, 1), ("auto", 60, 6), ("auto", 5, 1)],
+)
+def test_how_far_apart_detections_are_by_number_and_by_time(every, fps, expected):
+    settings = SOLID.model_copy(update={"every": every})
+    assert interval_of(settings, Fraction(fps)) == expected
+    assert interval_of(settings, None) == (6 if every == "auto" else every)
+
+
+def test_a_time_lapse_is_looked_at_frame_by_frame(tmp_path):
+    world = World(frames=8)
+    clip = world.write(tmp_path / "in.mkv", pts=[1000 * i for i in range(8)], time_base=MS)
+    eyes = Eyes(world)
+    report = blur(clip, tmp_path / "out.mkv", worlds.world_bundle(tmp_path), SOLID, detector=eyes)
+    assert sorted(eyes.seen) == list(range(8))
+    assert (report.keyframes, report.settings.max_gap_s) == (8, 0.17)

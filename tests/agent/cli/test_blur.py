@@ -11,6 +11,7 @@ import sys
 import termios
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -110,6 +111,16 @@ def test_a_video_is_redacted_and_summed_up(sfumato, clip, tmp_path):
     told = json.loads(report.read_text())
     assert told["frames"]["written"] == 40
     assert told["tracks"] == [{"number": 1, "label": "person", "first": 0, "last": 39}]
+
+
+def test_where_time_bounds_the_interval_it_is_said(sfumato, tmp_path):
+    clip = World(frames=6).write(tmp_path / "lapse.mp4", pts=range(6), time_base=Fraction(1, 2))
+    said = sfumato(clip, tmp_path / "out.mp4")[1]
+    assert "frames a second every frame is looked at (--max-gap 0.17)" in said
+    assert "6 frames, 6 detections" in said
+    code, said = sfumato(clip, tmp_path / "rare.mp4", "--max-gap", "10")
+    assert code == 0
+    assert "6 frames, 2 detections" in said
 
 
 def test_the_output_has_a_name_of_its_own_by_default(sfumato, clip, tmp_path):
@@ -272,6 +283,8 @@ def test_two_inputs_of_one_name_do_not_overwrite_each_other(refused, clip, tmp_p
         (["--every", "abc"], "--every abc"),
         (["--every", "2.5"], "--every 2.5"),
         (["--max-every", "0"], "--max-every 0"),
+        (["--max-gap", "0"], "--max-gap 0"),
+        (["--max-gap", "nan"], "--max-gap nan"),
         (["--conf", "2"], "--conf 2"),
         (["--conf", "0"], "--conf 0"),
         (["--conf", "nan"], "--conf nan"),
