@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from agent.frames.sighting import Sighting
     from agent.track.track import Track
+    from models.outline import Bounds
 
 # Gates and costs, tuned on six DAVIS-2016 sequences.
 _MAX_DISTANCE = 1.0  # of centres, in square roots of the track's area
@@ -31,9 +32,20 @@ def matched(
     """Pairs of one keyframe's candidates with the tracks that they may carry on."""
     if not tracks or not candidates:
         return []
-    expected = np.stack([t.predicted(candidates[0].time_s) for t in tracks])
-    costs = _costs(expected, np.array([t.class_id for t in tracks]), candidates)
+    class_ids = np.array([track.class_id for track in tracks])
+    expected = np.stack([track.predicted(candidates[0].time_s) for track in tracks])
+    # Nobody knows yet whether the camera, where it moves, follows what was seen only once.
+    alike = np.stack([_in_frame(track, candidates[0]) for track in tracks])
+    followed = np.where([[len(track.sightings) == 1] for track in tracks], alike, expected)
+    costs = np.minimum(
+        _costs(expected, class_ids, candidates), _costs(followed, class_ids, candidates)
+    )
     return [(tracks[row], candidates[column]) for row, column in _assign(costs)]
+
+
+def _in_frame(track: Track, seen: Sighting) -> Bounds:
+    """Where a track would be, in the scene, had it not moved in the frame."""
+    return track.sightings[-1].in_frame - np.tile(seen.scene_at, 2)
 
 
 def earlier_sighting(track: Track, candidates: Sequence[Sighting]) -> Sighting | None:

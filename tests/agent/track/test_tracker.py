@@ -67,6 +67,16 @@ def test_what_is_too_far_away_is_another_one(tracker, x, same):
     assert len(tracker.tracks) == (1 if same else 2)
 
 
+@pytest.mark.parametrize("follows", [True, False])
+def test_what_was_seen_once_is_found_in_the_frame_or_in_the_scene(tracker, follows):
+    """A camera that moves by more than the object's size may follow it, or pass it."""
+    pan = np.array([-90.0, 0])
+    second = 10 if follows else 10 + pan[0]
+    tracker.update(Keyframe(0, 0.0, 0, (seen(0, 10),)))
+    tracker.update(Keyframe(5, 0.2, 0, (seen(5, second).in_scene(pan, (320, 240), 0.2),)))
+    assert len(tracker.tracks) == 1
+
+
 @pytest.mark.parametrize(("side", "same"), [(30, True), (50, True), (90, False), (10, False)])
 def test_what_is_of_another_size_is_another_one(tracker, side, same):
     middle = 25 - side / 2
