@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedOutline:
-    """One object to hide: its outline, where it lies in the frame.
+    """An outline to hide, where it lies in the frame; an object can have several.
 
     Attributes:
         bounds: float64 [4], x0 y0 x1 y1 of the outline's tight box, frame pixels; it may reach
@@ -40,6 +40,11 @@ class Cover:
 
     outlines: tuple[PlacedOutline, ...]
     whole: str | None = None
+
+    @property
+    def objects(self) -> int:
+        """How many there are to hide; one can have several outlines."""
+        return len({outline.track for outline in self.outlines})
 
     @classmethod
     def all_of_it(cls, reason: str) -> Cover:

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agent.redact.patch import patch_of
+from agent.redact.patch import patches_of
 from models.preprocess import rgb_from_yuv
 
 if TYPE_CHECKING:
     from agent.frames.annotated import AnnotatedFrame
     from agent.frames.cover import Cover, PlacedOutline
     from agent.frames.redacted import RedactedFrame
+    from agent.redact.patch import Patch
 
     Image = npt.NDArray[np.uint8]
 
@@ -79,9 +80,8 @@ def tile_of(
     )
     rgb = cv2.resize(double, (width, height), interpolation=cv2.INTER_AREA)
     scale = width / frame.size[0], height / frame.size[1]
-    outlines = tuple(
-        _outline(outline, frame.size, scale) for outline in cover.outlines if not frame.whole
-    )
+    found = [] if frame.whole else patches_of(cover, frame.size)
+    outlines = tuple(_outline(outline, patch, scale) for outline, patch in found)
     return Tile(number, time_s, np.asarray(rgb, np.uint8), outlines, frame.whole)
 
 
@@ -91,13 +91,8 @@ def _size(frame_size: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:
     return max(_MIN_PX, round(width * scale)), max(_MIN_PX, round(height * scale))
 
 
-def _outline(
-    placed: PlacedOutline, size: tuple[int, int], scale: tuple[float, float]
-) -> TileOutline:
+def _outline(placed: PlacedOutline, patch: Patch, scale: tuple[float, float]) -> TileOutline:
     """Holes are outlined too: they show what is not hidden."""
-    patch = patch_of(placed, size)
-    if patch is None:
-        return TileOutline((), placed.track, placed.label)
     found, _ = cv2.findContours(patch.pixels, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     corner = np.array([patch.x + 0.5, patch.y + 0.5])
     rings = tuple(

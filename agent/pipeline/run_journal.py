@@ -95,9 +95,10 @@ class RunJournal:
 
     def note(self, frame: Noted, cover: Cover) -> None:
         """Write down one frame, in order."""
-        self.hidden.append(min(len(cover.outlines), 0xFFFF))
+        self.hidden.append(min(cover.objects, 0xFFFF))
         if frame.whole is not None:
             self.whole[frame.index] = frame.whole
+        kinds = set()
         for outline in cover.outlines:
             span = self.tracks.get(outline.track)
             if span is None:
@@ -105,7 +106,9 @@ class RunJournal:
                 self.tracks[outline.track] = span
             span.last = frame.index
             if self.effect is not None and frame.whole is None:
-                self.effects[outline.label][self.effect.on(outline, frame.size).kind] += 1
+                kinds.add((outline.track, outline.label, self.effect.on(outline, frame.size).kind))
+        for _, label, kind in kinds:
+            self.effects[label][kind] += 1
 
     def note_load(self, sample: LoadSample) -> None:
         """Write down how busy the stages were."""

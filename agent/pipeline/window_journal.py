@@ -46,7 +46,7 @@ class WindowJournal:
     def note(self, frame: Noted, cover: Cover) -> None:
         """Count a frame and follow its tracks."""
         self.frames += 1
-        self.hidden.append(len(cover.outlines))
+        self.hidden.append(cover.objects)
         if frame.whole is not None:
             self.whole[frame.whole] += 1
         for outline in cover.outlines:

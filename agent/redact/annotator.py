@@ -15,13 +15,14 @@ from agent.errors import UsageError
 from agent.frames.annotated import _SEAL, AnnotatedFrame
 from agent.redact.effect import Effect
 from agent.redact.hide import whole_reason
-from agent.redact.patch import patch_of
+from agent.redact.patch import patches_of
 from agent.redact.planes import copied_planes, flat_planes
 from agent.redact.redactor import Redactor
 
 if TYPE_CHECKING:
     from agent.frames.cover import Cover, PlacedOutline
     from agent.frames.frame import Frame, Planes
+    from agent.redact.patch import Patch
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK = (0, 0, 0)
@@ -53,14 +54,11 @@ class Annotator:
             hidden = self._redactor.redact(frame, cover)
             return AnnotatedFrame(_SEAL, frame, hidden.planes, hidden.whole)
         planes = copied_planes(frame)
-        for outline in cover.outlines:
-            self._draw(frame, planes, outline)
+        for outline, patch in patches_of(cover, self.size):
+            self._draw(frame, planes, outline, patch)
         return AnnotatedFrame(_SEAL, frame, planes)
 
-    def _draw(self, frame: Frame, planes: Planes, outline: PlacedOutline) -> None:
-        patch = patch_of(outline, self.size)
-        if patch is None:
-            return
+    def _draw(self, frame: Frame, planes: Planes, outline: PlacedOutline, patch: Patch) -> None:
         # In units of two pixels, so that luma and chroma agree.
         left, top = int(patch.x) // 2, int(patch.y) // 2
         height, width = patch.pixels.shape

@@ -53,6 +53,6 @@ class Redactor:
             )
             return RedactedFrame(_SEAL, frame, planes, whole)
         planes = copied_planes(frame)
-        patches = patches_of(cover, self.size, self.effect)
+        patches = [patch for _, patch in patches_of(cover, self.size, self.effect)]
         hide_patches(layers_of(planes, frame.colour, self.effect.rgb), patches, self.shape)
         return RedactedFrame(_SEAL, frame, planes)

@@ -29,7 +29,7 @@ def redact_rgb(rgb: Plane, cover: Cover, effect: Effect, shape: CoverShape = "ma
     layers = [Layer(hidden, effect.rgb)]
     if whole_reason(cover) is None:
         size = rgb.shape[1], rgb.shape[0]
-        hide_patches(layers, patches_of(cover, size, effect), shape)
+        hide_patches(layers, (patch for _, patch in patches_of(cover, size, effect)), shape)
     else:
         hide_whole(layers, [rgb], effect.on_frame())
     return hidden

@@ -36,7 +36,7 @@ DISAGREEMENT = 0.1
 MAX_GROWTH = 0.25
 """Of the longer side: beyond that the motion is a guess, and the cover would hide the background."""
 
-MAX_GROWTH_BEYOND = 0.05
+MAX_GROWTH_BEYOND = 0.1
 """Likewise beyond the first and last sighting, where often nothing is there any more."""
 
 JITTER = 0.01

@@ -12,7 +12,7 @@ import numpy as np
 
 from agent.blur import Watcher, blur
 from agent.redact.effect import MIN_BLUR_PX
-from agent.redact.patch import patch_of
+from agent.redact.patch import patches_of
 from agent.settings import BlurSettings
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ class Onlooker(Watcher):
         luma, *chroma = frame.planes
         halved = cv2.resize(luma, chroma[0].shape[::-1], interpolation=cv2.INTER_AREA)
         picture = np.dstack([halved, *chroma])
-        for outline in cover.outlines:
-            patch = patch_of(outline, frame.size)
-            if patch is None or max(patch.pixels.shape) < MIN_BLUR_PX:
+        for outline, patch in patches_of(cover, frame.size):
+            if max(patch.pixels.shape) < MIN_BLUR_PX:
                 continue
             mask = np.zeros(luma.shape, np.uint8)
             height, width = patch.pixels.shape

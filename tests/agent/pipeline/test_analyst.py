@@ -59,7 +59,7 @@ def painted(cover, size=(160, 96)):
     """bool [h, w]: what a cover hides."""
     width, height = size
     hidden = np.zeros((height, width), bool)
-    for patch in patches_of(cover, size):
+    for _, patch in patches_of(cover, size):
         rows, columns = patch.pixels.shape
         hidden[patch.y : patch.y + rows, patch.x : patch.x + columns] |= patch.pixels > 0
     return hidden

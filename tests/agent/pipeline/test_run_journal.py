@@ -51,5 +51,5 @@ def test_the_reason_is_what_was_done_and_not_what_was_asked(note):
 
 
 def test_a_crowd_does_not_overflow_it(note):
-    crowd = Cover((thing(1),) * 70_000, "whole, or painting it would take seconds")
+    crowd = Cover(tuple(map(thing, range(70_000))), "whole, or painting it would take seconds")
     assert list(note(0, crowd).hidden) == [0xFFFF]

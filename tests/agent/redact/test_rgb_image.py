@@ -30,7 +30,7 @@ def diamond():
 @pytest.mark.parametrize("words", EFFECTS)
 def test_outside_the_mask_an_image_keeps_every_bit(photograph, diamond, words):
     hidden = redact_rgb(photograph, Cover((diamond,)), Effect.parse(words))
-    (patch,) = patches_of(Cover((diamond,)), (83, 61), Effect.parse(words))
+    ((_, patch),) = patches_of(Cover((diamond,)), (83, 61), Effect.parse(words))
     rows, columns = patch.pixels.shape
     mask = np.zeros((61, 83), bool)
     mask[patch.y : patch.y + rows, patch.x : patch.x + columns] = patch.pixels > 0
