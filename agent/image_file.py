@@ -66,7 +66,7 @@ def read_image(path: Path) -> Pixels:
         kinds, name = ", ".join(_READ), shlex.quote(str(path))
         if is_heif(data):
             raise InputError(
-                f"{path}: a HEIF image, which can't be read here; convert it first: "
+                f"{path}: a HEIF image, or a damaged AVIF, which can't be read here; convert it: "
                 f"magick {name} {shlex.quote(path.stem)}.png"
             ) from error
         raise InputError(f"{path}: not an image that can be read ({kinds})") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,18 @@ def check_paths(source: Path, target: Path, *, overwrite: bool = False) -> None:
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror}") from error
     check_output_file(target, overwrite=overwrite)
+
+
+def check_no_input(path: Path, sources: Iterable[Path]) -> None:
+    """Refuse to write beside the outputs where an input is, which no `overwrite` gives away.
+
+    Raises:
+        OutputError: `path` is one of `sources`, by whatever name.
+    """
+    for source in sources:
+        with suppress(OSError):  # one of the two isn't there, or who opens it will say why
+            if path.samefile(source):
+                raise OutputError(f"{path} is an input; give it another name")
 
 
 @contextmanager

@@ -16,7 +16,13 @@ from agent.cli.inputs import Kind, add_path_arguments, inputs_of
 from agent.cli.process import INTERRUPTED_EXIT_CODE, stopping
 from agent.cli.suffixes import VIDEO_SUFFIXES
 from agent.errors import AgentError, UsageError
-from agent.output_file import check_output_file, check_paths, sweep_around, write_output_file
+from agent.output_file import (
+    check_no_input,
+    check_output_file,
+    check_paths,
+    sweep_around,
+    write_output_file,
+)
 from agent.settings import BlurSettings
 
 if TYPE_CHECKING:
@@ -192,7 +198,10 @@ def _check_side_outputs(args: argparse.Namespace, pairs: list[tuple[Path, Path]]
         if args.report.suffix.lower() != ".json":
             raise UsageError(f"--report {args.report}: let its name end in .json")
         check_output_file(args.report, overwrite=args.overwrite)
-    sweep_around(filter(None, (args.report, args.timeline, args.contact_sheet)))
+    beside = [path for path in (args.report, args.timeline, args.contact_sheet) if path]
+    for path in beside:
+        check_no_input(path, (source for source, _ in pairs))
+    sweep_around(beside)
 
 
 def _settings(args: argparse.Namespace) -> BlurSettings:

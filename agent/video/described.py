@@ -8,6 +8,7 @@ import av
 
 from agent.frames.stream_info import StreamInfo
 from agent.video.decoded import matrix_code_of, may_be_transparent
+from models.video_stream import frame_rate_of
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -34,7 +35,7 @@ def described(
     """
     shape = maker.shape
     width, height = shape.size
-    rate = stream.average_rate or stream.guessed_rate
+    rate = frame_rate_of(stream)
     duration_s = None
     if stream.duration:
         duration_s = float(stream.duration * time_base)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from av.error import FFmpegError
 
 from agent.errors import OutputError
-from agent.output_file import appeared
+from agent.output_file import appeared, check_output_file
 from agent.video.audio import AudioCopy
 from agent.video.muxer import MP4_FORMATS, Muxer
 from agent.video.output_clock import MILLISECONDS, OutputClock, mp4_time_base
@@ -42,7 +42,8 @@ class FileOutput:
         annotated: take annotated pictures, too; the file shows what the camera saw.
 
     Raises:
-        OutputError: when the file can't be written, or the container can hold none of the sound.
+        OutputError: when the file can't be written, exists and is not to be replaced, or can hold
+            none of the sound.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class FileOutput:
         fragmented: bool = False,
         annotated: bool = False,
     ) -> None:
+        check_output_file(Path(path), overwrite=overwrite)
         # A link stays a link: what it points to is replaced.
         self._path = Path(os.path.realpath(path))
         self._overwrite, self._fragmented, self._annotated = overwrite, fragmented, annotated
@@ -148,9 +150,6 @@ class FileOutput:
 
     def _create(self) -> PartFile:
         try:
-            if self._path.exists() and not self._path.is_file():
-                kind = "a folder" if self._path.is_dir() else "not an ordinary file"
-                raise OutputError(f"{self._path}: is {kind}; name a file to write")
             return PartFile(self._path)
         except OSError as error:
             raise OutputError(f"{self._path}: can't be written ({error.strerror})") from error

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from agent.video.timestamps import DecodeTimes, Timestamps
+from models.video_stream import frame_rate_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -34,7 +35,7 @@ class PictureTimes:
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, start: Fraction) -> None:
-        rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
+        rate = frame_rate_of(stream) or _USUAL_RATE
         self.time_base = stream.time_base or 1 / rate
         self._timestamps = Timestamps(
             step=round(1 / (rate * self.time_base)),

@@ -14,7 +14,7 @@ from distill.data.orientation import STORED, Orientation, orientation_of
 from distill.errors import InputError
 from distill.files import reading
 from models.deinterlacer import Deinterlacer, field_order_of
-from models.video_stream import video_stream
+from models.video_stream import frame_rate_of, video_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ class Clip:
         stream, container = self._stream, self._container
         if stream.frames:
             return int(stream.frames)
-        rate = stream.average_rate or stream.guessed_rate
+        rate = frame_rate_of(stream)
         duration_s = None
         if stream.duration and stream.time_base:
             duration_s = float(stream.duration * stream.time_base)
@@ -101,7 +101,7 @@ class Clip:
         return round(duration_s * rate) if duration_s and rate else None
 
     def __iter__(self) -> Iterator[ClipFrame]:
-        rate = self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_RATE
+        rate = frame_rate_of(self._stream) or _DEFAULT_RATE
         for picture in self._of_one_moment():
             pts, time_base = picture.pts, picture.time_base
             timed = pts * time_base if pts is not None and time_base else self.decoded / rate

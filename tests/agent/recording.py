@@ -68,10 +68,11 @@ def file_sink(
     *,
     sound: Sound | None = None,
     fragmented: bool = False,
+    overwrite: bool = False,
     **settings: object,
 ) -> EncodingSink:
     """A sink of frames into a file; `settings` are the encoder's."""
-    output = FileOutput(path, sound=sound, fragmented=fragmented)
+    output = FileOutput(path, sound=sound, fragmented=fragmented, overwrite=overwrite)
     return EncodingSink(VideoEncoder(info, clock=output.clock(info), **settings), output)
 
 

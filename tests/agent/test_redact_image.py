@@ -312,9 +312,14 @@ def test_avif_of_ten_bits_is_read(data, tmp_path):
 def test_heif_is_refused_with_what_to_do(tmp_path):
     path = tmp_path / "x.heic"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
-    with pytest.raises(
-        InputError, match=r"a HEIF image.*convert it first: magick .*x\.heic x\.png"
-    ):
+    with pytest.raises(InputError, match=r"a HEIF image.*convert it: magick .*x\.heic x\.png"):
+        read_image(path)
+
+
+def test_an_avif_that_was_cut_short_is_said_to_be_damaged(saved, photo):
+    path = saved("x.avif", Image.fromarray(photo))
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match="damaged AVIF"):
         read_image(path)
 
 

@@ -1,10 +1,11 @@
 """The rule itself, on streams that are no more than what it asks of them."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import pytest
 
-from models.video_stream import video_stream
+from models.video_stream import frame_rate_of, video_stream
 
 DEFAULT, IMPAIRED, COVER, THUMBNAILS = 1, 1 << 8, 1 << 10, 1 << 11
 
@@ -70,3 +71,27 @@ def test_stills_alone_are_no_video():
 
 def test_a_file_without_pictures_has_none():
     assert choice(ffmpeg=None) is None
+
+
+@dataclass
+class Rated:
+    average_rate: Fraction | None
+    guessed_rate: Fraction | None
+
+
+@pytest.mark.parametrize(
+    ("mean", "guess", "rate"),
+    [
+        (25, 50, 25),
+        (Fraction(24000, 1001), 60, Fraction(24000, 1001)),
+        (None, 25, 25),
+        (0, 25, 25),  # as PyAV has it before it was estimated
+        (30, None, 30),
+        (None, None, None),
+        (60000, Fraction(30000, 1001), Fraction(30000, 1001)),  # a DV file's
+        (2000, 2000, 2000),
+        (90000, None, 90000),
+    ],
+)
+def test_the_rate_is_the_mean_unless_that_is_a_clock(mean, guess, rate):
+    assert frame_rate_of(Rated(mean, guess)) == rate

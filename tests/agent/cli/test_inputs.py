@@ -151,6 +151,25 @@ def test_the_input_is_not_replaced_even_where_that_was_said(sfumato, clip, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("option", "name"),
+    [("--report", "r.json"), ("--timeline", "t.png"), ("--contact-sheet", "s.png")],
+)
+@pytest.mark.parametrize("words", [["out.mp4"], ["--out-dir", "out"]])
+def test_what_is_made_beside_the_video_replaces_no_input_though_that_was_said(
+    sfumato, clip, tmp_path, option, name, words
+):
+    folder_of(tmp_path, clip, name)
+    code, said = sfumato(name, *words, option, name, "--overwrite")
+    assert code == 4
+    assert f"{name} is an input" in said
+    (tmp_path / "real").mkdir()
+    (tmp_path / name).rename(tmp_path / "real" / "in.mp4")
+    (tmp_path / name).symlink_to(tmp_path / "real" / "in.mp4")
+    assert sfumato("real/in.mp4", *words, option, name, "--overwrite")[0] == 4
+    assert (tmp_path / "real" / "in.mp4").read_bytes() == clip
+
+
+@pytest.mark.parametrize(
     ("words", "about"),
     [
         (["a.mp4", "b.mp4", "c.mp4"], "3 paths"),

@@ -74,7 +74,7 @@ def test_file_is_as_readable_as_any_other(tmp_path):
 def test_leaving_without_finish_leaves_what_was_there_before(tmp_path, frames):
     output = tmp_path / "out.mp4"
     output.write_bytes(b"an older result")
-    with file_sink(output, INFO) as sink:
+    with file_sink(output, INFO, overwrite=True) as sink:
         for pts in range(frames):
             sink.write(grey(pts))
     assert leftovers(tmp_path) == ["out.mp4"]
@@ -110,7 +110,7 @@ import recording as t
 
 info = replace(t.INFO, width=640, height=360)
 noise = np.random.default_rng(0)
-with t.file_sink(Path(sys.argv[1]), info, preset="ultrafast", crf=1) as sink:
+with t.file_sink(Path(sys.argv[1]), info, overwrite=True, preset="ultrafast", crf=1) as sink:
     for pts in range(100000):
         y = noise.integers(0, 256, (360, 640), np.uint8)
         sink.write(t.whole((y, y[:180, :320], y[180:, :320]), pts, info))
@@ -179,8 +179,8 @@ def test_disk_that_fills_up_at_the_very_end_is_noticed(tmp_path):
         ("out.webm", "name it one of .mp4 .m4v .mov .mkv"),
         ("out", "can't write a file without extension"),
         ("folder.mp4", "is a folder"),
-        ("absent/out.mp4", "No such file or directory"),
-        ("file/out.mp4", "Not a directory"),
+        ("absent/out.mp4", "no such folder"),
+        ("file/out.mp4", "no such folder"),
         ("x" * 300 + ".mp4", "File name too long"),
     ],
 )
@@ -192,6 +192,13 @@ def test_bad_output_is_refused_in_one_line(tmp_path, name, reason):
     assert reason in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert leftovers(tmp_path) == ["file", "folder.mp4"]
+
+
+def test_what_exists_is_refused_before_a_frame_was_written(tmp_path):
+    (tmp_path / "out.mp4").write_bytes(b"an older result")
+    with pytest.raises(OutputError, match="exists already"):
+        FileOutput(tmp_path / "out.mp4")
+    assert leftovers(tmp_path) == ["out.mp4"]
 
 
 def test_device_is_not_replaced_by_a_file(tmp_path):

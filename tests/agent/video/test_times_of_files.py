@@ -159,6 +159,22 @@ def test_what_is_faster_than_matroska_counts_goes_into_mp4(clips, tmp_path, rate
     assert times == [Fraction(n, rate) for n in range(40)]
 
 
+def test_a_tape_whose_mean_rate_is_its_clock_has_the_rate_of_its_pictures(clips, tmp_path):
+    rate = Fraction(30000, 1001)
+    source = clips.write(
+        tmp_path / "tape.dv",
+        time_base=1 / rate,
+        rate=rate,
+        codec="dvvideo",
+        pixel_format="yuv411p",
+        size=(720, 480),
+    )
+    with FileSource(source) as video:
+        assert video.info.frame_rate == rate
+        assert video.info.frames == 12
+        assert clips.seconds(video) == [n / rate for n in range(12)]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_two_pictures_of_one_time_get_two(tmp_path, clips, suffix):
     """Times that a source had to repair lie a tick apart, and here that is no millisecond."""
