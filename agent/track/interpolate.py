@@ -46,6 +46,10 @@ MIN_SAME_IOU = 0.3
 """Overlap of a sighting with where its track was expected, below which it may be a bystander."""
 
 
+KEYFRAMES_HELD = 2
+"""For which a track is held after its last sighting: a detector may miss an object twice in a row."""
+
+
 def interpolated(tracker: Tracker, moment: Moment) -> Iterator[InterpolatedOutline]:
     """All that must be hidden of the tracks at a moment; some have several outlines."""
     for track in tracker.tracks:
@@ -54,7 +58,7 @@ def interpolated(tracker: Tracker, moment: Moment) -> Iterator[InterpolatedOutli
             if moment.index > tracker.before(first, reach(first)):
                 yield from _beyond(track, first, moment, 0)
         elif moment.index >= last.index:
-            if moment.index <= max(tracker.after(last, reach(last)), last.index):
+            if moment.index <= max(tracker.after(last, KEYFRAMES_HELD), last.index):
                 yield from _beyond(track, last, moment, -1)
         else:
             later = (i for i, s in enumerate(track.sightings) if s.index > moment.index)
@@ -91,10 +95,12 @@ def _between(track: Track, at: int, moment: Moment) -> InterpolatedOutline:
     middle = 4 * share * (1 - share)  # 0 at the sightings, 1 half-way
     bounds = a.outline.bounds * (1 - share) + b.outline.bounds * share
     longer = longer_side(bounds)
-    bend_px = min(_bend(track, at) - JITTER * longer, MAX_GROWTH * longer)
-    return InterpolatedOutline(
-        track, bounds, _blend(a.outline, b.outline, share, middle), middle * max(bend_px, 0.0)
-    )
+    # Where times are uneven, either the object or the clock is: nobody knows which.
+    uneven = abs(share - (moment.index - a.index) / (b.index - a.index))
+    uneven_px = uneven * float(np.abs(b.outline.bounds - a.outline.bounds).max())
+    bend_px = middle * max(_bend(track, at) - JITTER * longer, 0.0)
+    grow_px = min(bend_px + uneven_px, MAX_GROWTH * longer)
+    return InterpolatedOutline(track, bounds, _blend(a.outline, b.outline, share, middle), grow_px)
 
 
 def _as_seen(
