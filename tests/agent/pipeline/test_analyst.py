@@ -321,7 +321,8 @@ def test_a_long_stream_is_forgotten_behind(analyst_of, kind, every, look_ahead):
     for frame, _ in analyst.run(world.source()):
         tracker = analyst._tracker
         held = len(analyst._waiting) + len(analyst._certainty) + len(analyst._asks)
-        held += len(tracker.keyframes) + len(tracker._taken) + len(tracker.tracks)
+        held += len(tracker.keyframes) + sum(map(len, tracker._taken.values()))
+        held += len(tracker.tracks)
         held += sum(len(track.sightings) for track in tracker.tracks)
         if frame.index > 100:
             most = max(most, held)
