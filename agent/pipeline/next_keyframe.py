@@ -71,8 +71,14 @@ class NextKeyframe:
         if self._rhythm.adaptive:
             self._least, share = 1, _UNSEEN_AUTO
         else:
-            again = unsettled and not self._looked_again
-            self._looked_again = again
-            self._least, share = 1 if again else math.ceil(self._rhythm.interval / 2), _UNSEEN
-            unsettled = again
+            unsettled = unsettled and not self._looked_again
+            self._least, share = self._least_frames(again=unsettled), _UNSEEN
+            self._looked_again = unsettled
         self._may_pass_s = 0.0 if unsettled else may_move_unseen_s(tracker, share)
+
+    def _least_frames(self, *, again: bool) -> int:
+        """Frames until the next look, so that two of them fall on one interval at most."""
+        if again:
+            return 1
+        interval = self._rhythm.interval
+        return max(1, interval - 1) if self._looked_again else math.ceil(interval / 2)
