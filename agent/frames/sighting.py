@@ -49,7 +49,7 @@ class Sighting:
     @property
     def in_frame(self) -> Bounds:
         """Bounds where it was in the keyframe itself, pixels."""
-        return self.outline.bounds + np.tile(self.scene_at, 2)
+        return self.outline.bounds + np.concatenate((self.scene_at, self.scene_at))
 
 
 def sightings_of(instances: Instances, index: int) -> list[Sighting]:

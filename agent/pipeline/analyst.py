@@ -2,8 +2,8 @@
 
 A frame leaves only once every keyframe that could still change its cover has been seen. Order:
 
-1. The first frame, every Nth after it, both sides of a scene cut, and the last are keyframes;
-   without look-ahead, a cut's first frame and no last one.
+1. The first frame, every Nth after it, both sides of a scene cut or a pause, and the last are
+   keyframes; without look-ahead, only the first frame after a cut or a pause, and no last one.
 2. Results are taken in by rising index, however the workers finish.
 3. What a frame needs to be vouched for, and to leave, is `agent.pipeline.certainty`'s rule.
 """
@@ -142,11 +142,14 @@ class Analyst:
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
         unfit = self._unfit(frame)
-        if unfit or self._cuts.is_cut(frame) or frame.opens_scene:
+        time_s = self._times.of(frame)
+        opens = bool(unfit) or self._cuts.is_cut(frame) or frame.opens_scene
+        if opens or self._next_keyframe.is_late(time_s):  # it is shown until this one comes
             self._ask_last()
+        if opens:
             self._scene += 1
             self._next_keyframe.look_at_once()
-        moment = Moment(frame.index, self._times.of(frame), self._camera.follow(frame))
+        moment = Moment(frame.index, time_s, self._camera.follow(frame))
         waiting = _Waiting(frame, self._scene, moment)
         self._waiting.append(waiting)
         if self._next_keyframe.is_due(frame.index, moment.time_s) and not unfit:

@@ -17,6 +17,11 @@ _UNSEEN = 0.05
 under `auto`, which may look at every frame, and under a fixed number, which never looks more than
 twice as often (the second tuned on six DAVIS-2016 sequences)."""
 
+_MAX_OVER = 1.25
+"""Times `max_gap_s` that may pass from one look to the next, where frames come evenly: at 24 a second
+every fifth is 0.208 s apart. Without a bound, 6 to 8 frames a second would be looked at every 0.25
+to 0.33 s: 2 to 5 % of what `--every 1` hides was bare there, and at 10 a second 1 to 2 %."""
+
 _ROUNDING_S = 1e-6
 """Times are sums and products of floats."""
 
@@ -47,12 +52,18 @@ class NextKeyframe:
         """Whether this frame, the next in order, has to be one."""
         step_s, self._before_s = time_s - self._before_s, time_s
         passed, passed_s = index - self._index, time_s - self._time_s
+        next_s = passed_s + step_s  # when the frame after this one may come
         return (
             self._at_once
             or passed >= self._rhythm.interval
             or passed_s > self._rhythm.max_gap_s + _ROUNDING_S
-            or (passed >= self._least and passed_s + step_s > self._may_pass_s)
+            or next_s > _MAX_OVER * self._rhythm.max_gap_s + _ROUNDING_S
+            or (passed >= self._least and next_s > self._may_pass_s)
         )
+
+    def is_late(self, time_s: float) -> bool:
+        """Whether a frame of this time, the next in order, comes after a pause."""
+        return time_s - self._before_s > self._rhythm.max_gap_s + _ROUNDING_S
 
     def learn(self, tracker: Tracker, fault: str | None) -> None:
         """The last keyframe's result was taken in, and no later one will be waited for."""
@@ -60,8 +71,14 @@ class NextKeyframe:
         if self._rhythm.adaptive:
             self._least, share = 1, _UNSEEN_AUTO
         else:
-            again = unsettled and not self._looked_again
-            self._looked_again = again
-            self._least, share = 1 if again else math.ceil(self._rhythm.interval / 2), _UNSEEN
-            unsettled = again
+            unsettled = unsettled and not self._looked_again
+            self._least, share = self._least_frames(again=unsettled), _UNSEEN
+            self._looked_again = unsettled
         self._may_pass_s = 0.0 if unsettled else may_move_unseen_s(tracker, share)
+
+    def _least_frames(self, *, again: bool) -> int:
+        """Frames until the next look, so that two of them fall on one interval at most."""
+        if again:
+            return 1
+        interval = self._rhythm.interval
+        return max(1, interval - 1) if self._looked_again else math.ceil(interval / 2)

@@ -13,7 +13,7 @@ ones, and without look-ahead so many rest on one result."""
 MAX_GAP_S = 0.17
 """Seconds. What leaks follows the time between detections, not the frames: pictures of a slide show,
 one a second, were bare in 41 % of what `--every 5` hid with `--every 1`. With this, N = 5 holds at
-24 frames a second and more, and below 6 every frame is looked at."""
+24 frames a second and more, and below 9 every frame is looked at."""
 
 Every = int | Literal["auto"]
 
@@ -35,7 +35,8 @@ class Rhythm:
 
     Attributes:
         look_ahead: let frames wait for later keyframes; without it they are extrapolated.
-        max_gap_s: a frame that comes later than this after the last look is looked at.
+        max_gap_s: a frame that comes later than this after the last look is looked at, and one
+            after which the next would come a quarter later than this.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Rhythm:
     ) -> None:
         """Look at every Nth frame, or at most `max_every` apart where `every` is `auto`.
 
-        And at the first frame that comes more than `max_gap_s` seconds after the last look.
+        And wherever more than about `max_gap_s` seconds would pass between two looks.
 
         Raises:
             UsageError: one of them is not what can be asked for.

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.track.placed import InterpolatedOutline, at_rest
-from agent.track.track import Track
+from agent.track.track import Track, shift
 from models.boxes import iou
-from models.outline import Bounds, Field, Outline, centre, longer_side
+from models.outline import Bounds, Field, Outline, longer_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,8 +113,8 @@ def _as_seen(
     as if its track had ended or begun there.
     """
     a, b = track.sightings[at], track.sightings[at + 1]
-    in_scene = np.abs(centre(b.outline.bounds) - centre(a.outline.bounds)).max()
-    in_frame = np.abs(centre(b.in_frame) - centre(a.in_frame)).max()
+    in_scene = np.abs(shift(a.outline.bounds, b.outline.bounds)).max()
+    in_frame = np.abs(shift(a.in_frame, b.in_frame)).max()
     doubtful = not _is_expected(track, at)
     first_half = 2 * moment.time_s < a.time_s + b.time_s
     for seen, near, held in (

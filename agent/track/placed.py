@@ -46,5 +46,5 @@ def at_rest(track: Track, seen: Sighting, moment: Moment, *, in_frame: bool) -> 
     """What a keyframe saw, as if it had not moved since: in the frame, or else in the scene."""
     bounds = seen.outline.bounds
     if in_frame:
-        bounds = seen.in_frame - np.tile(moment.scene_at, 2)
+        bounds = seen.in_frame - np.concatenate((moment.scene_at, moment.scene_at))
     return InterpolatedOutline(track, bounds, seen.outline.field, 0.0)

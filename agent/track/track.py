@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from models.outline import Bounds, centre
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from agent.frames.sighting import Sighting
+    from models.outline import Bounds
 
 PACE_S = 0.1
 """Least time between two sightings that tell a speed; nearer ones tell more of the detector's
@@ -50,5 +50,10 @@ class Track:
         other = next(apart, ordered[-1])
         if other.time_s == end.time_s:
             return np.zeros(4)
-        moved = centre(other.outline.bounds) - centre(end.outline.bounds)
-        return moved / (other.time_s - end.time_s)
+        pace = shift(end.outline.bounds, other.outline.bounds) / (other.time_s - end.time_s)
+        return np.concatenate((pace, pace))
+
+
+def shift(of: Bounds, to: Bounds) -> npt.NDArray[np.float64]:
+    """How far the middle of one box lies from that of another, float64 [2] x y, pixels."""
+    return (to[:2] + to[2:]) / 2 - (of[:2] + of[2:]) / 2

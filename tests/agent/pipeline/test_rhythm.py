@@ -1,6 +1,7 @@
 """How often the detector looks."""
 
 import dataclasses
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -10,6 +11,7 @@ from agent.detect.pool import DetectorPool
 from agent.errors import UsageError
 from agent.pipeline.analyst import Analyst
 from agent.pipeline.rhythm import Rhythm
+from agent.pipeline.rising_time import RisingTime
 from agent.track.tracker import Tracker
 
 
@@ -95,8 +97,8 @@ def test_without_look_ahead_auto_gives_way_at_once():
 
 @pytest.mark.parametrize("every", [2, 5, 30, "auto"])
 @pytest.mark.parametrize("look_ahead", [True, False])
-@pytest.mark.parametrize("fps", [0.2, 1, 3, 5.8])
-def test_below_six_frames_a_second_every_frame_is_looked_at(every, look_ahead, fps):
+@pytest.mark.parametrize("fps", [0.2, 1, 3, 6, 6.25, 8, 9.3])
+def test_below_nine_frames_a_second_every_frame_is_looked_at(every, look_ahead, fps):
     world = World(frames=12)
     rhythm = Rhythm(every, 30, look_ahead=look_ahead)
     frames = timed(world, [i / fps for i in range(12)])
@@ -113,6 +115,17 @@ def test_otherwise_the_number_holds_as_far_as_time_allows(fps, every, expected):
     assert found == sorted({*range(0, 61, expected), 60})
 
 
+@pytest.mark.parametrize("max_gap_s", [0.01, 0.17, 1.0, 60.0])
+@pytest.mark.parametrize("fps", [7, 11, 12.5, 14, 17, 29.97, 240])
+def test_no_interval_is_more_than_a_quarter_longer_than_the_gap(fps, max_gap_s):
+    world = World(frames=61)
+    frames = timed(world, [i / fps for i in range(61)])
+    found = keyframes_of(frames, Rhythm(30, max_gap_s=max_gap_s), world)
+    longest = max(after - before for before, after in itertools.pairwise(found))
+    assert longest == 1 or longest / fps <= 1.25 * max_gap_s + 1e-6
+    assert longest == 30 or (longest + 1) / fps > max_gap_s  # nor is it shorter than it need be
+
+
 def test_a_longer_gap_can_be_asked_for():
     world = World(frames=21)
     frames = timed(world, [float(i) for i in range(21)])
@@ -121,11 +134,26 @@ def test_a_longer_gap_can_be_asked_for():
 
 
 @pytest.mark.parametrize("every", [5, "auto"])
-def test_a_pause_in_the_middle_makes_a_keyframe_of_what_comes_after_it(every):
-    """Time counts and not the number of frames: a doorbell sends pictures when something moves."""
+def test_both_sides_of_a_pause_are_keyframes(every):
+    """Time counts and not the number of frames: a doorbell sends pictures when something moves.
+
+    What it sent last is seen until it sends the next.
+    """
     world = World(frames=20)
     seconds = [i / 30 + (i >= 8) * 3 + (i >= 9) * 3 for i in range(20)]
-    assert {8, 9} <= set(keyframes_of(timed(world, seconds), Rhythm(every), world))
+    assert {7, 8, 9} <= set(keyframes_of(timed(world, seconds), Rhythm(every), world))
+
+
+@pytest.mark.parametrize("step_ns", [-(10**9), 0, 1, 1000])
+def test_a_broken_clock_keeps_no_more_than_a_fast_one(step_ns):
+    """Keyframes are kept by their time; a clock that hardly moves must not keep them all."""
+    world, times = World(), RisingTime()
+    frames = (
+        dataclasses.replace(world.frame(0), pts=i * step_ns, time_base=Fraction(1, 10**9))
+        for i in range(100)
+    )
+    seconds = [times.of(frame) for frame in frames]
+    assert all(after - before >= 0.99e-3 for before, after in itertools.pairwise(seconds))
 
 
 @pytest.mark.parametrize("back_s", [3.0, 1e-9, 0.0])

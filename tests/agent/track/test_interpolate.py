@@ -168,3 +168,18 @@ def test_two_outlines_with_nothing_in_common_blend_into_both_and_not_into_none()
         tracker.update(Keyframe(index, index / 25, 0, found))
     for index in range(1, 10):
         assert all(placed.field.max() > 0 for placed in interpolated(tracker, moment(index)))
+
+
+def test_with_close_keyframes_births_and_deaths_are_held_by_time():
+    """0.15 s: a detector that looks at every frame misses an object for several in a row."""
+    world = World(Thing(linear(60, 30, born=20, dies=30)))
+    tracker = tracked(world, range(50))
+    shown = [index for index in range(50) if hidden(tracker, index)[0].any()]
+    assert shown == list(range(17, 34))  # seen from 20 to 29; four frames of 40 ms each way
+
+
+def test_who_is_cut_off_by_the_edge_is_held_for_a_keyframe_more():
+    world = World(Thing(linear(0, 30, born=10, dies=26)))
+    tracker = tracked(world, range(0, 51, 5))
+    shown = [index for index in range(50) if hidden(tracker, index)[0].any()]
+    assert shown == list(range(1, 36))  # seen from 10 to 25, hidden from after 0 up to 35
