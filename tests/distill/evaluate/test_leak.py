@@ -180,7 +180,7 @@ def test_what_is_counted_as_hidden_is_what_the_agent_hides(margin):
     x, y, inside = cover_of(found, 0, SIZE, margin)
     counted_as[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     settings = BlurSettings(effect="solid:ff00ff", margin=margin)
-    hidden = Hidden({0: "person"}, {0: 0.25})
+    hidden = Hidden({0: "person"}, {0: 0.25}, {0: 0.25})
     redacted, _ = redact_image(np.zeros((*SIZE, 3), np.uint8), Sees(found), hidden, settings)
     assert (counted_as == redacted.any(axis=2)).all()
 
