@@ -12,7 +12,8 @@ from agent.pipeline.window_journal import WindowJournal
 from agent.settings import BlurSettings
 from agent.stream import Stream, redactor_of
 
-HIDDEN = Hidden({spec.id: spec.name for spec in CLASSES}, {spec.id: 0.25 for spec in CLASSES})
+SCORES = {spec.id: 0.25 for spec in CLASSES}
+HIDDEN = Hidden({spec.id: spec.name for spec in CLASSES}, SCORES, SCORES)
 
 
 class Camera:
