@@ -104,7 +104,7 @@ def _not_whole(file: BinaryIO, size: int) -> BundleError:
     if not size:
         said = f"it is empty; {_AGAIN}"
     elif begin.startswith(b"PK"):
-        more = _END_MAGIC in file.read()
+        more = _END_MAGIC in file.read()[: len(_END_MAGIC) - _END.size]
         said = f"{'more follows its end' if more else f'its {size} bytes have no end'}; {_AGAIN}"
     elif begin == _POINTER:
         said = "it only says where Git LFS keeps the file; get that with git lfs pull"

@@ -39,19 +39,22 @@ def class_specs(names: Iterable[Any]) -> tuple[ClassSpec, ...]:
     called after its number.
     """
     return tuple(
-        ClassSpec(id=i, name=_printable(str(name))[:_MAX_NAME].strip() or f"class {i}")
-        for i, name in enumerate(names)
+        ClassSpec(id=i, name=_printable(str(name)) or f"class {i}") for i, name in enumerate(names)
     )
 
 
 def _printable(name: str) -> str:
     shown = "".join(letter if letter.isprintable() else " " for letter in name)
-    return " ".join(shown.split())
+    return " ".join(shown.split())[:_MAX_NAME].strip()
 
 
 def _same(name: str) -> str:
-    """What two names share that a person takes for one: case, blanks and Unicode's forms aside."""
-    words = unicodedata.normalize("NFKC", _printable(name)).casefold().split(",")
+    """What two names share that a person takes for one.
+
+    Case, blanks, Unicode's forms and double quotes aside: those may be the name's own or its quotes.
+    """
+    plain = unicodedata.normalize("NFKC", _printable(name.replace('"', ""))).casefold()
+    words = plain.split(",")
     return ",".join(word.strip() for word in words)
 
 
@@ -98,8 +101,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def choose(names: Sequence[str], known: Sequence[ClassSpec]) -> tuple[ClassSpec, ...]:
     """All classes of these names, in the order of `names`.
 
-    Case, blanks around a name and the way its accents are stored don't matter. Neighbours that make
-    the name of a class with a comma between them mean that class, too: who forgot the quotes.
+    Case, blanks around a name, double quotes and the way its accents are stored don't matter.
+    Neighbours that make the name of a class with a comma between them mean that class, too: who
+    forgot the quotes.
 
     Raises:
         UnknownClassError: there is no such class; the message names the nearest.

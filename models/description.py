@@ -110,13 +110,9 @@ def _described_by_us(metadata: Mapping[str, str]) -> Description:
 
 def _checked(names: Any) -> tuple[str, ...]:
     """A name for each class; what is odd in one, `models.classes` makes fit to be asked for."""
-    if (
-        not isinstance(names, list)
-        or not 0 < len(names) <= MAX_CLASSES
-        or not all(isinstance(word, str) for word in names)
-    ):
+    if not isinstance(names, list) or not 0 < len(names) <= MAX_CLASSES:
         raise ModelError("the file's class names are not a list, nor numbered from 0")
-    return tuple(names)
+    return tuple("" if name is None else str(name) for name in names)
 
 
 def _literal(text: str, field: str) -> Any:

@@ -103,7 +103,7 @@ def _three(text: str) -> tuple[float, float, float]:
 def _run(args: argparse.Namespace) -> int:
     from models.bundle import write_bundle
     from models.classes import shortened
-    from models.errors import UnknownClassError
+    from models.errors import ModelError, UnknownClassError
     from models.importing import import_onnx
     from models.manifest import MAX_MODEL_BYTES, name_of_file
     from models.onnx_file.embed import read_onnx
@@ -124,6 +124,8 @@ def _run(args: argparse.Namespace) -> int:
         manifest, files = import_onnx(model, name, classes=args.classes, description=description)
     except UnknownClassError as error:
         raise UsageError(f"--classes: {error}") from error
+    except ModelError as error:
+        raise ModelError(f"{args.onnx}: {error}") from error
     with output_path(args.out, overwrite=args.overwrite) as out:
         write_bundle(out, manifest, files, key)
     spec = manifest.input

@@ -17,7 +17,7 @@ _READABLE_PART = re.compile(
 
 _READABLE = frozenset(
     {"kennzeichen", "kenteken", "matricula", "matrícula", "nummernschild", "placa", "plaque"}
-    | {"anpr", "lp", "registration", "targa"}
+    | {"anpr", "lp", "registration", "targa", "госномер", "номер", "车牌", "車牌"}
     | {"barcode", "caption", "code", "digit", "handwriting", "letter", "number", "ocr", "qr"}
     | {"qrcode", "sign", "signature", "subtitle", "watermark"}
     | {"cellphone", "computer", "display", "laptop", "monitor", "phone", "smartphone", "tablet"}
@@ -31,7 +31,7 @@ printed on. Of COCO's classes: tv, laptop, cell phone, book, stop sign. Chosen, 
 _FACES = frozenset({"face", "head", "humanface", "humanhead", "personface", "personhead"})
 """Whole words: neither a surface nor a headlight is one."""
 
-_NAMELESS = frozenset({"class", "label", "object", "unknown"})
+_NAMELESS = frozenset({"class", "label", "none", "obj", "object", "unknown"})
 """What exporters call a class that nobody named, as in `class0`."""
 
 

@@ -62,6 +62,7 @@ class Recorder:
         folder.begin(config)
         self.best = best
         self._folder, self._config, self._start = folder, config, start
+        self._said: set[str] = set()
         self._metrics = MetricsLog(folder.metrics, done)
         if not done:
             shutil.rmtree(folder.tensorboard, ignore_errors=True)
@@ -87,9 +88,11 @@ class Recorder:
         self._progress.update()
 
     def say(self, lines: list[str]) -> None:
-        """Lines for the person who watches."""
+        """Lines for the person who watches, each once: an image comes up in every epoch."""
         for line in lines:
-            tqdm.write(line)
+            if line not in self._said:
+                self._said.add(line)
+                tqdm.write(line)
 
     def evaluate(
         self, net: RTMDetIns, val: CocoDataset, device: torch.device, done: int, ends: str

@@ -85,6 +85,14 @@ def test_what_it_is_instead_is_said(path, data, said):
         read_archive(path)
 
 
+@pytest.mark.parametrize("lost", [1, 10, 18])
+def test_half_an_end_is_none(path, lost):
+    write_archive(path, FILES)
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(BundleError, match="bytes have no end; copy or download it again"):
+        read_archive(path)
+
+
 @pytest.mark.parametrize("more", [b"\n", bytes(1000), b"PK\x05\x06"])
 def test_what_follows_or_precedes_an_archive_is_refused(path, more):
     write_archive(path, FILES)

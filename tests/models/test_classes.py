@@ -132,5 +132,18 @@ def test_a_comma_within_a_name_needs_no_quotes_where_the_pieces_make_that_name()
         ids(names, "paper", "cup")
 
 
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ('"person"', '"person"'),  # as a shell passes it on: our own quotes, for `split_names`
+        ('"person"', "person"),
+        ('bus, "big"', 'bus, "big"'),
+        ("x" * 500, "x" * 500),  # as the exporter has it, which is longer than ours
+    ],
+)
+def test_a_name_is_chosen_as_it_was_written(name, asked):
+    assert ids(["car", name], *split_names(asked)) == [1]
+
+
 def test_a_message_says_each_name_once():
     assert shortened(["a", "a", "b,c", "d"], 2) == 'a, "b,c" and 1 more'

@@ -198,6 +198,13 @@ def test_weights_that_are_not_there_are_named(outside, tmp_path, capsys, left, m
     assert not (tmp_path / "x.sfm").exists()
 
 
+def test_a_network_that_does_not_say_what_it_is_is_named(data, tmp_path, capsys):
+    path = data / "weights" / "rtmdet-nano-person.onnx"
+    assert main(["model", "import", str(path), "--out", str(tmp_path / "x.sfm")]) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"sfumato: {path}: the file does not say what network it holds")
+
+
 def test_a_model_of_three_gigabytes_is_refused_in_one_line(tmp_path, capsys):
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:

@@ -9,7 +9,7 @@ PLATES = [
     *("License Plate", "LicensePlate", "LicensePlates", "licensePlate", "licenseplate"),
     *("LICENSE_PLATE", "number plate", "numberplate", "Numberplates", "car plate", "car.plate"),
     *("Vehicle registration plate", "plate_0", "plate2", " plate ", "license", "LP", "front-lp"),
-    *("Kennzeichen", "Nummernschild", "matrícula", "placa"),
+    *("Kennzeichen", "Nummernschild", "matrícula", "placa", "Номер", "车牌"),
 ]
 TEXTS = ["text", "Text", "texts", "scene_text", "TextLine", "textbox", "text region", "stop sign"]
 SCREENS = ["screen", "Screens", "touchscreen", "computer-screen", "tv", "TVs", "laptop", "iPhone"]
@@ -24,7 +24,7 @@ CARDS = [
     "passport",
 ]
 DOCUMENTS = ["document", "Documents", "id_document", "book", "newspaper", "Paper", "QR code"]
-NAMELESS = ["", "0", "12", "class0", "class_3", "Object 1", "unknown", "!?"]
+NAMELESS = ["", "0", "12", "class0", "class_3", "Object 1", "unknown", "!?", "obj1", "None"]
 
 
 @pytest.mark.parametrize("name", PLATES + TEXTS + SCREENS + CARDS + DOCUMENTS + NAMELESS)

@@ -248,6 +248,16 @@ def test_an_image_that_cant_be_read_does_not_end_a_run(own, tmp_path, capsys):
     assert "1.png is no image" in "".join(capsys.readouterr())
 
 
+def test_an_image_that_cant_be_read_is_said_once(val, tmp_path, capsys):
+    """However often its turn comes: of half a folder's photos it would be half a million lines."""
+    own = toy_dataset(tmp_path / "own", 2, seed=9)
+    (tmp_path / "own" / "images" / "1.png").write_text("no image")
+    stage = {"name": "all", "trains": "all", "steps": 3, "lr": 1e-3}
+    config = read_config(write_settings(tmp_path / "run.yaml", settings(own, val, stages=[stage])))
+    assert finetune(config, "cpu")
+    assert "".join(capsys.readouterr()).count("1.png is no image") == 1
+
+
 def test_nothing_to_measure_on_is_said_before_the_run(own, tmp_path):
     val = toy_dataset(tmp_path / "val", 2, seed=9)
     content = json.loads(val.read_text("utf-8"))
