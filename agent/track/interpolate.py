@@ -18,7 +18,6 @@ import numpy as np
 
 from agent.track.placed import InterpolatedOutline, at_rest
 from agent.track.track import Track, shift
-from models.boxes import iou
 from models.outline import Bounds, Field, Outline, longer_side
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from agent.track.placed import Moment
     from agent.track.tracker import Tracker
 
-# The five below were tuned on six DAVIS-2016 sequences, which `make bench` names.
+# Those below were tuned on six DAVIS-2016 sequences, which `make bench` names.
 
 DISAGREEMENT = 0.1
 """Share of the difference of two outlines that is added to their blend (0.5 is their union)."""
@@ -41,10 +40,6 @@ MAX_GROWTH_BEYOND = 0.1
 
 JITTER = 0.01
 """Of the longer side: so much do the boxes of an object at rest differ."""
-
-MIN_SAME_IOU = 0.3
-"""Overlap of a sighting with where its track was expected, below which it may be a bystander."""
-
 
 KEYFRAMES_HELD = 2
 """For which a track is held after its last sighting: a detector may miss an object twice in a row."""
@@ -115,7 +110,7 @@ def _as_seen(
     a, b = track.sightings[at], track.sightings[at + 1]
     in_scene = np.abs(shift(a.outline.bounds, b.outline.bounds)).max()
     in_frame = np.abs(shift(a.in_frame, b.in_frame)).max()
-    doubtful = not _is_expected(track, at)
+    doubtful = b.index in track.leaps
     first_half = 2 * moment.time_s < a.time_s + b.time_s
     for seen, near, held in (
         (a, first_half, doubtful and moment.index <= tracker.after(a, reach(a))),
@@ -123,15 +118,6 @@ def _as_seen(
     ):
         if near or held:
             yield at_rest(track, seen, moment, in_frame=bool(in_frame <= in_scene))
-
-
-def _is_expected(track: Track, at: int) -> bool:
-    """Whether sighting `at + 1` lies where the one before and the motion so far had led."""
-    a, b = track.sightings[at], track.sightings[at + 1]
-    before = Track(track.number, track.class_id, track.sightings[: at + 1])
-    expected = np.stack([before.predicted(b.time_s), a.outline.bounds]).astype(np.float32)
-    overlap = iou(expected, b.outline.bounds[None].astype(np.float32))
-    return bool(overlap.max() >= MIN_SAME_IOU)
 
 
 def _blend(a: Outline, b: Outline, share: float, middle: float) -> Field:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from models.boxes import iou
+
 if TYPE_CHECKING:
     from agent.frames.sighting import Sighting
     from models.outline import Bounds
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 PACE_S = 0.1
 """Least time between two sightings that tell a speed; nearer ones tell more of the detector's
 jitter than of motion. Chosen: three frames at 30 a second."""
+
+MIN_SAME_IOU = 0.3
+"""Overlap of a sighting with where its track had led, below which it may be a bystander. Chosen:
+what overlaps less is covered better by both than by what lies between them."""
 
 
 @dataclass(slots=True)
@@ -28,6 +34,7 @@ class Track:
         misses: keyframes since the last sighting.
         sure: whether a sure sighting began it.
         also: other hidden classes that the detector was sure of at times.
+        leaps: keyframes whose sighting lies where nothing led, and may be of another object.
     """
 
     number: int
@@ -36,6 +43,16 @@ class Track:
     misses: int = 0
     sure: bool = True
     also: set[int] = field(default_factory=set)
+    leaps: set[int] = field(default_factory=set)
+
+    def go_on(self, seen: Sighting) -> None:
+        """Take in the next sighting."""
+        before = self.sightings[-1].outline.bounds
+        led = np.stack([self.predicted(seen.time_s), before]).astype(np.float32)
+        if iou(led, seen.outline.bounds[None].astype(np.float32)).max() < MIN_SAME_IOU:
+            self.leaps.add(seen.index)
+        self.sightings.append(seen)
+        self.misses = 0
 
     def predicted(self, time_s: float) -> Bounds:
         """Where the object would be at a later time if it went on as it went: bounds, pixels."""

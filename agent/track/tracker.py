@@ -169,7 +169,7 @@ class Tracker:
         ]
         for track in self.tracks:
             while len(track.sightings) > 3 and track.sightings[2].index < oldest:
-                del track.sightings[0]
+                track.leaps.discard(track.sightings.pop(0).index)
 
     def _position(self, index: int) -> int:
         return bisect_left(self.keyframes, index, key=lambda keyframe: keyframe.index)
@@ -198,8 +198,7 @@ class Tracker:
 
     def _follow(self, tracks: list[Track], candidates: list[Sighting]) -> None:
         for track, sighting in matched(tracks, candidates):
-            track.sightings.append(sighting)
-            track.misses = 0
+            track.go_on(sighting)
             self._taken[track.sure].add(sighting)
             if sighting.class_id != track.class_id and self._starts_track(sighting):
                 track.also.add(sighting.class_id)
