@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _UNSEEN_AUTO = 0.25
 _UNSEEN = 0.05
 """Share of its smaller side that an object may move unseen where nothing later mends the guess:
-under `auto`, which may look at every frame, and under a fixed number, which never looks more than
-twice as often (the second tuned on six DAVIS-2016 sequences)."""
+under `auto`, which may look at every frame, and under a fixed number, which looks after half of its
+frames at the soonest, and once in between after something came or was missed (the second tuned on
+six DAVIS-2016 sequences; to look no more than twice as often leaked twice as much there)."""
 
 _MAX_OVER = 1.25
 """Times `max_gap_s` that may pass from one look to the next, where frames come evenly: at 24 a second
@@ -71,14 +72,8 @@ class NextKeyframe:
         if self._rhythm.adaptive:
             self._least, share = 1, _UNSEEN_AUTO
         else:
-            unsettled = unsettled and not self._looked_again
-            self._least, share = self._least_frames(again=unsettled), _UNSEEN
-            self._looked_again = unsettled
+            again = unsettled and not self._looked_again
+            self._looked_again = again
+            self._least, share = 1 if again else math.ceil(self._rhythm.interval / 2), _UNSEEN
+            unsettled = again
         self._may_pass_s = 0.0 if unsettled else may_move_unseen_s(tracker, share)
-
-    def _least_frames(self, *, again: bool) -> int:
-        """Frames until the next look, so that two of them fall on one interval at most."""
-        if again:
-            return 1
-        interval = self._rhythm.interval
-        return max(1, interval - 1) if self._looked_again else math.ceil(interval / 2)

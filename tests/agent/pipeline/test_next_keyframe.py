@@ -40,7 +40,7 @@ def test_what_was_missed_is_looked_for_at_once_and_once_only():
     found = looks(5, 40, lambda i: 10 if i < 15 else None)
     assert found[:5] == [0, 1, 6, 11, 16]  # at 16 it is gone
     assert found[5] == 17
-    assert found[6] - found[5] >= 4
+    assert found[6] - found[5] >= 3
 
 
 def test_after_a_fault_it_looks_again_at_once():
@@ -56,14 +56,13 @@ def test_what_moves_fast_is_looked_at_after_half_the_interval():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("every", [2, 3, 4, 5, 8, 30])
-def test_it_never_looks_more_than_twice_as_often_as_asked(every, seed):
+def test_two_looks_need_half_an_interval_and_a_frame(every, seed):
     """Whatever comes and goes, and however fast."""
     rng = np.random.default_rng(seed)
     visible = [rng.random() < 0.6 for _ in range(301)]
     found = looks(every, 301, lambda i: (10 + 6 * i) % 400 if visible[i] else None)
-    for at, first in enumerate(found):
-        for number, last in enumerate(found[at:]):
-            assert number <= 2 * math.ceil((last - first) / every)
+    apart = np.array(found[2:]) - found[:-2]
+    assert apart.min() >= 1 + math.ceil(every / 2)
 
 
 def test_auto_may_look_at_every_frame():
