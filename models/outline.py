@@ -161,23 +161,42 @@ def render(
     if rectangle is None:
         return None
     x0, y0, x1, y1 = rectangle
-    cell_x, cell_y = (max(side, 1.0) * (1 + 2 * PAD) / GRID for side in (width, height))
+    cells = tuple(max(side, 1.0) * (1 + 2 * PAD) / GRID for side in (width, height))
     # Eight bits around the outline are enough, and resampling them is several times quicker.
-    levels_per_px = 42.0 / max(cell_x, cell_y)
+    levels_per_px = 42.0 / max(cells)
     offset = grow_px * levels_per_px + 128.0
     near = np.clip(field * (max(longer_side(bounds), 1.0) * levels_per_px) + offset, 0, 255)
-    to_grid = np.array(
-        [
-            [1 / cell_x, 0, (x0 + 0.5 - bounds[0] + PAD * width) / cell_x - 0.5],
-            [0, 1 / cell_y, (y0 + 0.5 - bounds[1] + PAD * height) / cell_y - 0.5],
-        ]
-    )
-    painted = cv2.warpAffine(
+    starts = bounds[:2] - PAD * np.array([width, height])
+    # Enlarging by a factor is several times as quick as mapping every pixel, but it begins at a
+    # cell's edge: so the field is moved first, by less than a pixel, to where a pixel has its edge.
+    columns, shift_x, left = _span(x0, x1, float(starts[0]), cells[0])
+    rows, shift_y, top = _span(y0, y1, float(starts[1]), cells[1])
+    part = cv2.warpAffine(
         near.astype(np.uint8),
-        to_grid,
-        (x1 - x0, y1 - y0),
+        np.array([[1, 0, columns[0] + shift_x], [0, 1, rows[0] + shift_y]]),
+        (columns[1] - columns[0], rows[1] - rows[0]),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    enlarged = cv2.resize(part, None, fx=cells[0], fy=cells[1], interpolation=cv2.INTER_LINEAR)
+    painted = enlarged[y0 - top : y1 - top, x0 - left : x1 - left]
     pixels = cv2.threshold(painted, 127, 255, cv2.THRESH_BINARY)[1]
     return x0, y0, np.asarray(pixels, np.uint8)
+
+
+def _span(begin: int, end: int, start: float, cell: float) -> tuple[tuple[int, int], float, int]:
+    """Which cells of a field pixels from `begin` to `end` lie in, with one to spare on each side.
+
+    Args:
+        start: where the field's first cell begins, pixels.
+        cell: its side, pixels.
+
+    Returns:
+        first and last cell (not included; they may lie outside of the field), by how many cells
+        the field must be read further left, and the pixel at which the first cell then begins.
+    """
+    first = int(np.floor((begin - start) / cell)) - 1
+    last = int(np.ceil((end + 1 - start) / cell)) + 1
+    at = start + first * cell
+    pixel = int(np.floor(at))
+    return (first, last), (pixel - at) / cell, pixel
