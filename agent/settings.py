@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import UsageError
-from agent.pipeline.rhythm import MAX_EVERY, MAX_GAP_S, checked_every
+from agent.pipeline.rhythm import EVEN_GAP, MAX_EVERY, MAX_GAP_S, checked_every
 from agent.redact.effect import Effect
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def interval_of(settings: BlurSettings, frame_rate: Fraction | None) -> int:
     asked = settings.max_every if settings.every == "auto" else settings.every
     if frame_rate is None:
         return asked
-    return min(asked, int(settings.max_gap_s * frame_rate) + 1)
+    most = settings.max_gap_s * float(frame_rate)
+    return max(1, min(asked, int(most) + 1, int(EVEN_GAP * most)))
 
 
 class BlurSettings(BaseModel):

@@ -82,7 +82,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=defaults.max_gap_s,
         metavar="SECONDS",
         help="a frame that comes later than this after the last look is looked at, whatever "
-        "--every says (default: %(default)s: every frame below 6 a second, every 5th at 25)",
+        "--every says (default: %(default)s: every frame below 9 a second, every 5th at 25)",
     )
     when.add_argument(
         "--latency",

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from agent.pipeline.keyframes import is_unsettled, may_move_unseen_s
+from agent.pipeline.rhythm import EVEN_GAP
 
 if TYPE_CHECKING:
     from agent.pipeline.rhythm import Rhythm
@@ -17,11 +18,6 @@ _UNSEEN = 0.05
 under `auto`, which may look at every frame, and under a fixed number, which looks after half of its
 frames at the soonest, and once in between after something came or was missed (the second tuned on
 six DAVIS-2016 sequences; to look no more than twice as often leaked twice as much there)."""
-
-_MAX_OVER = 1.25
-"""Times `max_gap_s` that may pass from one look to the next, where frames come evenly: at 24 a second
-every fifth is 0.208 s apart. Without a bound, 6 to 8 frames a second would be looked at every 0.25
-to 0.33 s: 2 to 5 % of what `--every 1` hides was bare there, and at 10 a second 1 to 2 %."""
 
 _ROUNDING_S = 1e-6
 """Times are sums and products of floats."""
@@ -58,7 +54,7 @@ class NextKeyframe:
             self._at_once
             or passed >= self._rhythm.interval
             or passed_s > self._rhythm.max_gap_s + _ROUNDING_S
-            or next_s > _MAX_OVER * self._rhythm.max_gap_s + _ROUNDING_S
+            or next_s > EVEN_GAP * self._rhythm.max_gap_s + _ROUNDING_S
             or (passed >= self._least and next_s > self._may_pass_s)
         )
 

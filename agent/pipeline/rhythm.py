@@ -15,6 +15,11 @@ MAX_GAP_S = 0.17
 one a second, were bare in 41 % of what `--every 5` hid with `--every 1`. With this, N = 5 holds at
 24 frames a second and more, and below 9 every frame is looked at."""
 
+EVEN_GAP = 1.25
+"""Times `max_gap_s` that may pass from one look to the next, where frames come evenly: at 24 a second
+every fifth is 0.208 s apart. Without a bound, 6 to 8 frames a second would be looked at every 0.25
+to 0.33 s: 2 to 5 % of what `--every 1` hides was bare there, and at 10 a second 1 to 2 %."""
+
 Every = int | Literal["auto"]
 
 

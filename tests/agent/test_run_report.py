@@ -78,7 +78,7 @@ def test_what_was_amiss_with_the_inputs_clock_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("every", "fps", "expected"),
-    [(5, 25, 5), (5, 8, 2), (5, 3, 1), ("auto", 60, 6), ("auto", 5, 1)],
+    [(5, 25, 5), (5, 8, 1), (5, 10, 2), (5, 3, 1), ("auto", 60, 6), ("auto", 5, 1)],
 )
 def test_how_far_apart_detections_are_by_number_and_by_time(every, fps, expected):
     settings = SOLID.model_copy(update={"every": every})
