@@ -196,7 +196,7 @@ def test_the_workstation_is_silent(observe, tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", [scene(i) for i in range(8)])
     bundle, on_cpu = tmp_path / "x.sfm", ["--device", "cpu"]
     teacher = ["--teacher", tmp_path / "t.safetensors", "--classes", "bottle", "--size", "64"]
-    golden = ["--golden", data_set(tmp_path / "golden")]
+    golden = ["--golden", data_set(tmp_path / "golden"), "--golden-shows-nobody"]
     figures = ["--out", tmp_path / "report", "--classes", "bottle"]
     found = observe(
         label=[*SFUMATO_DISTILL, "label", clip, *teacher, "--out", tmp_path / "set", *on_cpu],
