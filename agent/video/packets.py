@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from av.error import FFmpegError
 
-from agent.video.timeline import Timeline
+from agent.video.common_clock import CommonClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,11 +32,11 @@ class Packets:
     """Iterates over the packets of a video stream, up to what can't be read.
 
     The packets of the sound that is wanted go to `sound` on the way. All have their times moved
-    into one timeline. Empty packets are left out, because a decoder takes one for the end of its
+    into one clock. Empty packets are left out, because a decoder takes one for the end of its
     stream.
 
     Attributes:
-        start: seconds in the container's time at which the timeline begins.
+        start: seconds in the container's time at which the clock begins.
         damaged: 1 once reading failed before the end.
     """
 
@@ -46,13 +46,13 @@ class Packets:
         self._demuxed = cast("Iterator[Packet[Any]]", container.demux(read))
         may_jump = bool(container.format.flags & _TS_DISCONT)
         self.start = _start_of(read, may_jump=may_jump)
-        self._timeline = Timeline(self.start, may_jump=may_jump)
+        self._clock = CommonClock(self.start, may_jump=may_jump)
         self.damaged = 0
 
     @property
     def jumps(self) -> int:
         """Jumps of the container's clock that were closed so far."""
-        return self._timeline.jumps
+        return self._clock.jumps
 
     def __iter__(self) -> Packets:
         return self
@@ -76,7 +76,7 @@ class Packets:
         duration = (packet.duration or 0) * base
         if packet.stream_index != self._video.index and duration > _LONGEST_SOUND_S:
             packet.duration, duration = 0, Fraction(0)  # an overflow
-        shift = self._timeline.shift(packet.stream_index, dts, pts, duration)
+        shift = self._clock.shift(packet.stream_index, dts, pts, duration)
         ticks = round(shift / base)
         if packet.pts is not None:
             packet.pts += ticks

@@ -4,18 +4,18 @@ from fractions import Fraction
 
 import pytest
 
-from agent.video.timeline import Timeline
+from agent.video.common_clock import CommonClock
 
 PICTURE, SOUND = 0, 1
 
 
-def placed(timeline, packets):
-    """Where the timeline puts packets of (stream, seconds, duration), or of pts besides."""
+def placed(clock, packets):
+    """Where the clock puts packets of (stream, seconds, duration), or of pts besides."""
     times = []
     for kind, seconds, duration, *shown in packets:
         dts = Fraction(seconds)
         pts = Fraction(shown[0]) if shown else dts
-        times.append(dts + timeline.shift(kind, dts, pts, Fraction(duration)))
+        times.append(dts + clock.shift(kind, dts, pts, Fraction(duration)))
     return times
 
 
@@ -34,40 +34,40 @@ def stream(kind, times, duration=1):
     ],
 )
 def test_a_running_clock_goes_on_over_jumps(seconds, jumps):
-    timeline = Timeline(Fraction(seconds[0]), may_jump=True)
-    assert placed(timeline, stream(PICTURE, seconds)) == list(range(len(seconds)))
-    assert timeline.jumps == jumps
+    clock = CommonClock(Fraction(seconds[0]), may_jump=True)
+    assert placed(clock, stream(PICTURE, seconds)) == list(range(len(seconds)))
+    assert clock.jumps == jumps
 
 
 @pytest.mark.parametrize("seconds", [[0, 1, 3600, 3601], [0, 1, 10**7, 10**7 + 1], [9, 3, 4]])
 def test_where_no_clock_runs_all_times_are_meant(seconds):
-    timeline = Timeline(Fraction(0), may_jump=False)
-    assert placed(timeline, stream(PICTURE, seconds)) == seconds
-    assert timeline.jumps == 0
+    clock = CommonClock(Fraction(0), may_jump=False)
+    assert placed(clock, stream(PICTURE, seconds)) == seconds
+    assert clock.jumps == 0
 
 
 def test_a_pause_of_less_than_ten_seconds_is_one():
-    assert placed(Timeline(Fraction(0), may_jump=True), stream(PICTURE, [0, 1, 9])) == [0, 1, 9]
+    assert placed(CommonClock(Fraction(0), may_jump=True), stream(PICTURE, [0, 1, 9])) == [0, 1, 9]
 
 
 def test_sound_that_goes_on_shows_that_a_pause_of_the_picture_is_one():
-    timeline = Timeline(Fraction(0), may_jump=True)
+    clock = CommonClock(Fraction(0), may_jump=True)
     sound = stream(SOUND, range(30))
-    assert placed(timeline, [*stream(PICTURE, [0, 1]), *sound, (PICTURE, 30, 1)])[-1] == 30
-    assert timeline.jumps == 0
+    assert placed(clock, [*stream(PICTURE, [0, 1]), *sound, (PICTURE, 30, 1)])[-1] == 30
+    assert clock.jumps == 0
 
 
 def test_pictures_a_minute_apart_are_no_jumps_if_they_are_reordered():
     """Nothing else tells a time-lapse of B-frames: a transport stream knows no durations."""
     shown = [120, 300, 180, 240, 480, 360, 420]
     packets = [(PICTURE, 60 * n, 0, pts) for n, pts in enumerate(shown)]
-    timeline = Timeline(Fraction(0), may_jump=True)
-    assert placed(timeline, packets) == [60 * n for n in range(7)]
+    clock = CommonClock(Fraction(0), may_jump=True)
+    assert placed(clock, packets) == [60 * n for n in range(7)]
 
 
 def test_pictures_that_last_long_are_no_jumps():
-    timeline = Timeline(Fraction(0), may_jump=True)
-    assert placed(timeline, stream(PICTURE, [0, 15, 30], duration=15)) == [0, 15, 30]
+    clock = CommonClock(Fraction(0), may_jump=True)
+    assert placed(clock, stream(PICTURE, [0, 15, 30], duration=15)) == [0, 15, 30]
 
 
 @pytest.mark.parametrize("first", [PICTURE, SOUND])
@@ -78,38 +78,38 @@ def test_sound_and_picture_move_as_far_as_each_other(first):
     if first == SOUND:
         after.reverse()
     after += [(PICTURE, 701, 1), (SOUND, 701, 1)]
-    timeline = Timeline(Fraction(0), may_jump=True)
-    times = placed(timeline, before + after)[6:]
+    clock = CommonClock(Fraction(0), may_jump=True)
+    times = placed(clock, before + after)[6:]
     assert times[2] == times[3]  # together
     assert min(times) >= 3  # after all pictures
     assert times[2] <= Fraction("4.5")  # without a hole
-    assert timeline.jumps == 1
+    assert clock.jumps == 1
 
 
 def test_streams_need_not_start_together():
-    timeline = Timeline(Fraction(0), may_jump=True)
+    clock = CommonClock(Fraction(0), may_jump=True)
     packets = [*stream(PICTURE, range(5)), *stream(SOUND, range(5))]
-    assert placed(timeline, packets) == [*range(5), *range(5)]
-    assert timeline.jumps == 0
+    assert placed(clock, packets) == [*range(5), *range(5)]
+    assert clock.jumps == 0
 
 
 def test_a_packet_without_a_time_moves_with_the_others():
-    timeline = Timeline(Fraction(10), may_jump=True)
-    assert timeline.shift(PICTURE, None, None, Fraction(0)) == -10
+    clock = CommonClock(Fraction(10), may_jump=True)
+    assert clock.shift(PICTURE, None, None, Fraction(0)) == -10
 
 
 def test_a_stream_whose_times_are_broken_moves_no_other():
-    timeline = Timeline(Fraction(0), may_jump=True)
+    clock = CommonClock(Fraction(0), may_jump=True)
     broken = [0, 1, 30890, 3, -500, 5, 6, 0, 8, 9]
     packets = [
         packet for n, time in enumerate(broken) for packet in ((PICTURE, n, 1), (SOUND, time, 1))
     ]
-    times = placed(timeline, packets)
+    times = placed(clock, packets)
     assert times[::2] == list(range(10))
     assert times[1::2] == list(range(10))
 
 
 def test_sound_that_begins_after_a_jump_goes_with_the_picture():
-    timeline = Timeline(Fraction(0), may_jump=True)
+    clock = CommonClock(Fraction(0), may_jump=True)
     packets = [*stream(PICTURE, [0, 1, 600, 601]), (SOUND, 601, 1)]
-    assert placed(timeline, packets)[-1] == 3
+    assert placed(clock, packets)[-1] == 3

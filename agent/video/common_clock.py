@@ -1,4 +1,4 @@
-"""Timeline: one clock for all streams of a file, where the file's own clock jumps."""
+"""CommonClock: one clock for all streams of a file, where the file's own clock jumps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_REORDERED = 16
 """Pictures that H.264 and H.265 hold back at most."""
 
 
-class Timeline:
+class CommonClock:
     """Says by how much the times of each packet must be moved, to go on where the last ended.
 
     A broadcast's clock starts anywhere, and where recordings were joined, it starts anew. What
