@@ -101,11 +101,6 @@ def longer_side(bounds: Bounds) -> float:
     return float(max(bounds[2] - bounds[0], bounds[3] - bounds[1]))
 
 
-def centre(bounds: Bounds) -> Bounds:
-    """The middle of a box, twice: float64 [4] that can be added to bounds."""
-    return np.tile((bounds[:2] + bounds[2:]) / 2, 2)
-
-
 def _in_box_coordinates(inside: npt.NDArray[np.bool_]) -> Field:
     """Signed distance of a bool [h, w] raster, resampled to the padded GRID x GRID."""
     height, width = inside.shape

@@ -64,12 +64,10 @@ class NextKeyframe:
 
     def learn(self, tracker: Tracker, fault: str | None) -> None:
         """The last keyframe's result was taken in, and no later one will be waited for."""
+        adaptive = self._rhythm.adaptive
         unsettled = fault is not None or is_unsettled(tracker)
-        if self._rhythm.adaptive:
-            self._least, share = 1, _UNSEEN_AUTO
-        else:
-            again = unsettled and not self._looked_again
-            self._looked_again = again
-            self._least, share = 1 if again else math.ceil(self._rhythm.interval / 2), _UNSEEN
-            unsettled = again
-        self._may_pass_s = 0.0 if unsettled else may_move_unseen_s(tracker, share)
+        again = unsettled and (adaptive or not self._looked_again)
+        self._looked_again = again
+        self._least = 1 if adaptive or again else math.ceil(self._rhythm.interval / 2)
+        share = _UNSEEN_AUTO if adaptive else _UNSEEN
+        self._may_pass_s = 0.0 if again else may_move_unseen_s(tracker, share)

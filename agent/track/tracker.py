@@ -78,10 +78,8 @@ class Tracker:
         self._hidden = frozenset(hidden)
         self._birth_scores, self._sure_scores = birth_scores, sure_scores or birth_scores
         self._least_sure = WEAK_SHARE * min(self._sure_scores.values(), default=0.0)
-        self._taken: dict[bool, set[Sighting]] = {
-            True: set(),
-            False: set(),
-        }  # by sure tracks, or not
+        # Candidates that a track has, apart for sure tracks (True) and for the others.
+        self._taken: dict[bool, set[Sighting]] = {True: set(), False: set()}
         self.keyframes: list[Keyframe] = []
         self.tracks: list[Track] = []
         self.born = 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.instances import Mask
 from models.masks import OUTLINE_PROBABILITY
-from models.outline import Outline, centre, longer_side, render
+from models.outline import Outline, longer_side, render
 
 SIZE = (320, 240)
 
@@ -175,7 +175,6 @@ def test_an_outline_outside_of_the_frame_paints_nothing():
         assert not painted(outline).any()
 
 
-def test_sides_and_centres():
+def test_the_longer_side():
     bounds = np.array([10.0, 20.0, 40.0, 100.0])
     assert longer_side(bounds) == 80
-    assert centre(bounds).tolist() == [25, 60, 25, 60]
