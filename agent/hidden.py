@@ -11,7 +11,7 @@ from models.classes import choose
 from models.errors import UnknownClassError
 
 if TYPE_CHECKING:
-    from agent.settings import BlurSettings
+    from agent.settings import Hiding
     from models.bundle import Bundle
     from models.classes import ClassSpec
 
@@ -36,7 +36,7 @@ class Hidden:
         return WEAK_SHARE * min(self.scores.values())
 
 
-def hidden_classes(bundle: Bundle, settings: BlurSettings) -> Hidden:
+def hidden_classes(bundle: Bundle, settings: Hiding) -> Hidden:
     """Which of a bundle's classes the settings ask to hide.
 
     Raises:

@@ -1,15 +1,16 @@
-"""BlurSettings: everything about a run but its files and its model."""
+"""Settings: what to hide and how, how often to look, how to encode; `blur` takes all in one."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from agent.errors import UsageError
 from agent.pipeline.rhythm import EVEN_GAP, MAX_EVERY, MAX_GAP_S, checked_every
 from agent.redact.effect import Effect
+from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -24,7 +25,7 @@ def usual_workers() -> int:
     return min(cores, 4)
 
 
-def interval_of(settings: BlurSettings, frame_rate: Fraction | None) -> int:
+def interval_of(settings: Looking, frame_rate: Fraction | None) -> int:
     """Frames from one detection to the next, at most, at a steady rate where one is known."""
     asked = settings.max_every if settings.every == "auto" else settings.every
     if frame_rate is None:
@@ -33,10 +34,8 @@ def interval_of(settings: BlurSettings, frame_rate: Fraction | None) -> int:
     return max(1, min(asked, int(most) + 1, int(EVEN_GAP * most)))
 
 
-class BlurSettings(BaseModel):
-    """How to hide, what to hide, how often to look, how to encode."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Hiding(StrictModel):
+    """What to hide, and how."""
 
     classes: tuple[str, ...] = Field(
         (), description="class names to hide; empty: all that the bundle offers"
@@ -44,6 +43,32 @@ class BlurSettings(BaseModel):
     conf: float | None = Field(
         None, gt=0, lt=1, description="score from which an object is hidden; None: the bundle's"
     )
+    effect: str = Field(
+        "auto",
+        description="auto, blur, pixelate, solid or solid:RRGGBB; auto is solid for what can be "
+        "read and for what is small, and blur for the rest",
+    )
+    shape: Literal["mask", "box"] = Field("mask", description="of what is hidden")
+    margin: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="extra growth of covers, share of the object's longer side; "
+        "5 % would hide three times as much background, and the outline itself lies outwards",
+    )
+
+    @field_validator("effect")
+    @classmethod
+    def _is_known(cls, effect: str) -> str:
+        try:
+            return str(Effect.parse(effect))
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+
+
+class Looking(StrictModel):
+    """How often the detector looks, and whether frames wait for it."""
+
     every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
     max_every: int = Field(
         6, ge=1, le=MAX_EVERY, description="the furthest apart that `auto` puts keyframes"
@@ -57,22 +82,27 @@ class BlurSettings(BaseModel):
     latency: Literal["normal", "low"] = Field(
         "normal", description="low: no frame waits for a later one; covers grow instead"
     )
-    effect: str = Field(
-        "auto",
-        description="auto, blur, pixelate, solid or solid:RRGGBB; auto is solid for what can be "
-        "read and for what is small, and blur for the rest",
-    )
-    shape: Literal["mask", "box"] = "mask"
-    margin: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        description="extra growth of covers, share of the object's longer side; "
-        "5 % would hide three times as much background, and the outline itself lies outwards",
-    )
-    codec: Literal["h264", "hevc"] = "h264"
+
+    @field_validator("every")
+    @classmethod
+    def _at_least_one(cls, every: int | Literal["auto"]) -> int | Literal["auto"]:
+        try:
+            return checked_every(every)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+
+
+class Encoding(StrictModel):
+    """How pictures are encoded."""
+
+    codec: Literal["h264", "hevc"] = Field("h264", description="what to encode to")
     crf: int = Field(23, ge=0, le=51, description="constant rate factor, lower is better")
     preset: str = Field("veryfast", pattern=r"^[a-z]{4,16}$", description="of the encoder")
+
+
+class BlurSettings(Hiding, Looking, Encoding):
+    """How to hide, what to hide, how often to look, how to encode, and what else a run needs."""
+
     audio: Literal["drop", "copy"] = Field("drop", description="a voice identifies people too")
     workers: int = Field(
         default_factory=usual_workers,
@@ -83,19 +113,3 @@ class BlurSettings(BaseModel):
     detect_timeout_s: float = Field(
         20.0, gt=0, le=600, description="a detection that takes longer is a fault"
     )
-
-    @field_validator("every")
-    @classmethod
-    def _at_least_one(cls, every: int | Literal["auto"]) -> int | Literal["auto"]:
-        try:
-            return checked_every(every)
-        except UsageError as error:
-            raise ValueError(str(error)) from error
-
-    @field_validator("effect")
-    @classmethod
-    def _is_known(cls, effect: str) -> str:
-        try:
-            return str(Effect.parse(effect))
-        except UsageError as error:
-            raise ValueError(str(error)) from error

@@ -1,0 +1,1 @@
+"""Configuration: what a device is told in one YAML file."""

@@ -1,0 +1,1 @@
+"""Telemetry: how a running agent is, for programs."""

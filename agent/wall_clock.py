@@ -1,0 +1,1 @@
+"""WallClock: what time it is, and whether anybody should believe it."""
