@@ -1,0 +1,277 @@
+"""Supervisor: keeps one stream going, for ever, whatever its source and its sink do.
+
+A session is one run from a source to a sink. Where it ends in a fault, the next one begins after
+a while (`agent.service.backoff`), or as soon as a source that was away is there again. What goes
+wrong stays here: a supervisor has a thread of its own, and shares nothing but the detector.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from agent.errors import AgentError, UsageError
+from agent.service.backoff import Backoff
+from agent.service.counts import Counts
+from agent.service.outage import Outage
+from agent.telemetry.status import StreamStatus
+from models.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agent.telemetry.status import State
+
+_log = logging.getLogger(__name__)
+
+_PROBE_S = 1.0
+"""How often to look whether a source that is away is there again. Chosen, not measured: a stream
+shall go on within 5 s, of which connecting takes 1.3 (to an RTSP server on the same machine)."""
+
+
+class Session(Protocol):
+    """One run of a stream, opened and not yet running.
+
+    Attributes:
+        last_in_s: when the source gave a frame, on the supervisor's clock; None before the first.
+        last_out_s: when the sink took one.
+    """
+
+    @property
+    def last_in_s(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def last_out_s(self) -> float | None: ...  # noqa: D102
+
+    def run(self) -> None:
+        """Run until the source has ended, or `cancel` was called.
+
+        Raises:
+            AgentError: it can't go on.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Take no more frames, from any thread; those under way are finished and written."""
+        ...
+
+    def counts(self) -> Counts:
+        """What it did so far."""
+        ...
+
+    def queues(self) -> Mapping[str, int]:
+        """Frames that wait, by the stage that they wait for."""
+        ...
+
+
+class Time:
+    """The clock that supervisors go by."""
+
+    def now_s(self) -> float:
+        """Seconds on a monotonic clock."""
+        return time.monotonic()
+
+    def wait(self, changed: threading.Event, most_s: float | None) -> None:
+        """Wait for `changed`, but only so long."""
+        changed.wait(most_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a supervisor has to keep going.
+
+    Attributes:
+        open_session: may block for as long as a source may take to open.
+        is_there: whether it is worth trying; asked only while the source is away.
+        stall_s: without a frame for so long a running stream is stalled.
+        paused: there are no sessions, until there is another plan.
+    """
+
+    open_session: Callable[[], Session]
+    is_there: Callable[[], bool]
+    stall_s: float
+    paused: bool = False
+
+
+class Supervisor:
+    """Runs one session of a stream after the other, on a thread of its own.
+
+    Args:
+        name: the stream's.
+        clock: what its waits and ages go by.
+    """
+
+    def __init__(self, name: str, plan: Plan, clock: Time | None = None) -> None:
+        self.name = name
+        self._plan = plan
+        self._clock = clock or Time()
+        self._lock = threading.RLock()
+        self._changed = threading.Event()
+        self._stopping = False
+        self._session: Session | None = None
+        self._past = Counts()
+        self._reconnections = 0
+        self._state: State = "starting"
+        self._reason, self._since_s = "", time.time()
+        self._last_out_s: float | None = None
+        self._backoff, self._outage = Backoff(random.Random()), Outage()  # noqa: S311
+        self._thread = threading.Thread(target=self._work, name=f"stream {name}", daemon=True)
+
+    @property
+    def session(self) -> Session | None:
+        """The one that runs now."""
+        return self._session
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread lives; one that has died is a fault of ours that nothing mends."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, and end; `join` waits for it."""
+        with self._lock:
+            self._stopping = True
+            self._interrupt()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until it has ended; False where it has not."""
+        self._thread.join(timeout_s)
+        return not self.alive
+
+    def replace(self, plan: Plan) -> None:
+        """End the session, and go on at once by another plan."""
+        with self._lock:
+            self._plan = plan
+            self._interrupt()
+
+    def tick(self) -> None:
+        """Bring the state up to date with the frames that came, or did not; once a second or so."""
+        with self._lock:
+            session, now_s = self._session, self._clock.now_s()
+            if session is None or session.last_in_s is None:
+                return
+            if now_s - session.last_in_s > self._plan.stall_s:
+                self._enter("stalled", f"no frame for {self._plan.stall_s:g} s", logging.WARNING)
+            elif self._state != "running":
+                self._enter("running", "")
+                if line := self._outage.over(now_s):
+                    _log.info("%s", line, extra={"stream": self.name})
+
+    def status(self) -> StreamStatus:
+        """How the stream is now."""
+        with self._lock:
+            session, counts = self._session, self._past
+            if session is not None:
+                counts += session.counts()
+                self._note_age(session)
+            last_out_s = self._last_out_s
+            return StreamStatus(
+                state=self._state,
+                reason=self._reason,
+                since_s=self._since_s,
+                frames_in=counts.frames_in,
+                frames_out=counts.frames_out,
+                dropped=counts.dropped,
+                damaged=counts.damaged,
+                detections=counts.detections,
+                objects=counts.objects,
+                whole=counts.whole,
+                stage_s=counts.stage_s,
+                queues=session.queues() if session is not None else {},
+                last_frame_age_s=None if last_out_s is None else self._clock.now_s() - last_out_s,
+                reconnections=self._reconnections,
+            )
+
+    def _interrupt(self) -> None:
+        self._changed.set()
+        if self._session is not None:
+            self._session.cancel()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._changed.clear()
+                plan = self._plan
+                if self._stopping:
+                    return
+            if plan.paused:
+                self._rest("paused", "")
+            else:
+                self._attempt(plan)
+
+    def _attempt(self, plan: Plan) -> None:
+        if self._state not in ("starting", "reconnecting"):
+            self._enter("starting", "")
+        began_s = self._clock.now_s()
+        try:
+            self._run(plan)
+        except UsageError as error:
+            self._rest("failed", str(error), logging.ERROR)
+        except (AgentError, ModelError, OSError) as error:
+            self._come_back(plan, str(error), self._clock.now_s() - began_s)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the other streams go on
+            _log.exception("a fault of ours", extra={"stream": self.name})
+            reason = f"a fault of ours ({type(error).__name__})"
+            self._come_back(plan, reason, self._clock.now_s() - began_s)
+        else:
+            if not self._changed.is_set():
+                self._rest("ended", "the file has ended")
+
+    def _run(self, plan: Plan) -> None:
+        session = plan.open_session()
+        with self._lock:
+            self._session = session
+            if self._changed.is_set():
+                session.cancel()
+        try:
+            session.run()
+        finally:
+            with self._lock:
+                self._session = None
+                self._past += session.counts()
+                self._note_age(session)
+
+    def _note_age(self, session: Session) -> None:
+        if session.last_out_s is not None:
+            self._last_out_s = session.last_out_s
+
+    def _come_back(self, plan: Plan, reason: str, ran_s: float) -> None:
+        """Wait until it is worth trying again."""
+        self._reconnections += 1
+        line = self._outage.failed(reason, self._clock.now_s())
+        if line is not None:
+            _log.warning("%s", line, extra={"stream": self.name})
+        self._enter("reconnecting", reason)
+        until_s = self._clock.now_s() + self._backoff.next_s(ran_s)
+        if plan.is_there():
+            self._clock.wait(self._changed, until_s - self._clock.now_s())
+            return
+        while not self._changed.is_set() and (left_s := until_s - self._clock.now_s()) > 0:
+            self._clock.wait(self._changed, min(_PROBE_S, left_s))
+            if plan.is_there():
+                self._backoff.begin_anew()
+                return
+
+    def _rest(self, state: State, reason: str, level: int = logging.INFO) -> None:
+        """Do nothing until there is another plan."""
+        self._enter(state, reason, level)
+        self._clock.wait(self._changed, None)
+
+    def _enter(self, state: State, reason: str, level: int | None = None) -> None:
+        with self._lock:
+            if (state, reason) == (self._state, self._reason):
+                return
+            if state != self._state:
+                self._since_s = time.time()
+                if level is not None:
+                    said = f"{state}: {reason}" if reason else state
+                    _log.log(level, "%s", said, extra={"stream": self.name})
+            self._state, self._reason = state, reason

@@ -1,0 +1,210 @@
+"""A supervisor in a world whose time passes only while it waits."""
+
+import logging
+import threading
+from collections import Counter
+
+import pytest
+from worlds import until
+
+from agent.errors import InputError, UsageError
+from agent.service.counts import Counts
+from agent.service.supervisor import Plan, Supervisor
+
+
+class SimulatedTime:
+    """Waiting takes no time, and lets it pass; after `end_s` whoever waits waits for ever."""
+
+    def __init__(self, end_s=600.0):
+        self._now_s, self._end_s = 0.0, end_s
+        self.over = threading.Event()
+
+    def now_s(self):
+        return self._now_s
+
+    def wait(self, changed, most_s):
+        if most_s is None or self._now_s + most_s > self._end_s:
+            self.over.set()
+            changed.wait()
+            return
+        if not changed.is_set():
+            self._now_s += most_s
+
+    def pass_by(self, seconds):
+        self._now_s += seconds
+
+
+class Camera:
+    """A camera, its sessions, and when it is there: intervals of simulated seconds."""
+
+    def __init__(self, time, *, there=((0, 10**9),), reason="can't be reached", frames=0, runs_s=0):
+        self.time, self._there, self._reason = time, there, reason
+        self._frames, self._runs_s = frames, runs_s
+        self.tries_s = []
+        self.probes = 0
+
+    def is_there(self):
+        self.probes += 1
+        return any(begin <= self.time.now_s() < end for begin, end in self._there)
+
+    def open_session(self):
+        self.tries_s.append(self.time.now_s())
+        there = any(begin <= self.time.now_s() < end for begin, end in self._there)
+        if not there:
+            raise InputError(f"door: {self._reason}")
+        return Run(self)
+
+    def plan(self, **more):
+        return Plan(self.open_session, self.is_there, stall_s=10, **more)
+
+
+class Run:
+    """Gives frames until it is cancelled, or its camera's time is over."""
+
+    def __init__(self, camera):
+        self._camera, self._cancelled = camera, threading.Event()
+        self.last_in_s = self.last_out_s = camera.time.now_s() if camera._frames else None
+
+    def run(self):
+        if self._camera._runs_s:
+            self._camera.time.pass_by(self._camera._runs_s)
+            raise InputError("door: ended the stream")
+        self._cancelled.wait()
+
+    def cancel(self):
+        self._cancelled.set()
+
+    def counts(self):
+        return Counts(frames_in=self._camera._frames, whole=Counter({"damaged stream": 1}))
+
+    def queues(self):
+        return {"analyse": 2}
+
+
+class Refused:
+    """What a session is that can't fit the model."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def open_session(self):
+        raise self._error
+
+
+@pytest.fixture
+def began():
+    begun = []
+
+    def begin(plan, time=None):
+        supervisor = Supervisor("door", plan, time)
+        begun.append(supervisor)
+        supervisor.start()
+        return supervisor
+
+    yield begin
+    for supervisor in begun:
+        supervisor.stop()
+        assert supervisor.join(5)
+
+
+def test_an_absent_camera_makes_few_lines_and_many_tries(began, caplog):
+    caplog.set_level(logging.DEBUG)
+    time = SimulatedTime(600)
+    camera = Camera(time, there=())
+    supervisor = began(camera.plan(), time)
+    assert time.over.wait(10)
+    assert 1 <= len(caplog.records) <= 5
+    assert len(camera.tries_s) > 10
+    assert supervisor.status().state == "reconnecting"
+    assert supervisor.status().reason == "door: can't be reached"
+    assert supervisor.status().reconnections == len(camera.tries_s)
+
+
+def test_a_camera_that_is_back_is_asked_within_seconds(began):
+    time = SimulatedTime(700)
+    camera = Camera(time, there=((500, 10**9),), frames=5)
+    supervisor = began(camera.plan(), time)
+    until(lambda: supervisor.session is not None)
+    assert 500 <= camera.tries_s[-1] <= 501.5
+    supervisor.tick()
+    assert supervisor.status().state == "running"
+
+
+def test_one_that_answers_and_fails_is_asked_ever_less_often(began):
+    time = SimulatedTime(3600)
+    camera = Camera(time, frames=1, runs_s=0.5)
+    began(camera.plan(), time)
+    assert time.over.wait(10)
+    waits = [b - a for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
+    assert max(waits) > 10
+    assert max(waits) < 61
+    assert camera.probes == len(camera.tries_s)  # not while it waits
+
+
+def test_a_long_run_is_no_repetition(began):
+    time = SimulatedTime(3600)
+    camera = Camera(time, frames=1, runs_s=100)
+    began(camera.plan(), time)
+    assert time.over.wait(10)
+    waits = [b - a - 100 for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
+    assert len(waits) > 20
+    assert max(waits) < 1.001
+
+
+def test_no_frame_for_long_is_a_stall_and_the_next_one_ends_it(began):
+    time = SimulatedTime()
+    supervisor = began(Camera(time, frames=1).plan(), time)
+    until(lambda: supervisor.session is not None)
+    supervisor.tick()
+    assert supervisor.status().state == "running"
+    time.pass_by(10.5)
+    supervisor.tick()
+    assert supervisor.status().state == "stalled"
+    assert supervisor.status().last_frame_age_s == 10.5
+    supervisor.session.last_in_s = time.now_s()
+    supervisor.tick()
+    assert supervisor.status().state == "running"
+
+
+def test_what_fits_no_model_waits_for_another_configuration(began):
+    time = SimulatedTime()
+    camera = Camera(time, frames=1)
+    error = UsageError("no class 'dragon'")
+    supervisor = began(Plan(Refused(error).open_session, lambda: True, stall_s=10), time)
+    until(lambda: supervisor.status().state == "failed")
+    assert supervisor.status().reason == "no class 'dragon'"
+    supervisor.replace(camera.plan())
+    until(lambda: supervisor.session is not None)
+    supervisor.tick()
+    assert supervisor.status().state == "running"
+
+
+def test_paused_means_that_nothing_is_open(began):
+    time = SimulatedTime()
+    camera = Camera(time, frames=3)
+    supervisor = began(camera.plan(), time)
+    until(lambda: supervisor.session is not None)
+    supervisor.replace(camera.plan(paused=True))
+    until(lambda: supervisor.status().state == "paused")
+    assert supervisor.session is None
+    supervisor.replace(camera.plan())
+    until(lambda: supervisor.session is not None)
+    assert supervisor.status().frames_in == 6
+    assert supervisor.status().whole == {"damaged stream": 2}
+
+
+def test_a_fault_of_ours_is_one_of_a_stream(began, caplog):
+    supervisor = began(Plan(Refused(TypeError("oh")).open_session, lambda: True, stall_s=10))
+    until(lambda: supervisor.status().reconnections > 0)
+    assert supervisor.status().reason == "a fault of ours (TypeError)"
+    assert supervisor.alive
+    assert "oh" in caplog.text  # with its traceback
+
+
+def test_a_file_that_has_ended_rests(began):
+    time = SimulatedTime()
+    run = Run(Camera(time, frames=1))
+    run.cancel()  # so that it returns at once
+    supervisor = began(Plan(lambda: run, lambda: True, stall_s=10), time)
+    until(lambda: supervisor.status().state == "ended")
+    assert supervisor.status().frames_in == 1
