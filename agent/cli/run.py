@@ -1,0 +1,61 @@
+"""`sfumato run`: redact cameras, as a service."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.process import stopping
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_EPILOG = """\
+  sfumato config example > agent.yaml       # then say where your model and your cameras are
+  sfumato config check agent.yaml
+  sfumato run --config agent.yaml
+
+Every stream is looked after on its own: a camera that is away is tried again for ever, and holds up
+no other. What can't be redacted with confidence is covered whole. SIGHUP (systemctl reload) reads
+the configuration again and touches only what changed; a bad file changes nothing. Ctrl-C or SIGTERM
+ends it with the last recordings whole.
+
+exit codes: 0 asked to stop, 2 the configuration is invalid, 5 no model that may run, 1 a fault
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `run`."""
+    parser = subparsers.add_parser(
+        "run",
+        help="redact cameras, as a service",
+        description="Redact the streams of a configuration until it is told to stop.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, metavar="AGENT.yaml")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from agent.config.secrets import Secrets
+    from agent.service.agent import Agent
+    from agent.service.logs import start_logging
+    from agent.service.notify import Notifier
+
+    secrets = Secrets.of(os.environ)
+    start_logging(secrets.hide)
+    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    agent = Agent(
+        args.config, secrets, Notifier(os.environ), Path(state) if state else None
+    )
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        agent.requests.put("reload")
+
+    signal.signal(signal.SIGHUP, reload)
+    with stopping(lambda: agent.requests.put("stop")):
+        return agent.run()

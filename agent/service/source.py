@@ -1,0 +1,1 @@
+"""Sources of a service: cameras, and files that stand for one."""
