@@ -195,9 +195,8 @@ class Agent:
         supervisor.start()
 
     def _adjust(self, name: str, stream: StreamConfig) -> None:
-        supervisor = self._supervisors[name]
-        supervisor.keep(self._plan(name, stream))
-        if isinstance(session := supervisor.session, StreamSession):
+        session = self._supervisors[name].keep(self._plan(name, stream))
+        if isinstance(session, StreamSession):
             session.adjust(stream)
 
     def _plan(self, name: str, stream: StreamConfig) -> Plan:

@@ -1,1 +1,37 @@
 """Sources of a service: cameras, and files that stand for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from agent.frames.ports import Source
+from agent.video.live_source import LiveSource, is_live
+from agent.video.paced_file import PacedFile
+
+if TYPE_CHECKING:
+    from agent.config.secrets import Secrets
+    from agent.config.tree import SourceConfig
+
+
+class ContinuedSource(Source, Protocol):
+    """A source whose pictures may go on in another size."""
+
+    def successor(self) -> ContinuedSource | None:
+        """What goes on where this one has ended; None where nothing does."""
+        ...
+
+
+def open_source(name: str, config: SourceConfig, secrets: Secrets) -> ContinuedSource:
+    """The source that a configuration names.
+
+    Raises:
+        InputError: it can't be opened.
+        UsageError: a secret is missing.
+    """
+    url = secrets.fill(config.url)
+    if is_live(url):
+        return LiveSource(
+            url, name=name, open_timeout_s=config.open_timeout_s, stall_s=config.stall_s
+        )
+    return PacedFile(Path(url), loop=config.loop, realtime=config.realtime)

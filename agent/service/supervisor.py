@@ -152,6 +152,17 @@ class Supervisor:
             self._plan = plan
             self._interrupt()
 
+    def keep(self, plan: Plan) -> Session | None:
+        """Have later sessions go by another plan; the one that runs now, for the caller to adjust.
+
+        Where none runs, one that is about to begin does so by the new plan.
+        """
+        with self._lock:
+            self._plan = plan
+            if self._session is None:
+                self._changed.set()
+            return self._session
+
     def tick(self) -> None:
         """Bring the state up to date with the frames that came, or did not; once a second or so."""
         with self._lock:
