@@ -1,0 +1,87 @@
+"""An agent whose clock is wrong when it starts, and is set while it runs: libfaketime."""
+
+import shutil
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import av
+import pytest
+from networks import network
+from running_agent import RunningAgent
+from worlds import Thing, World, write_world_bundle
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("faketime") is None, reason="needs faketime, to lie about time"
+    ),
+]
+
+SECONDS = 12
+
+
+@pytest.fixture
+def config(tmp_path):
+    bundle = write_world_bundle(tmp_path / "world.sfm", network())
+    clip = World(Thing(lambda _: (42, 26), size=(28, 28)), frames=25 * SECONDS)
+    clip.write(tmp_path / "clip.mp4")
+    source = {"url": str(tmp_path / "clip.mp4"), "realtime": True}
+    return {
+        "model": {"bundle": str(bundle), "allow_unsigned": True},
+        "streams": {"door": {"source": source}},
+    }
+
+
+def faked(**more):
+    """Wall time is what libfaketime says, the monotonic clock is left alone."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    keep = {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return {"LD_PRELOAD": str(library), **keep, **more}
+
+
+def first_frame_s(folder, config, environment):
+    folder.mkdir()
+    began_s = time.monotonic()
+    with RunningAgent(folder, config, environment=environment) as agent:
+        agent.ready()
+        agent.until(lambda: agent.stream("door", "output_frames_total"))
+        after_s = time.monotonic() - began_s
+        assert agent.stop() == 0
+    return after_s
+
+
+def test_an_agent_that_starts_in_1970_records_as_soon_as_any(tmp_path, config):
+    normal_s = first_frame_s(tmp_path / "now", config, {})
+    early_s = first_frame_s(tmp_path / "then", config, faked(FAKETIME="@1970-01-02 00:00:00"))
+    assert abs(early_s - normal_s) < 5
+    (recorded,) = (tmp_path / "then" / "video" / "door").glob("*.mp4")
+    assert recorded.name.startswith("1970-01-0")
+    assert "~" in recorded.name  # nobody vouches for that time
+
+
+def test_a_clock_that_is_set_begins_a_segment_and_loses_no_frame(tmp_path, config):
+    wrong = tmp_path / "offset"
+    wrong.write_text("+0")
+    environment = faked(FAKETIME_TIMESTAMP_FILE=str(wrong), FAKETIME_NO_CACHE="1")
+    with RunningAgent(tmp_path, config, environment=environment) as agent:
+        agent.ready()
+        agent.until(lambda: agent.stream("door", "output_frames_total") > 50)
+        wrong.write_text("+1y")
+        agent.until(lambda: agent.stream("door", "output_frames_total") > 150)
+        wrong.write_text("-1h")
+        agent.until(lambda: agent.state("door") == "ended", 4 * SECONDS)
+        assert agent.stop() == 0
+    recorded = sorted(
+        (tmp_path / "video" / "door").glob("*.mp4"), key=lambda path: path.stem.rpartition("_")[2]
+    )
+    assert sum(frames_of(path) for path in recorded) == 25 * SECONDS
+    began = [
+        datetime.fromisoformat(path.name[:10]).replace(tzinfo=timezone.utc) for path in recorded
+    ]
+    assert [each.year - began[0].year for each in began] == [0, 1, 0]
+
+
+def frames_of(path):
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
