@@ -167,7 +167,9 @@ def _run(
             show, opened = parts(video)
             with opened as sink:
                 lane = pool.lane(paths[0].name)
-                stream = Stream(video, lane, hidden, settings, show, sink, journal, watcher.wrote)
+                stream = Stream(
+                    video, lane, hidden, settings, settings, show, sink, journal, watcher.wrote
+                )
                 watcher.started(video.info, stream.pipeline, journal)
                 stream.run()
             return report_of(

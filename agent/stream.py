@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.pipeline.pipeline import Sink
     from agent.pipeline.rhythm import Every
     from agent.pipeline.run_journal import Journal
-    from agent.settings import BlurSettings
+    from agent.settings import Hiding, Looking
 
 
 class Stream(Generic[ShownT]):
@@ -34,9 +34,13 @@ class Stream(Generic[ShownT]):
 
     Args:
         lane: where its keyframes are detected; closed after the run.
+        hiding: of it only the margin; `hidden` and `show` say the rest.
         show: makes of a frame and its cover what the sink takes; `redactor_of` for redaction.
         journal: is told what happens: `RunJournal`, or `WindowJournal` for what has no end.
         watch: called after each frame was written, on the encoder's thread.
+        keep_newest: the source is live, as `agent.pipeline.pipeline` has it.
+
+    What is set while it runs holds from the next frame on, and may be set from any thread.
 
     Attributes:
         pipeline: can be cancelled and paused.
@@ -47,29 +51,34 @@ class Stream(Generic[ShownT]):
         source: Source,
         lane: Lane,
         hidden: Hidden,
-        settings: BlurSettings,
+        hiding: Hiding,
+        looking: Looking,
         show: Callable[[Frame, Cover], ShownT],
         sink: Sink[ShownT],
         journal: Journal,
         watch: Callable[[ShownT, Cover], None],
+        *,
+        keep_newest: bool = False,
     ) -> None:
         self._lane = lane
         self._rhythm = Rhythm(
-            settings.every,
-            settings.max_every,
-            look_ahead=settings.latency == "normal",
-            max_gap_s=settings.max_gap_s,
+            looking.every,
+            looking.max_every,
+            look_ahead=looking.latency == "normal",
+            max_gap_s=looking.max_gap_s,
         )
-        analyst = Analyst(
+        self._analyst = Analyst(
             lane,
-            Tracker(tuple(hidden.labels), hidden.scores, hidden.sure_scores),
+            _tracker_of(hidden),
             self._rhythm,
             (source.info.width, source.info.height),
             hidden.labels,
-            settings.margin,
+            hiding.margin,
             journal.note_keyframe,
         )
-        self.pipeline = Pipeline(source, analyst, show, sink, journal, watch)
+        self.pipeline = Pipeline(
+            source, self._analyst, show, sink, journal, watch, keep_newest=keep_newest
+        )
 
     def run(self) -> None:
         """Run to the end of the source, or until the pipeline is cancelled; once only.
@@ -83,15 +92,35 @@ class Stream(Generic[ShownT]):
             self._lane.close()  # or a stream that is opened again and again would fill the pool
 
     def set_every(self, every: Every) -> None:
-        """Let the detector look more or less often, from the next frame on; from any thread.
+        """Let the detector look more or less often.
 
         Raises:
             UsageError: it is neither `auto` nor a whole number from 1 to 30.
         """
         self._rhythm.set_every(every)
 
+    def set_margin(self, margin: float) -> None:
+        """Let every cover grow by another share of its object's longer side."""
+        self._analyst.margin = margin
 
-def redactor_of(source: Source, settings: BlurSettings) -> ports.Redactor:
+    def set_redactor(self, show: Callable[[Frame, Cover], ShownT]) -> None:
+        """Hide in another way: by another effect, or another shape."""
+        self.pipeline.show = show
+
+    def set_hidden(self, hidden: Hidden) -> None:
+        """Hide other classes, or from other scores on.
+
+        The next frame begins a scene: frames before it are covered by what was hidden until now,
+        none is covered whole for the change, and track numbers go on.
+        """
+        self._analyst.look_for(_tracker_of(hidden), hidden.labels)
+
+
+def redactor_of(source: Source, hiding: Hiding) -> ports.Redactor:
     """What hides covers in the frames of a source, as the settings ask."""
     size = source.info.width, source.info.height
-    return Redactor(size, Effect.parse(settings.effect), settings.shape)
+    return Redactor(size, Effect.parse(hiding.effect), hiding.shape)
+
+
+def _tracker_of(hidden: Hidden) -> Tracker:
+    return Tracker(tuple(hidden.labels), hidden.scores, hidden.sure_scores)

@@ -40,11 +40,13 @@ class NetworkDetector:
 
     Attributes:
         chosen: which of the bundle's networks runs, and on what.
+        min_score: may be set at any time; streams with other scores that share the detector need
+            the least of theirs, and each leaves aside what is too weak for it.
     """
 
     def __init__(self, chosen: Chosen, decoder: Decoder, spec: InputSpec, min_score: float) -> None:
         self.chosen, self._decoder = chosen, decoder
-        self._spec, self._min_score = spec, min_score
+        self._spec, self.min_score = spec, min_score
 
     def detect(self, frame: Frame) -> Instances:
         """Scale, convert, run, decode."""
@@ -52,7 +54,7 @@ class NetworkDetector:
         colour = frame.colour
         rgb = rgb_from_yuv(planes_of(frame), fit.inner, colour.matrix, full_range=colour.full_range)
         outputs = self.chosen.network.run(network_input(rgb, fit, self._spec))
-        return self._decoder.decode(outputs, fit, min_score=self._min_score)
+        return self._decoder.decode(outputs, fit, min_score=self.min_score)
 
 
 def check_sane(found: Instances) -> None:

@@ -27,5 +27,13 @@ class HangLimit:
 
     def reached(self, lane: str, now_s: float) -> bool:
         """Whether the lane must not be detected in now."""
-        self._hangs = [hang for hang in self._hangs if now_s - hang[1] < HANG_WINDOW_S]
+        self._forget(now_s)
         return sum(name == lane for name, _ in self._hangs) >= MAX_HANGS
+
+    def lately(self, now_s: float) -> int:
+        """How many lie in the window, over all lanes."""
+        self._forget(now_s)
+        return len(self._hangs)
+
+    def _forget(self, now_s: float) -> None:
+        self._hangs = [hang for hang in self._hangs if now_s - hang[1] < HANG_WINDOW_S]

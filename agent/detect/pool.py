@@ -67,6 +67,11 @@ class DetectorPool:
         """Detections that took too long and still run, each on a thread that was replaced."""
         return self._schedule.hung
 
+    @property
+    def hangs_lately(self) -> int:
+        """Detections that hung within `HANG_WINDOW_S`, over all lanes, come back or not."""
+        return self._schedule.hangs_lately()
+
     def lane(self, name: str) -> Lane:
         """A new client; lanes of one name, one after the other, share a count of hangs."""
         return Lane(self._schedule, name, self._workers, self._replace_hung_workers)

@@ -147,6 +147,11 @@ class Schedule:
             self.hung += len(late)
             return len(late)
 
+    def hangs_lately(self) -> int:
+        """Detections of all lanes that hung within the window of `agent.detect.hang_limit`."""
+        with self._changed:
+            return self._hangs.lately(self.now())
+
     def close_lane(self, lane: LaneQueue) -> None:
         """Drop a lane's open tickets and take no more of it."""
         with self._changed:

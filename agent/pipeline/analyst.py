@@ -6,11 +6,12 @@ A frame leaves only once every keyframe that could still change its cover has be
    keyframes; without look-ahead, only the first frame after a cut or a pause, and no last one.
 2. Results are taken in by rising index, however the workers finish.
 3. What a frame needs to be vouched for, and to leave, is `agent.pipeline.certainty`'s rule.
+4. Frames' indices rise, but some may be missing: a live source's newer frames push out older ones.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,6 +41,18 @@ if TYPE_CHECKING:
     from agent.track.tracker import Tracker
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """What is looked for in a stream, and what was found.
+
+    Attributes:
+        labels: class names by class id.
+    """
+
+    tracker: Tracker
+    labels: Mapping[int, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A frame that has not left.
@@ -51,6 +64,7 @@ class _Waiting:
     frame: Frame
     scene: int
     moment: Moment
+    view: _View
 
 
 @dataclass(order=True, slots=True)
@@ -74,6 +88,9 @@ class Analyst:
         labels: class names by class id.
         margin: growth of every outline, share of its longer side.
         on_keyframe: called with the index of every frame that the detector is asked about.
+
+    Attributes:
+        margin: may be set while it runs, from any thread.
     """
 
     def __init__(
@@ -86,8 +103,9 @@ class Analyst:
         margin: float,
         on_keyframe: Callable[[int], None],
     ) -> None:
-        self._lane, self._tracker, self._rhythm = lane, tracker, rhythm
-        self._size, self._labels, self._margin = size, labels, margin
+        self._lane, self._rhythm, self._size = lane, rhythm, size
+        self._wanted = self._taken = self._settled = _View(tracker, labels)
+        self.margin = margin
         self._on_keyframe = on_keyframe
         self._cuts, self._camera, self._times = CutFinder(), Camera(), RisingTime()
         self._waiting: deque[_Waiting] = deque()
@@ -108,9 +126,25 @@ class Analyst:
         return self._lane.workers
 
     @property
+    def waiting(self) -> int:
+        """Frames that wait for a keyframe's result."""
+        return len(self._waiting)
+
+    @property
     def waited_s(self) -> float:
         """How long the analysis had nothing to do but wait for the detector."""
         return self._lane.waited_s
+
+    def look_for(self, tracker: Tracker, labels: Mapping[int, str]) -> None:
+        """Look for other classes; callable from any thread.
+
+        The next frame begins a scene: those before are covered as if this had not been called,
+        and none has to be covered whole for it.
+
+        Args:
+            tracker: a new one, whose track numbers go on after those given so far.
+        """
+        self._wanted = _View(tracker, labels)  # one assignment: a frame sees the old or the new one
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
         """Every frame once, in order, with its cover."""
@@ -141,16 +175,17 @@ class Analyst:
 
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
-        unfit = self._unfit(frame)
+        unfit, view = self._unfit(frame), self._wanted
         time_s = self._times.of(frame)
         opens = bool(unfit) or self._cuts.is_cut(frame) or frame.opens_scene
+        opens, self._taken = opens or view is not self._taken, view
         if opens or self._next_keyframe.is_late(time_s):  # it is shown until this one comes
             self._ask_last()
         if opens:
             self._scene += 1
             self._next_keyframe.look_at_once()
         moment = Moment(frame.index, time_s, self._camera.follow(frame))
-        waiting = _Waiting(frame, self._scene, moment)
+        waiting = _Waiting(frame, self._scene, moment, view)
         self._waiting.append(waiting)
         if self._next_keyframe.is_due(frame.index, moment.time_s) and not unfit:
             self._ask(waiting)
@@ -177,6 +212,7 @@ class Analyst:
         depend on how fast the detector was.
         """
         ask = self._asks[0]
+        tracker = self._tracker_for(ask)
         ticket = self._lane.wait(ask.ticket)
         if ticket.fault is None:
             moment = ask.waiting.moment
@@ -184,27 +220,42 @@ class Analyst:
                 s.in_scene(moment.scene_at, self._size, moment.time_s) for s in ticket.sightings
             )
             middle = self._middle(ask)
-            if middle is not None and needs_another(self._tracker, ask.index, found):
+            if middle is not None and needs_another(tracker, ask.index, found):
                 self._ask(middle)
                 return
             last = self._certainty.last
             opens = last is None or last.scene != ask.scene
-            self._tracker.update(Keyframe(ask.index, moment.time_s, ask.scene, found, opens))
+            tracker.update(Keyframe(ask.index, moment.time_s, ask.scene, found, opens))
         if not self._rhythm.look_ahead:
-            self._next_keyframe.learn(self._tracker, ticket.fault)
+            self._next_keyframe.learn(tracker, ticket.fault)
         self._certainty.settle(Settled(ask.index, ask.scene, ticket.fault))
         del self._asks[0]
         yield from self._leaving()
+
+    def _tracker_for(self, ask: _Ask) -> Tracker:
+        """What a keyframe's result goes to; all frames of the view before have left by now."""
+        view = ask.waiting.view
+        if view is not self._settled:
+            view.tracker.born = self._settled.tracker.born
+            self._settled = view
+        return view.tracker
 
     def _middle(self, ask: _Ask) -> _Waiting | None:
         """The frame half-way to the keyframe before, where there is one to look at."""
         last = self._certainty.last
         if not self._rhythm.adaptive or not self._rhythm.look_ahead or last is None:
             return None
-        if last.fault is not None or last.scene != ask.scene or ask.index - last.index < 2:
+        if last.fault is not None or last.scene != ask.scene:
             return None
-        middle = (last.index + ask.index) // 2
-        return self._waiting[middle - self._waiting[0].frame.index]
+        between = self._at(last.index + 1), self._at(ask.index) - 1
+        if between[0] > between[1]:
+            return None
+        middle = self._at((last.index + ask.index) // 2)
+        return self._waiting[min(max(middle, between[0]), between[1])]
+
+    def _at(self, index: int) -> int:
+        """Where the first waiting frame of this index or a later one stands."""
+        return bisect_left(self._waiting, index, key=lambda each: each.frame.index)
 
     def _leaving(self, *, ended: bool = False) -> Iterator[tuple[Frame, Cover]]:
         """Frames whose cover is certain."""
@@ -231,16 +282,17 @@ class Analyst:
     def _outlines(self, waiting: _Waiting) -> Iterator[PlacedOutline]:
         placed = interpolated if self._rhythm.look_ahead else extrapolated
         at = np.tile(waiting.moment.scene_at, 2)
-        for found in placed(self._tracker, waiting.moment):
+        labels = waiting.view.labels
+        for found in placed(waiting.view.tracker, waiting.moment):
             bounds = found.bounds + at
-            grow_px = found.grow_px + self._margin * longer_side(bounds)
+            grow_px = found.grow_px + self.margin * longer_side(bounds)
             if not lies_outside(bounds, grow_px, self._size):
                 track = found.track
-                label = self._labels.get(track.class_id, "")
-                also = tuple(self._labels[class_id] for class_id in sorted(track.also))
+                label = labels.get(track.class_id, "")
+                also = tuple(labels[class_id] for class_id in sorted(track.also))
                 yield PlacedOutline(bounds, found.field, grow_px, track.number, label, also)
 
     def _forget(self, index: int) -> None:
         """Drop what lies behind the frames that wait, so that a stream can run for months."""
         if self._certainty.forget(index):
-            self._tracker.forget(self._certainty.first_index)
+            self._settled.tracker.forget(self._certainty.first_index)

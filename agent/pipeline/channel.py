@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agent.stage_clock import StageClock
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the run is being torn down
-    """The channel was stopped; whoever waits on it stops."""
+    """The channel was stopped, or closed by another than its writer; whoever uses it stops."""
 
 
 class Channel(Generic[T]):
@@ -25,30 +25,60 @@ class Channel(Generic[T]):
     Args:
         writer: the clock of the stage that puts, charged for waiting on a full channel.
         reader: the clock of the stage that gets, charged for waiting on an empty one.
+        droppable: with it nobody waits on a full channel: the oldest item of which this is true
+            makes room, or the oldest of all where it is true of none.
+
+    Attributes:
+        taken: items that were put, those that were dropped included.
+        dropped: items that made room for newer ones.
     """
 
-    def __init__(self, size: int, writer: StageClock, reader: StageClock) -> None:
+    def __init__(
+        self,
+        size: int,
+        writer: StageClock,
+        reader: StageClock,
+        droppable: Callable[[T], bool] | None = None,
+    ) -> None:
         self._items: deque[T] = deque()
-        self._size = size
+        self._size, self._droppable = size, droppable
         self._writer, self._reader = writer, reader
+        self.taken = self.dropped = 0
         self._changed = threading.Condition()
         self._closed = self._stopped = False
 
     def put(self, item: T) -> None:
-        """Hand over an item; waits while the channel is full.
+        """Hand over an item; waits while the channel is full, or drops an older one.
 
         Raises:
-            Stopped: the run is being torn down.
+            Stopped: the run is being torn down, or the channel was closed.
         """
         with self._changed:
+            if self._closed:
+                raise Stopped
             if len(self._items) >= self._size and not self._stopped:
-                began = time.monotonic()
-                self._changed.wait_for(lambda: len(self._items) < self._size or self._stopped)
-                self._writer.wait_out_s += time.monotonic() - began
+                if self._droppable is None:
+                    self._wait_for_room()
+                else:
+                    self._drop(self._droppable)
             if self._stopped:
                 raise Stopped
             self._items.append(item)
+            self.taken += 1
             self._changed.notify_all()
+
+    def _wait_for_room(self) -> None:
+        began = time.monotonic()
+        self._changed.wait_for(lambda: len(self._items) < self._size or self._stopped)
+        self._writer.wait_out_s += time.monotonic() - began
+
+    def _drop(self, droppable: Callable[[T], bool]) -> None:
+        del self._items[next((i for i, item in enumerate(self._items) if droppable(item)), 0)]
+        self.dropped += 1
+
+    def __len__(self) -> int:
+        """How many items wait."""
+        return len(self._items)
 
     def __iter__(self) -> Iterator[T]:
         """Items until the writer closes.
@@ -72,7 +102,7 @@ class Channel(Generic[T]):
             del item  # a frame must not live on while its successor is awaited
 
     def close(self) -> None:
-        """Say that nothing more will be put."""
+        """Say that nothing more will be put, or taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -3,6 +3,10 @@
 Frames pass by reference through bounded channels. The first stage that fails stops the others,
 and its error is the run's. A redaction that fails covers its frame whole; if even that fails,
 the run ends.
+
+A live source can't be told to wait, and its read may hang: frames that come too fast push out
+older ones, what came before its fault is finished and written, and `cancel` leaves a read behind
+that doesn't come back.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from agent.errors import PipelineError
+from agent.errors import InputError, PipelineError
 from agent.frames.cover import Cover
 from agent.pipeline.channel import Channel, Stopped
 from agent.pipeline.run_journal import LoadSample
@@ -33,6 +37,10 @@ _CHANNEL_SIZE = 4
 _LOAD_EVERY_S = 0.5
 _STOP_TIMEOUT_S = 1.0
 """How long a stage may take to finish what it does when the run is torn down."""
+_READ_TIMEOUT_S = 0.5
+"""How long a live source may still take to give a frame when the run is cancelled. Chosen, not
+measured: several frames of a camera that gives ten a second."""
+_POLL_S = 0.1
 
 
 ShownT = TypeVar("ShownT", bound="RedactedFrame | AnnotatedFrame")
@@ -58,10 +66,13 @@ class Pipeline(Generic[ShownT]):
         show: makes of a frame and its cover what the sink takes: `Redactor.redact`.
         journal: is told what happens.
         watch: called after each frame was written, on the encoder's thread.
+        keep_newest: the source is live.
 
     Attributes:
+        show: may be exchanged while it runs, from any thread; the next frame is shown by it.
         clocks: one for each stage, in order; `detect_clock` sums up `workers` threads.
-        frames_in: frames that the source gave.
+        last_in_s: when the source last gave a frame, by `time.monotonic`; None before it did.
+        last_out_s: likewise, when the sink last took one.
     """
 
     def __init__(
@@ -72,16 +83,21 @@ class Pipeline(Generic[ShownT]):
         sink: Sink[ShownT],
         journal: Journal,
         watch: Callable[[ShownT, Cover], None],
+        *,
+        keep_newest: bool = False,
     ) -> None:
-        self._source, self._analyst, self._show = source, analyst, show
+        self._source, self._analyst, self.show = source, analyst, show
+        self._is_live = keep_newest
         self._sink, self._journal, self._watch = sink, journal, watch
         self._go = threading.Event()
         self._go.set()
         self._cancelled = False
         self._error: BaseException | None = None
+        self._fault: InputError | None = None
         self._began = self._sampled = 0.0
         self.wall_s = 0.0
-        self.frames_in = 0
+        self.last_in_s: float | None = None
+        self.last_out_s: float | None = None
         decode, analyse, redact, encode = (
             StageClock(name) for name in ("decode", "analyse", "redact", "encode")
         )
@@ -93,7 +109,9 @@ class Pipeline(Generic[ShownT]):
             redact: self._redact,
             encode: self._encode,
         }
-        self._decoded: Channel[Frame] = Channel(_CHANNEL_SIZE, decode, analyse)
+        self._decoded: Channel[Frame] = Channel(
+            _CHANNEL_SIZE, decode, analyse, _may_be_dropped if keep_newest else None
+        )
         self._covered: Channel[tuple[Frame, Cover]] = Channel(_CHANNEL_SIZE, analyse, redact)
         self._redacted: Channel[tuple[ShownT, Cover]] = Channel(_CHANNEL_SIZE, redact, encode)
 
@@ -112,7 +130,9 @@ class Pipeline(Generic[ShownT]):
         for thread in threads:
             thread.start()
         try:
-            for thread in threads:
+            self._join(threads[0], stalls=self._is_live)
+            self._decoded.close()  # for a decoder that was left behind
+            for thread in threads[1:]:
                 self._join(thread)
         except BaseException:  # Ctrl-C: whoever opened the source and the sink closes them now
             self._stop()
@@ -122,17 +142,30 @@ class Pipeline(Generic[ShownT]):
         self.wall_s = time.monotonic() - self._began
         if self._error is not None:
             raise self._error
+        if self._fault is not None and not self._cancelled:
+            raise self._fault
 
-    def _join(self, thread: threading.Thread) -> None:
-        """Wait for a stage; once another has failed, only so long: a source may have stalled."""
+    def _join(self, thread: threading.Thread, *, stalls: bool = False) -> None:
+        """Wait for a stage; once another has failed, only so long: a source may have stalled.
+
+        Args:
+            stalls: likewise once the run is cancelled.
+        """
         while thread.is_alive():
-            thread.join(_STOP_TIMEOUT_S)
+            thread.join(_POLL_S)
             if self._error is not None:
                 thread.join(_STOP_TIMEOUT_S)
                 return
+            if stalls and self._cancelled:
+                thread.join(_READ_TIMEOUT_S)
+                return
 
     def cancel(self) -> None:
-        """Take no more frames; those under way are finished and written."""
+        """Take no more frames; those under way are finished and written.
+
+        A live source that doesn't give the frame that it is asked for is left behind: its thread
+        ends when its read returns. Any other is waited for.
+        """
         self._cancelled = True
         self._go.set()
 
@@ -145,6 +178,31 @@ class Pipeline(Generic[ShownT]):
     def resume(self) -> None:
         """Go on after `pause`."""
         self._go.set()
+
+    @property
+    def frames_in(self) -> int:
+        """Frames that the source gave and that were taken."""
+        return self._decoded.taken
+
+    @property
+    def frames_out(self) -> int:
+        """Frames that the sink took."""
+        return self.clocks[-1].frames
+
+    @property
+    def dropped(self) -> int:
+        """Frames of a live source that newer ones pushed out before they were looked at."""
+        return self._decoded.dropped
+
+    @property
+    def queues(self) -> dict[str, int]:
+        """Frames that wait now, by the stage that they wait for."""
+        return {
+            "analyse": len(self._decoded),
+            "detect": self._analyst.waiting,
+            "redact": len(self._covered),
+            "encode": len(self._redacted),
+        }
 
     @property
     def cancelled(self) -> bool:
@@ -169,14 +227,19 @@ class Pipeline(Generic[ShownT]):
         self._go.set()
 
     def _decode(self, clock: StageClock) -> None:
-        for frame in self._source:
-            self.frames_in += 1
-            clock.frames += 1
-            self._decoded.put(frame)
-            del frame
-            self._go.wait()
-            if self._cancelled:
-                break
+        try:
+            for frame in self._source:
+                self.last_in_s = time.monotonic()
+                self._decoded.put(frame)
+                clock.frames += 1
+                del frame
+                self._go.wait()
+                if self._cancelled:
+                    break
+        except InputError as fault:
+            if not self._is_live:
+                raise
+            self._fault = fault
         self._decoded.close()
 
     def _analyse(self, clock: StageClock) -> None:
@@ -202,11 +265,11 @@ class Pipeline(Generic[ShownT]):
 
     def _shown(self, frame: Frame, cover: Cover) -> ShownT:
         try:
-            return self._show(frame, cover)
+            return self.show(frame, cover)
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered
             _log.exception("redaction failed at frame %d", frame.index)
         try:
-            return self._show(frame, Cover.all_of_it("redaction failed"))
+            return self.show(frame, Cover.all_of_it("redaction failed"))
         except Exception as error:
             raise PipelineError(
                 f"frame {frame.index} can't be covered, so the run ends here ({error})"
@@ -215,6 +278,7 @@ class Pipeline(Generic[ShownT]):
     def _encode(self, clock: StageClock) -> None:
         for frame, cover in self._redacted:
             self._sink.write(frame)
+            self.last_out_s = time.monotonic()
             clock.frames += 1
             self._watch(frame, cover)
             self._sample(frame.index)
@@ -230,3 +294,8 @@ class Pipeline(Generic[ShownT]):
         busy_s = {c.name: wall_s - c.wait_in_s - c.wait_out_s for c in self._stages}
         busy_s[self.detect_clock.name] = self.detect_clock.busy_s / self.workers
         self._journal.note_load(LoadSample(index, wall_s, busy_s))
+
+
+def _may_be_dropped(frame: Frame) -> bool:
+    """Not the first of a scene: no other says that what was followed so far is gone."""
+    return not frame.opens_scene

@@ -67,6 +67,9 @@ class Tracker:
         hidden: class ids whose detections start tracks.
         birth_scores: by class id, the score from which a detection starts a track.
         sure_scores: likewise, from which it is a sure one; all that start tracks if not given.
+
+    Attributes:
+        born: the number of the newest track.
     """
 
     def __init__(
@@ -77,7 +80,11 @@ class Tracker:
     ) -> None:
         self._hidden = frozenset(hidden)
         self._birth_scores, self._sure_scores = birth_scores, sure_scores or birth_scores
-        self._least_sure = WEAK_SHARE * min(self._sure_scores.values(), default=0.0)
+        # What a detector gives below is of use to another who shares it.
+        self._least = {
+            True: WEAK_SHARE * min(self._sure_scores.values(), default=0.0),
+            False: WEAK_SHARE * min(self._birth_scores.values(), default=0.0),
+        }
         # Candidates that a track has, apart for sure tracks (True) and for the others.
         self._taken: dict[bool, set[Sighting]] = {True: set(), False: set()}
         self.keyframes: list[Keyframe] = []
@@ -188,7 +195,7 @@ class Tracker:
         return without_duplicates(self._free(keyframe.candidates, sure=sure), taken)
 
     def _free(self, candidates: Sequence[Sighting], *, sure: bool) -> list[Sighting]:
-        least = self._least_sure if sure else 0.0
+        least = self._least[sure]
         return [c for c in candidates if c.score > least and not self._is_taken(c, sure=sure)]
 
     def _is_taken(self, sighting: Sighting, *, sure: bool) -> bool:

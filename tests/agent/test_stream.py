@@ -58,7 +58,8 @@ def stream_of(world, pool, frames, journal, sink):
     settings, source = BlurSettings(every=5, effect="solid"), Camera(world, frames)
     show = redactor_of(source, settings).redact
     lane = pool.lane("gate")
-    return Stream(source, lane, HIDDEN, settings, show, sink, journal, worlds.noop), lane
+    stream = Stream(source, lane, HIDDEN, settings, settings, show, sink, journal, worlds.noop)
+    return stream, lane
 
 
 def held(journal):

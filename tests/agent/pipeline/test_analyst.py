@@ -324,7 +324,7 @@ def test_a_long_stream_is_forgotten_behind(analyst_of, kind, every, look_ahead):
     analyst, _keyframes = analyst_of(detector, Rhythm(every, look_ahead=look_ahead), world.size)
     most = 0
     for frame, _ in analyst.run(world.source()):
-        tracker = analyst._tracker
+        tracker = analyst._settled.tracker
         held = len(analyst._waiting) + len(analyst._certainty) + len(analyst._asks)
         held += len(tracker.keyframes) + sum(map(len, tracker._taken.values()))
         held += len(tracker.tracks)
