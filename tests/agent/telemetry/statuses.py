@@ -1,5 +1,6 @@
 """What an agent may say of itself."""
 
+from agent.telemetry.sensors import Readings
 from agent.telemetry.status import AgentStatus, ModelStatus, RecordingsStatus, StreamStatus
 
 DOOR = StreamStatus(
@@ -31,4 +32,11 @@ STATUS = AgentStatus(
     hung_detections=1,
     streams={"door": DOOR, "yard": YARD},
     recordings=RecordingsStatus(size_bytes=5 << 30, free_bytes=2 << 30, deleted=9),
+)
+
+READINGS = Readings(
+    celsius={"cpu-thermal": 51.25},
+    throttled={"cpufreq-cpu0": False, "gpu-throttle-alert": True},
+    throttle_events={"oc3": 37},
+    power_mode="MAXN",
 )

@@ -3,22 +3,16 @@
 import shutil
 import subprocess
 from dataclasses import replace
-from typing import get_args
+from typing import final, get_args
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 
 from agent.telemetry.metrics import metrics_of
 from agent.telemetry.sensors import Readings
 from agent.telemetry.status import State
-from tests.agent.telemetry.statuses import DOOR, STATUS, YARD
-
-READINGS = Readings(
-    celsius={"cpu-thermal": 51.25},
-    throttled={"cpufreq-cpu0": False, "gpu-throttle-alert": True},
-    throttle_events={"oc3": 37},
-    power_mode="MAXN",
-)
+from tests.agent.telemetry.statuses import DOOR, READINGS, STATUS, YARD
 
 
 def series(status=STATUS, readings=READINGS):
@@ -133,9 +127,8 @@ def test_families_without_a_value_are_not_mentioned():
     assert all(family.samples for family in families)
 
 
-class Collected:
-    """A registry's worth of a status."""
-
+@final
+class Collected(Collector):
     def collect(self):
         return metrics_of(STATUS, READINGS)
 
