@@ -1,0 +1,42 @@
+"""What an agent may say of itself."""
+
+from agent.telemetry.sensors import Readings
+from agent.telemetry.status import AgentStatus, ModelStatus, RecordingsStatus, StreamStatus
+
+DOOR = StreamStatus(
+    "running",
+    reason="",
+    since_s=1_700_000_000.5,
+    frames_in=1010,
+    frames_out=1000,
+    dropped=7,
+    damaged=3,
+    detections=200,
+    objects=12,
+    whole={"no keyframe": 40, 'detector "failed"\n': 2},
+    stage_s={("decode", "busy"): 1.5, ("decode", "wait_in"): 8.0, ("encode", "wait_out"): 0.25},
+    queues={"analyse": 2, "encode": 0},
+    last_frame_age_s=0.125,
+    reconnections=4,
+)
+
+YARD = StreamStatus("starting", reason="rtsp://viewer:secret@10.0.0.5 refuses")
+"""That has given nothing yet."""
+
+MODEL = ModelStatus("person", 3, "int8", "onnxruntime 1.24", "ab" * 32)
+
+STATUS = AgentStatus(
+    version="1.2.3",
+    device="gate-7",
+    model=MODEL,
+    hung_detections=1,
+    streams={"door": DOOR, "yard": YARD},
+    recordings=RecordingsStatus(size_bytes=5 << 30, free_bytes=2 << 30, deleted=9),
+)
+
+READINGS = Readings(
+    celsius={"cpu-thermal": 51.25},
+    throttled={"cpufreq-cpu0": False, "gpu-throttle-alert": True},
+    throttle_events={"oc3": 37},
+    power_mode="MAXN",
+)
