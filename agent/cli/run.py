@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> int:
     from agent.service.logs import start_logging
     from agent.service.notify import Notifier
 
-    secrets = Secrets.of(os.environ)
+    secrets = Secrets.of_process()
     start_logging(secrets.hide)
     state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     agent = Agent(

@@ -204,6 +204,21 @@ class Pipeline(Generic[ShownT]):
             "encode": len(self._redacted),
         }
 
+    def stage_s(self) -> dict[tuple[str, str], float]:
+        """Where the time of the run went so far: seconds by stage and `busy`, `wait_in`, `wait_out`.
+
+        A stage's `busy` is what is left of the run; the detector's is summed up over its workers.
+        """
+        wall_s = self.wall_s or (time.monotonic() - self._began if self._began else 0.0)
+        spent = {}
+        for clock in self.clocks:
+            waits_s = clock.wait_in_s + clock.wait_out_s
+            busy_s = clock.busy_s if clock is self.detect_clock else max(0.0, wall_s - waits_s)
+            spent[clock.name, "busy"] = busy_s
+            spent[clock.name, "wait_in"] = clock.wait_in_s
+            spent[clock.name, "wait_out"] = clock.wait_out_s
+        return spent
+
     @property
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""

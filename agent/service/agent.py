@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.config.difference import difference
-from agent.config.load import load
+from agent.config.loading import load
 from agent.errors import AgentError
 from agent.hidden import hidden_classes
 from agent.service.liveness import Liveness
@@ -23,7 +23,7 @@ from agent.service.resident import resident_bytes
 from agent.service.session import StreamSession, Surroundings
 from agent.service.source import is_there
 from agent.service.supervisor import Plan, Supervisor
-from agent.telemetry.metrics_server import MetricsServer
+from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus
 from models.errors import ModelError
 
@@ -150,10 +150,12 @@ class Agent:
 
     def _change_to(self, config: AgentConfig) -> str:
         """Do what a configuration that was checked asks for; what to say about it."""
-        change = difference(self._config, config)
-        self._config = config
+        before, change = self._config, difference(self._config, config)
+        self._config = config.model_copy(
+            update={"device": before.device, "model": before.model, "limits": before.limits}
+        )
         self._around.recorder.adjust(config.record)
-        if change.metrics:
+        if "telemetry" in change.settings:
             self._serve_metrics(config)
         self._look_for_weakest(config)
         gone = [self._supervisors.pop(name) for name in change.removed]
@@ -163,7 +165,7 @@ class Agent:
             self._add(name, config.streams[name])
         for name in change.restarted:
             self._supervisors[name].replace(self._plan(name, config.streams[name]))
-        for name in change.adjusted:
+        for name in change.live:
             self._adjust(name, config.streams[name])
         for supervisor in gone:
             supervisor.join(_STOP_TIMEOUT_S)

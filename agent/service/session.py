@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, final
 from agent.config.strength import is_weaker
 from agent.hidden import hidden_classes
 from agent.pipeline.window_journal import WindowJournal
-from agent.redact.effect import Effect
-from agent.redact.redactor import Redactor
 from agent.service.counts import Counts
 from agent.service.source import open_source
-from agent.stream import Stream
+from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
@@ -22,13 +20,10 @@ from agent.video.no_sink import NoSink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractContextManager
-
     from agent.config.secrets import Secrets
     from agent.config.tree import StreamConfig
-    from agent.frames.cover import Cover
+    from agent.frames.ports import Redactor
     from agent.frames.redacted import RedactedFrame
-    from agent.pipeline.pipeline import Sink
     from agent.service.model import Model
     from agent.service.recorder import Recorder
     from agent.service.source import ContinuedSource
@@ -151,7 +146,7 @@ class StreamSession:
                 self._weaker = redactor
             else:
                 self._weaker = None
-                self._stream.set_redactor(redactor)
+                self._stream.set_redactor(redactor.redact)
 
     @property
     def _records(self) -> bool:
@@ -166,22 +161,23 @@ class StreamSession:
             self._source,
             around.model.pool.lane(self._name),
             self._hidden,
+            self._config.hide,
             self._config.look,
-            self._config.hide.margin,
-            self._redactor(),
+            self._redactor().redact,
             self._sink,
             self._journal,
+            lambda _shown, _cover: None,
             keep_newest=self._source.is_live,
         )
 
     def _redactor(self) -> Redactor:
-        info, hide = self._source.info, self._config.hide
-        return Redactor((info.width, info.height), Effect.parse(hide.effect), hide.shape)
+        return redactor_of(self._source, self._config.hide)
 
     def _opened_sink(self) -> EncodingSink[RedactedFrame] | NoSink:
         info, sink = self._source.info, self._config.sink
+        output: FileOutput | SegmentsOutput
         if sink.file is not None:
-            output = free_output(sink.file)
+            output = FileOutput(next_free(sink.file), fragmented=True)
         elif sink.record:
             output = self._around.recorder.output(self._name, self._begun_segment)
         else:
@@ -201,5 +197,5 @@ class StreamSession:
         """Called on the encoder's thread."""
         with self._lock:
             if self._weaker is not None:
-                self._stream.set_redactor(self._weaker)
+                self._stream.set_redactor(self._weaker.redact)
                 self._weaker = None

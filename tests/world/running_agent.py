@@ -44,6 +44,7 @@ class RunningAgent:
         """Write a configuration; running, it is read at a reload."""
         telemetry = {"prometheus": f"127.0.0.1:{self.port}"}
         config = {
+            "device": "gate",
             "telemetry": telemetry,
             "record": {"dir": str(self.folder / "video"), "keep": {"free": 0}},
             **config,
@@ -121,11 +122,12 @@ class RunningAgent:
         return found
 
     def metrics(self):
-        """What Prometheus reads: values by name and labels."""
+        """What Prometheus reads: values by name and labels, without the device's."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as page:
             families = text_string_to_metric_families(page.read().decode())
+        device = {("device", "gate")}
         return {
-            (sample.name, *sorted(sample.labels.items())): sample.value
+            (sample.name, *sorted(set(sample.labels.items()) - device)): sample.value
             for family in families
             for sample in family.samples
         }
