@@ -1,0 +1,87 @@
+"""Address: the parts of a source's URL that matter to secrets, and which URLs are read."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from agent.config.reference import REFERENCE, check_references
+
+SCHEMES = ("rtsp", "rtsps")
+
+_USER_INFO = re.compile(r"(?<=://)[^/?#]*(?=@)")
+"""Up to the last @ before the path: a password may hold an @ that nobody encoded."""
+
+_URL = re.compile(r"://\S+")
+
+_IN_QUERY = re.compile(r"(?i)(?:pass(?:word|wd)?|pwd|token)=([^&?#/]*)")
+"""Cameras that take it in the path or in the query."""
+
+_MARK = "1"
+"""In the place of a secret: good in a host, in a port and in a path."""
+
+_WHERE = (
+    "a password doesn't stand in the file: put it into a credential of the service and write "
+    "${credential:NAME} in its place, or ${env:NAME} for one in the environment"
+)
+
+
+def user_info(url: str) -> re.Match[str] | None:
+    """What stands between `//` and `@`."""
+    return _USER_INFO.search(url)
+
+
+def password(url: str) -> str | None:
+    """The password in a URL's user-info, as it stands there; None where there is none."""
+    found = user_info(url)
+    return (found[0].partition(":")[2] or None) if found else None
+
+
+def without_passwords(text: str) -> str:
+    """A text whose URLs show no user-info and no password that can be told as one."""
+    return _URL.sub(lambda found: _masked(found[0]), text)
+
+
+def _masked(url: str) -> str:
+    url = _USER_INFO.sub("***", url)
+    return _IN_QUERY.sub(lambda found: found[0][: found.start(1) - found.start()] + "***", url)
+
+
+def checked_template(url: str) -> str:
+    """A source's URL as the file has it.
+
+    Raises:
+        ValueError: a password stands in it, or something else that no source reads. The message
+            doesn't show it.
+    """
+    check_references(url)
+    marked = REFERENCE.sub(_MARK, url)
+    literal = [password(marked), *(found[1] for found in _IN_QUERY.finditer(marked))]
+    if any(part and _MARK not in part for part in literal):
+        raise ValueError(_WHERE)
+    if not url.startswith("${"):
+        check_address(marked)
+    return url
+
+
+def check_address(url: str) -> None:
+    """See that a URL can be opened, as far as its text tells.
+
+    Raises:
+        ValueError: another scheme than RTSP's, no host, or no such port. The message doesn't show
+            the URL.
+    """
+    scheme, found, _ = url.partition("://")
+    if not found:
+        return
+    if scheme.lower() not in SCHEMES:
+        raise ValueError("should be rtsp://, rtsps://, a device such as /dev/video0, or a file")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or not parts.hostname:
+        raise ValueError(
+            "is no URL with a host and a port; write / and other signs in a user's name as %2F"
+        )

@@ -1,0 +1,92 @@
+"""Loading: a file becomes an `AgentConfig`, or says everything that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from agent.config.document import Written, read_document
+from agent.config.expansion import Fault, expanded, found, is_default, plain, texts
+from agent.config.faults import faults_of, listed
+from agent.config.origin import BUILT_IN, Origin
+from agent.config.rules import broken_rules
+from agent.config.tree import AgentConfig, leaves
+from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from agent.config.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration in full.
+
+    Attributes:
+        origins: where each value came from, by its dotted path, as in `streams.door.hide.effect`.
+    """
+
+    config: AgentConfig
+    origins: Mapping[str, Origin]
+
+
+def load(path: Path, secrets: Secrets | None) -> Loaded:
+    """Read a configuration; relative paths in it are relative to it.
+
+    Args:
+        path: a YAML file.
+        secrets: what `${...}` stands for; every one is looked up, and forgotten but for what is to
+            be hidden. None where nothing will be opened, and nothing is looked up.
+
+    Raises:
+        UsageError: something is wrong; each line of the message is `FILE:LINE: key: what`, ten at
+            most. No value of a source's URL is shown.
+    """
+    whole, faults = expanded(read_document(path))
+    faults += _misplaced_secrets(whole)
+    try:
+        config = AgentConfig.model_validate_json(
+            json.dumps(plain(whole)),  # where a list may be a tuple, and yet no text is a number
+            strict=True,
+            context={"folder": path.parent},
+        )
+    except ValidationError as error:
+        raise UsageError(listed(path, [*faults, *faults_of(error, whole)])) from error
+    faults += ((found(whole, where)[0], said) for where, said in broken_rules(config))
+    if secrets is not None:
+        faults += _unfilled(config, whole, secrets)
+    if faults:
+        raise UsageError(listed(path, faults))
+    return Loaded(config, {".".join(where): _origin(whole, where) for where, _ in leaves(config)})
+
+
+def place_of(path: Path, loaded: Loaded, key: str) -> str:
+    """`FILE:LINE: key`, where the value of a dotted key was written; without a line if nowhere."""
+    line = loaded.origins[key].line
+    return f"{path}:{line}: {key}" if line else f"{path}: {key}"
+
+
+def _misplaced_secrets(whole: Written) -> Iterator[Fault]:
+    for where, written in texts(whole):
+        if "${" in str(written.value) and (where[0], *where[2:]) != ("streams", "source", "url"):
+            yield written, "a secret, ${...}, stands in a source's URL and nowhere else"
+
+
+def _unfilled(config: AgentConfig, whole: Written, secrets: Secrets) -> Iterator[Fault]:
+    for name, stream in config.streams.items():
+        try:
+            secrets.fill(stream.source.url)
+        except UsageError as error:
+            yield found(whole, ("streams", name, "source", "url"))[0], str(error)
+
+
+def _origin(whole: Written, where: tuple[str, ...]) -> Origin:
+    written, rest = found(whole, where)
+    if rest:
+        return BUILT_IN
+    return Origin("defaults" if is_default(written) else "file", written.line)

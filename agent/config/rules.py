@@ -1,0 +1,45 @@
+"""Rules: what has to hold between the settings of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.config.strength import is_weaker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.config.tree import AgentConfig
+
+
+def broken_rules(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Paths of settings, and what is wrong with them."""
+    if not config.model.trust and not config.model.allow_unsigned:
+        said = (
+            "has to be given: the key that signed the bundle; or, for tests, allow_unsigned: true"
+        )
+        yield ("model", "trust"), said
+    for name, stream in config.streams.items():
+        if is_weaker(stream.hide.effect, config.floor.effect):
+            said = f"{stream.hide.effect!r} is weaker than floor.effect, {config.floor.effect!r}"
+            yield ("streams", name, "hide", "effect"), said
+    yield from _files(config)
+
+
+def _files(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """A file that is written has no other use."""
+    read = {Path(stream.source.url): name for name, stream in config.streams.items()}
+    written: dict[Path, str] = {}
+    for name, stream in config.streams.items():
+        file = stream.sink.file
+        if file is None:
+            continue
+        where = ("streams", name, "sink", "file")
+        if file in read:
+            yield where, f"stream {read[file]} reads from this file"
+        if file in written:
+            yield where, f"stream {written[file]} writes to this file, too"
+        if file.is_relative_to(config.record.dir):
+            yield where, "lies in record.dir, where old files are deleted"
+        written[file] = name

@@ -1,0 +1,215 @@
+"""AgentConfig: what a device is told, as one tree of settings.
+
+Every field says what it is: the schema, `sfumato config example --full` and its comments are made
+of the descriptions and defaults here. Where a default depends on the machine, or there is none,
+the field has an example.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
+
+from agent.config.address import checked_template
+from agent.config.device import DeviceName, StreamName, device_name
+from agent.config.location import Location, beside_the_file
+from agent.config.size import Size  # noqa: TC001 pydantic reads the annotations
+from agent.settings import Encoding, Hiding, Looking, usual_workers
+from models.strict_model import StrictModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STATE_FOLDER = "/var/lib/sfumato"
+_FILES = (".mp4", ".m4v", ".mov", ".mkv")
+_HOST_AND_PORT = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
+
+
+def _recordings_folder() -> Path:
+    """In the state folder that systemd made for the service, which may be one of several."""
+    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(os.path.abspath(Path(state or _STATE_FOLDER) / "video"))  # noqa: PTH100
+
+
+def _source_url(url: str, info: ValidationInfo) -> str:
+    checked_template(url)
+    if "://" in url or url.startswith("${"):
+        return url
+    return str(beside_the_file(Path(url), info))
+
+
+def _video_file(path: Path) -> Path:
+    if path.suffix.lower() not in _FILES:
+        raise ValueError(f"should end in one of {' '.join(_FILES)}")
+    return path
+
+
+def _host_and_port(address: str) -> str:
+    if not re.fullmatch(_HOST_AND_PORT, address) or int(address.rpartition(":")[2]) > 0xFFFF:
+        raise ValueError("should be HOST:PORT, such as 127.0.0.1:9464")
+    return address
+
+
+_VideoFile = Annotated[Path, AfterValidator(_video_file), AfterValidator(beside_the_file)]
+
+_ListenAddress = Annotated[
+    str,
+    AfterValidator(_host_and_port),
+    WithJsonSchema({"type": "string", "pattern": f"^{_HOST_AND_PORT}$"}),
+]
+
+
+class SourceConfig(StrictModel):
+    """Where frames come from."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_source_url)] = Field(
+        description="rtsp://HOST/PATH, rtsps://, /dev/videoN or a file; a password is written as "
+        "${credential:NAME} or ${env:NAME}, here and nowhere else",
+        examples=["rtsp://10.0.0.5/stream1"],
+    )
+    open_timeout_s: float = Field(
+        15.0, gt=0, le=600, description="seconds that opening may take, to the first frame"
+    )
+    stall_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="seconds without a frame, after which the source is opened anew",
+    )
+    transport: Literal["tcp"] = Field("tcp", description="of RTSP")
+    realtime: bool = Field(False, description="play a file at the pace of its own clock")
+    loop: bool = Field(False, description="begin a file again at its end")
+
+
+class SinkConfig(Encoding):
+    """Where redacted frames go; with neither `record` nor `file` nothing is written."""
+
+    record: bool = Field(True, description="into the folder of recordings, in segments")
+    file: _VideoFile | None = Field(
+        None, description="into this one file (.mp4, .m4v, .mov, .mkv), beside `record`"
+    )
+    gop_s: float = Field(
+        2.0,
+        gt=0,
+        le=2,
+        description="seconds from one keyframe to the next; what a power cut may cost",
+    )
+
+
+class StreamConfig(StrictModel):
+    """One camera or file: where from, where to, what to hide and how often to look."""
+
+    source: SourceConfig = Field(description="where frames come from; a bare URL will do")
+    sink: SinkConfig = Field(SinkConfig(), description="where redacted frames go")
+    hide: Hiding = Field(Hiding(), description="what to hide, and how")
+    look: Looking = Field(Looking(), description="how often the detector looks")
+    paused: bool = Field(False, description="true: the source is closed, nothing is recorded")
+
+
+class ModelConfig(StrictModel):
+    """The network that finds what is hidden, one for all streams."""
+
+    bundle: Location = Field(description="the bundle, an .sfm", examples=["person.sfm"])
+    trust: tuple[Location, ...] = Field(
+        (), description="keys, one of which must have signed it", examples=[["office.pub"]]
+    )
+    allow_unsigned: bool = Field(False, description="run a bundle that nobody has signed")
+    workers: int = Field(
+        default_factory=usual_workers,
+        ge=1,
+        le=64,
+        description="detections at once, of all streams together; default: one a core, at most 4",
+        examples=[2],
+    )
+    detect_timeout_s: float = Field(
+        20.0, gt=0, le=600, description="seconds; a detection that takes longer is a fault"
+    )
+
+
+class FloorConfig(StrictModel):
+    """What nothing may fall below."""
+
+    effect: Literal["blur", "pixelate", "auto", "solid"] = Field(
+        "pixelate",
+        description="the weakest effect that a stream may have; blur = pixelate < auto < solid",
+    )
+
+
+class KeepConfig(StrictModel):
+    """How long recordings are kept: whatever limit is reached first, the oldest go. null: no limit."""
+
+    bytes: Size | None = Field(50 << 30, description="of all recordings together")
+    days: float | None = Field(7.0, gt=0, le=36500, description="age in days")
+    free: Size | None = Field(2 << 30, description="bytes left free on the file system")
+
+
+class RecordConfig(StrictModel):
+    """Where recordings lie, and how long."""
+
+    dir: Location = Field(
+        default_factory=_recordings_folder,
+        description="folder of recordings, one folder a stream; default: `video` in the service's "
+        "state folder",
+        examples=[f"{_STATE_FOLDER}/video"],
+    )
+    segment_s: float = Field(
+        60.0, ge=1, le=3600, description="seconds of one file; it ends at the next keyframe"
+    )
+    keep: KeepConfig = Field(KeepConfig(), description="until when; null: no such limit")
+
+
+class TelemetryConfig(StrictModel):
+    """How the device tells how it is."""
+
+    prometheus: _ListenAddress | None = Field(
+        "127.0.0.1:9464", description="HOST:PORT where metrics are served; null: nowhere"
+    )
+
+
+class LimitsConfig(StrictModel):
+    """What the agent may take of the machine."""
+
+    memory: Size | None = Field(None, description="bytes of memory; null: what the unit allows")
+
+
+class AgentConfig(StrictModel):
+    """All of it."""
+
+    device: DeviceName = Field(
+        default_factory=device_name,
+        description="the device's name, of a-z, 0-9 and -; default: the host's",
+        examples=["gate-7"],
+    )
+    model: ModelConfig = Field(description="what finds what is hidden, for all streams")
+    floor: FloorConfig = Field(FloorConfig(), description="what no stream may fall below")
+    streams: dict[StreamName, StreamConfig] = Field(
+        min_length=1,
+        description="by name, of a-z, 0-9 and -; a name is a folder's and a metric's",
+        examples=[["door"]],
+    )
+    record: RecordConfig = Field(
+        default_factory=RecordConfig, description="the folder of recordings"
+    )
+    telemetry: TelemetryConfig = Field(
+        TelemetryConfig(), description="how the device tells how it is"
+    )
+    limits: LimitsConfig = Field(LimitsConfig(), description="what the agent may take")
+
+
+def leaves(
+    part: StrictModel, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every setting of a configuration, or of a part of it, with its path; a list is one."""
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, StrictModel):
+            yield from leaves(value, (*path, name))
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                yield from leaves(each, (*path, name, key))
+        else:
+            yield (*path, name), value
