@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from fractions import Fraction
-from typing import TYPE_CHECKING, Generic, Literal, cast, final, overload
+from typing import TYPE_CHECKING, Generic, Literal, final, overload
 
-import av
-from av.codec.context import CodecContext, Flags
 from av.error import FFmpegError
+from av.video.frame import PictureType
 
 from agent.errors import OutputError
 from agent.frames.annotated import AnnotatedFrame
 from agent.frames.encoded import _SEAL, Codec, EncodedPacket, EncodedStream
 from agent.frames.ports import FrameT
 from agent.frames.redacted import RedactedFrame
+from agent.video.encoder_context import USUAL_RATE, encoder_context
 from agent.video.encoder_picture import EncoderPicture
 from agent.video.output_clock import OutputClock
 from agent.video.picture_durations import PictureDurations
@@ -24,18 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from av.packet import Packet
-    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
     from agent.frames.stream_info import StreamInfo
 
-_ENCODERS: dict[Codec, str] = {"h264": "libx264", "hevc": "libx265"}
-_USUAL_RATE = Fraction(25)
-"""Frames a second where a stream claims nothing, as libav assumes for raw streams."""
-_MIN_RATE, _MAX_RATE = Fraction(1), Fraction(1000)
-"""Some containers claim a tick of their clock. Chosen, not measured."""
-_MAX_RATE_DENOMINATOR = 1001
-"""The one of NTSC's rates."""
 _X265_DELAY = 2
 """Pictures that x265 looks ahead of the one it gives out, to place B-frames."""
 
@@ -56,6 +47,9 @@ class VideoEncoder(Generic[FrameT]):
         threads: encoder threads; 0 lets the encoder choose.
         annotated: take annotated pictures and no others; the stream says so.
         clock: in what times are counted; None for the input's own ticks.
+        gop_s: begin a group of pictures as soon as so many seconds of video have passed since the
+            last one began, and give pictures out soon, as a recording needs it that may be cut at
+            every keyframe and killed at any time; None: both as the encoder likes.
 
     Raises:
         OutputError: when the encoder is missing.
@@ -72,6 +66,7 @@ class VideoEncoder(Generic[FrameT]):
         threads: int = ...,
         annotated: Literal[False] = ...,
         clock: OutputClock | None = ...,
+        gop_s: float | None = ...,
     ) -> None: ...
 
     @overload
@@ -85,6 +80,7 @@ class VideoEncoder(Generic[FrameT]):
         threads: int = ...,
         annotated: Literal[True],
         clock: OutputClock | None = ...,
+        gop_s: float | None = ...,
     ) -> None: ...
 
     def __init__(
@@ -97,20 +93,21 @@ class VideoEncoder(Generic[FrameT]):
         threads: int = 0,
         annotated: bool = False,
         clock: OutputClock | None = None,
+        gop_s: float | None = None,
     ) -> None:
-        if _ENCODERS[codec] not in av.codecs_available:
-            raise OutputError(
-                f"this FFmpeg was built without {_ENCODERS[codec]}, which {codec} needs: "
-                "install PyAV's own wheel (pip install --only-binary av av) or choose another codec"
-            )
         self._info, self._codec, self._annotated = info, codec, annotated
         self._clock = clock or OutputClock(info.time_base)
-        self._context = _context(info, self._clock.time_base, codec, crf, preset, threads)
+        time_base = self._clock.time_base
+        self._context = encoder_context(
+            info, time_base, codec, crf, preset, threads, prompt=gop_s is not None
+        )
         self._stream: EncodedStream | None = None
         self._last_pts = 0
         self._encoded = 0
-        rate = info.frame_rate or _USUAL_RATE
-        self._durations = PictureDurations(round(1 / (rate * self._clock.time_base)))
+        rate = info.frame_rate or USUAL_RATE
+        self._durations = PictureDurations(round(1 / (rate * time_base)))
+        self._group_ticks = None if gop_s is None else round(gop_s / time_base)
+        self._key_pts = 0
         self._held: deque[Packet[VideoStream]] = deque()
 
     @property
@@ -141,11 +138,15 @@ class VideoEncoder(Generic[FrameT]):
         ticks = self._clock.ticks(frame.pts, frame.time_base)
         if self._stream is None:
             self._stream = self._open(frame, shift=max(0, -ticks))
+            self._key_pts = ticks + self._stream.shift
         self._last_pts = frame.pts
         self._encoded += 1
         picture = self._picture.wrap(frame)
         picture.pts = ticks + self._stream.shift
         picture.time_base = self._clock.time_base
+        if self._group_ticks is not None and picture.pts - self._key_pts >= self._group_ticks:
+            picture.pict_type = PictureType.I
+            self._key_pts = picture.pts
         end = self._clock.nearest(frame.pts + frame.duration, frame.time_base)
         self._durations.add(picture.pts, end - ticks if frame.duration else 0)
         with self._failing_as_output_error():
@@ -209,6 +210,8 @@ class VideoEncoder(Generic[FrameT]):
         """Without a copy: the view keeps libav's packet alive."""
         if packet.pts is None or packet.dts is None:
             raise OutputError("the encoder gave a picture without a time")
+        if packet.is_keyframe:  # perhaps of a scene cut that nobody ordered
+            self._key_pts = max(self._key_pts, packet.pts)
         data, duration = memoryview(packet).toreadonly(), self._durations.take(packet.pts)
         return EncodedPacket(
             _SEAL, data, packet.pts, packet.dts, packet.is_keyframe, duration=duration
@@ -220,22 +223,3 @@ class VideoEncoder(Generic[FrameT]):
             yield
         except FFmpegError as error:
             raise OutputError(f"{self._context.name} failed ({error.strerror})") from error
-
-
-def _context(
-    info: StreamInfo, time_base: Fraction, codec: Codec, crf: int, preset: str, threads: int
-) -> VideoCodecContext:
-    """An encoder's settings, all but those that the first picture decides."""
-    context = cast("VideoCodecContext", CodecContext.create(_ENCODERS[codec], "w"))
-    context.options = {"crf": str(crf), "preset": preset}
-    if codec == "hevc":
-        context.options["x265-params"] = "log-level=error:info=0"
-    rate = min(max(info.frame_rate or _USUAL_RATE, _MIN_RATE), _MAX_RATE)
-    context.framerate = rate.limit_denominator(_MAX_RATE_DENOMINATOR)  # for rate control, levels
-    context.time_base = time_base
-    context.thread_count = threads
-    context.thread_type = "AUTO"  # else PyAV asks for sliced threads, which cost quality
-    context.sample_aspect_ratio = info.sample_aspect_ratio
-    # Parameter sets once, aside: a container wants them in its header.
-    context.flags |= Flags.global_header
-    return context

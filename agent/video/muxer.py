@@ -22,6 +22,10 @@ MP4_FORMATS = frozenset({"mp4", "mov"})
 _MOVIE_TIMESCALE = 10_000
 """At least so many ticks a second for where streams start: sound counts in others than pictures."""
 
+_FRAGMENT_US = 500_000
+"""Microseconds after which what came is written; a process that is killed loses as much. Twice as
+often would cost a recording of 1 Mbit/s 0.3 % more bytes. Chosen, not measured."""
+
 
 class Muxer:
     """A container that is being written, in which the pictures are the first stream.
@@ -31,6 +35,7 @@ class Muxer:
         name: FFmpeg's name of the container.
         stream: what the packets are.
         fragmented: write MP4 that can be played while it grows.
+        origin: the packets' time at which the file begins, in their ticks.
 
     Attributes:
         container: for sound; streams must be added before the header is written, with
@@ -41,8 +46,10 @@ class Muxer:
         OSError: when the file can't be written.
     """
 
-    def __init__(self, path: Path, name: str, stream: EncodedStream, *, fragmented: bool) -> None:
-        self._time_base = stream.time_base
+    def __init__(
+        self, path: Path, name: str, stream: EncodedStream, *, fragmented: bool, origin: int = 0
+    ) -> None:
+        self._time_base, self._origin = stream.time_base, origin
         self._duration = max(1, round(1 / (stream.frame_rate * stream.time_base)))
         self._max_ticks: int | None = None
         self._held: EncodedPacket | None = None
@@ -58,6 +65,7 @@ class Muxer:
             if fragmented:
                 # Without a delayed moov there is no edit list, and B-frames would move every time.
                 options["movflags"] = "frag_keyframe+empty_moov+default_base_moof+delay_moov"
+                options["frag_duration"] = str(_FRAGMENT_US)
                 options["flush_packets"] = "1"
         self.container = av.open(f"file:{path}", "w", format=name, container_options=options)
         # Leaves out library versions, dates and random identifiers.
@@ -103,7 +111,8 @@ class Muxer:
 
     def _mux(self, packet: EncodedPacket, dts: int, duration: int) -> None:
         muxed = Packet(cast("bytes", packet.data))  # or any other buffer; without a copy
-        muxed.pts, muxed.dts, muxed.time_base = packet.pts, dts, self._time_base
+        muxed.pts, muxed.dts = packet.pts - self._origin, dts - self._origin
+        muxed.time_base = self._time_base
         # Only the last picture's is written. PyAV 17 doesn't hand on the frame rate from which
         # libav would take it.
         muxed.duration = duration

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,11 @@ from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
+from agent.video.recordings import Recordings
+from agent.video.retention import Keep
+from agent.video.segments_output import SegmentsOutput
 from agent.video.tee import Tee
+from agent.wall_clock import WallClock
 
 
 @pytest.fixture
@@ -26,8 +31,15 @@ def annotated_stream():
     return encoder.stream
 
 
+@cache
+def recordings_in(folder):
+    """One object for all outputs: a folder is nobody else's until it is closed."""
+    return Recordings(folder, Keep(), WallClock())
+
+
 OUTPUTS = {
     FileOutput: lambda folder: FileOutput(folder / "out.mp4"),
+    SegmentsOutput: lambda folder: recordings_in(folder).output("door", 60, lambda: None),
     Tee: lambda folder: Tee(FileOutput(folder / "out.mp4")),
 }
 """Every output there is, made as for redacted pictures."""
