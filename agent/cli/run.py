@@ -49,9 +49,7 @@ def _run(args: argparse.Namespace) -> int:
     secrets = Secrets.of_process()
     start_logging(secrets.hide)
     state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    agent = Agent(
-        args.config, secrets, Notifier(os.environ), Path(state) if state else None
-    )
+    agent = Agent(args.config, secrets, Notifier(os.environ), Path(state) if state else None)
 
     def reload(_number: int, _frame: FrameType | None) -> None:
         agent.requests.put("reload")

@@ -9,7 +9,6 @@ import threading
 import time
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.config.difference import difference
@@ -29,6 +28,7 @@ from models.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from agent.config.secrets import Secrets
     from agent.config.tree import AgentConfig, StreamConfig
@@ -269,5 +269,7 @@ class Agent:
 
 def _encoder_threads(streams: int) -> int:
     """As many as there are cores for each stream, so that many streams don't get many each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return max(1, cores // max(1, streams))

@@ -21,6 +21,9 @@ lane is suspended after `MAX_HANGS`, and its frames are covered at once."""
 _SLACK_S = 30.0
 """And what else may take long: a disk, a machine under load. Chosen, not measured."""
 
+_STAGES = ("analyse", "redact", "encode")
+"""Those that must take what waits. Frames wait for a detection also while a camera gives none."""
+
 
 class Liveness:
     """Looks at streams and at the detector, again and again.
@@ -30,9 +33,7 @@ class Liveness:
         now: a monotonic clock, seconds.
     """
 
-    def __init__(
-        self, detect_timeout_s: float, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, detect_timeout_s: float, now: Callable[[], float] = time.monotonic) -> None:
         self._stuck_s = _HANGS_WAITED_FOR * detect_timeout_s + _SLACK_S
         self._now = now
         self._moved: dict[str, tuple[int, float]] = {}
@@ -55,7 +56,7 @@ class Liveness:
     def _is_stuck(self, supervisor: Supervisor) -> bool:
         """Whether frames wait between two stages, and none has left for too long."""
         session, now_s = supervisor.session, self._now()
-        if session is None or not any(session.queues().values()):
+        if session is None or not any(session.queues()[stage] for stage in _STAGES):
             self._moved.pop(supervisor.name, None)
             return False
         out = session.counts().frames_out

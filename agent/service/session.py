@@ -20,13 +20,14 @@ from agent.video.no_sink import NoSink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from agent.config.secrets import Secrets
     from agent.config.tree import StreamConfig
     from agent.frames.ports import Redactor
     from agent.frames.redacted import RedactedFrame
     from agent.service.model import Model
     from agent.service.recorder import Recorder
-    from agent.service.source import ContinuedSource
+    from agent.video.segments_output import SegmentsOutput
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ the sessions and after all of them: resident memory, open descriptors, threads.
 """
 
 import json
-import os
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 
 import worlds
 from worlds import CLASSES, Eyes, Thing, World
@@ -99,9 +99,7 @@ class Run:
 
     def counts(self):
         pipeline = self._stream.pipeline
-        return Counts(
-            pipeline.frames_in, pipeline.frames_out, whole=Counter(self._journal.whole)
-        )
+        return Counts(pipeline.frames_in, pipeline.frames_out, whole=Counter(self._journal.whole))
 
     def queues(self):
         return self._stream.pipeline.queues
@@ -110,7 +108,7 @@ class Run:
 def held():
     return {
         "resident_bytes": resident_bytes(),
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": threading.active_count(),
     }
 
