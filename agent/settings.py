@@ -41,12 +41,16 @@ class Hiding(StrictModel):
         (), description="class names to hide; empty: all that the bundle offers"
     )
     conf: float | None = Field(
-        None, gt=0, lt=1, description="score from which an object is hidden; None: the bundle's"
+        None,
+        gt=0,
+        lt=1,
+        description="score from which an object is hidden; without one, the bundle's",
     )
     effect: str = Field(
         "auto",
         description="auto, blur, pixelate, solid or solid:RRGGBB; auto is solid for what can be "
         "read and for what is small, and blur for the rest",
+        json_schema_extra={"pattern": "^(auto|blur|pixelate|solid(:[0-9a-fA-F]{6})?)$"},
     )
     shape: Literal["mask", "box"] = Field("mask", description="of what is hidden")
     margin: float = Field(
@@ -69,7 +73,11 @@ class Hiding(StrictModel):
 class Looking(StrictModel):
     """How often the detector looks, and whether frames wait for it."""
 
-    every: int | Literal["auto"] = Field(5, description="the detector sees every Nth frame")
+    every: int | Literal["auto"] = Field(
+        5,
+        description="the detector sees every Nth frame",
+        json_schema_extra={"minimum": 1, "maximum": MAX_EVERY},
+    )
     max_every: int = Field(
         6, ge=1, le=MAX_EVERY, description="the furthest apart that `auto` puts keyframes"
     )

@@ -39,5 +39,6 @@ def _run(argv: list[str]) -> int:
 
 
 def _fail(reason: object, exit_code: int) -> int:
-    print(f"sfumato: {reason}", file=sys.stderr)
+    for line in str(reason).splitlines():  # a configuration may have several faults
+        print(f"sfumato: {line}", file=sys.stderr)
     return exit_code

@@ -68,8 +68,8 @@ def check_address(url: str) -> None:
     """See that a URL can be opened, as far as its text tells.
 
     Raises:
-        ValueError: another scheme than RTSP's, no host, or no such port. The message doesn't show
-            the URL.
+        ValueError: another scheme than RTSP's, no host, no such port, or signs that may be a part
+            of a password. The message doesn't show the URL.
     """
     scheme, found, _ = url.partition("://")
     if not found:
@@ -81,7 +81,9 @@ def check_address(url: str) -> None:
         port = parts.port
     except ValueError:
         port = 0
-    if port == 0 or not parts.hostname:
+    behind_host = url.partition("://")[2].partition("/")[2]
+    if port == 0 or not parts.hostname or "@" in behind_host:  # of a user whose name has a /
         raise ValueError(
-            "is no URL with a host and a port; write / and other signs in a user's name as %2F"
+            "should be rtsp://USER:PASSWORD@HOST:PORT/PATH; write / ? # and @ elsewhere as %2F %3F "
+            "%23 and %40"
         )

@@ -17,6 +17,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
+from agent.config.address import without_passwords
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -168,9 +169,8 @@ class _Reading:
         return text
 
     def _fault(self, line: int, key: str, said: str) -> UsageError:
-        return UsageError(
-            f"{self._path}:{line}: {key}: {said}" if key else f"{self._path}:{line}: {said}"
-        )
+        where = f"{self._path}:{line}: {key}: " if key else f"{self._path}:{line}: "
+        return UsageError(f"{without_passwords(where)}{said}")
 
 
 def _line_of(error: YAMLError, text: str) -> int:

@@ -189,7 +189,7 @@ class AgentConfig(StrictModel):
     streams: dict[StreamName, StreamConfig] = Field(
         min_length=1,
         description="by name, of a-z, 0-9 and -; a name is a folder's and a metric's",
-        examples=[["door"]],
+        examples=[{"door": "rtsp://10.0.0.5/stream1"}],
     )
     record: RecordConfig = Field(
         default_factory=RecordConfig, description="the folder of recordings"

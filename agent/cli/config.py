@@ -1,0 +1,108 @@
+"""`sfumato config`: check, show and begin the configuration of a device."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.arguments import add_command
+from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from agent.config.loading import Loaded
+    from models.bundle import Bundle
+
+_EPILOG = """\
+One YAML file tells a device everything. Four lines will do:
+
+  model: person.sfm
+  trust: office.pub
+  streams:
+    door: rtsp://10.0.0.5/stream1
+
+  sfumato config example > agent.yaml
+  sfumato config check agent.yaml
+  sfumato config show agent.yaml --origin
+
+Passwords stand elsewhere: ${credential:NAME} is a credential that systemd hands to the service
+(LoadCredential=NAME:FILE), ${env:NAME} a variable of its environment. To check a file by hand:
+
+  CREDENTIALS_DIRECTORY=/etc/sfumato/credentials sfumato config check agent.yaml
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `config` and what stands below it; each sets `run(args) -> exit code`."""
+    config = add_command(subparsers, "config", "check and show a device's configuration", _EPILOG)
+    commands = config.add_subparsers(metavar="COMMAND", required=True)
+
+    check = add_command(commands, "check", "say whether a device could run with a configuration")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    show = add_command(commands, "show", "print a configuration in full, without its secrets")
+    show.add_argument("file", type=Path, metavar="FILE")
+    show.add_argument("--origin", action="store_true", help="and where each value came from")
+    show.set_defaults(run=_show)
+
+    example = add_command(commands, "example", "print a configuration to begin with")
+    example.add_argument("--full", action="store_true", help="every setting with its default")
+    example.set_defaults(run=_example)
+
+    schema = add_command(commands, "schema", "print the JSON Schema of the file, for editors")
+    schema.set_defaults(run=_schema)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from agent.cli.files import bundle_at
+    from agent.config.loading import load
+    from agent.config.secrets import Secrets
+
+    loaded = load(args.file, Secrets.of_process())
+    model, streams = loaded.config.model, loaded.config.streams
+    bundle = bundle_at(model.bundle, model.trust, allow_unsigned=model.allow_unsigned)
+    if unknown := [*_unknown_classes(args.file, loaded, bundle)]:
+        raise UsageError("\n".join(unknown))
+    said = f"{len(streams)} streams" if len(streams) > 1 else "1 stream"
+    manifest = bundle.manifest
+    print(f"{args.file} is right: {said}, model {manifest.name} v{manifest.version}")
+    return 0
+
+
+def _unknown_classes(path: Path, loaded: Loaded, bundle: Bundle) -> Iterator[str]:
+    """A line for each stream that is to hide what the bundle can't find."""
+    from agent.config.loading import place_of
+    from agent.hidden import hidden_classes
+
+    for name, stream in loaded.config.streams.items():
+        try:
+            hidden_classes(bundle, stream.hide)
+        except UsageError as error:
+            yield f"{place_of(path, loaded, f'streams.{name}.hide.classes')}: {error}"
+
+
+def _show(args: argparse.Namespace) -> int:
+    from agent.config.listing import listing
+    from agent.config.loading import load
+
+    loaded = load(args.file, secrets=None)
+    print(listing(loaded.config, loaded.origins if args.origin else None), end="")
+    return 0
+
+
+def _example(args: argparse.Namespace) -> int:
+    from agent.config.example import TYPICAL, full
+
+    print(full() if args.full else TYPICAL, end="")
+    return 0
+
+
+def _schema(args: argparse.Namespace) -> int:  # noqa: ARG001 every command has the same form
+    from agent.config.schema import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
