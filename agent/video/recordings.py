@@ -13,6 +13,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import OutputError
@@ -25,7 +26,6 @@ from models.part_file import sync
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
-    from pathlib import Path
 
     from agent.wall_clock import WallClock
 
@@ -61,15 +61,14 @@ class Recordings:
         self._boot = SinceBoot.of(clock.boot_id, 0).boot
         self._known: dict[str, Recording] = {}
         self._open: dict[Path, RecordingName] = {}
-        self._usual_bytes: dict[str, int] = {}
         self._lock = threading.Lock()
         self._descriptor: int | None = _locked(folder)
         # Having a memory card hold what was written takes it a second, which frames don't have.
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="recordings")
         self._recover()
-        numbers = (recording.name.number for recording in self._finished())
-        parts = (name.number for _, name in self._parts())
-        self._number = max([0, *numbers, *parts])
+        finished = (recording.name.number for recording in self._finished())
+        stuck = (name.number for _, name in self._parts())
+        self._number = max([0, *finished, *stuck])
 
     def output(
         self, stream: str, segment_s: float, on_segment: Callable[[], None]
@@ -102,11 +101,15 @@ class Recordings:
         """Make room for a recording that begins now; where it is to be written.
 
         Raises:
-            OSError: there is no such place.
+            OSError: it can't be written to.
+            OutputError: the folder is another one by now, so that nobody knows who else writes to
+                it, and where: its disk may be gone.
         """
         with self._lock:
+            if self._descriptor is None or not _is_at(self._descriptor, self.folder):
+                raise OutputError(f"{self.folder}: is not the folder it was; restart the agent")
             folder = self.folder / stream
-            folder.mkdir(_MODE, parents=True, exist_ok=True)
+            folder.mkdir(_MODE, exist_ok=True)
             self._make_room(stream)
             self._number += 1
             since_boot = SinceBoot.of(self.clock.boot_id, self.clock.monotonic())
@@ -124,31 +127,35 @@ class Recordings:
         return self._settler.submit(self._settle, part)
 
     def _settle(self, part: Path) -> None:
-        name = self._open[part]
         try:
-            if cut_to_whole(part):
-                self._usual_bytes[part.parent.name] = _size_bytes(part)
-                self._name(part, name)
+            whole = cut_to_whole(part)
+            with self._lock:
+                name = self._open.pop(part)
+                if whole:
+                    part.rename(part.with_name(str(self._told(name))))
+            if whole:
+                sync(part.parent)
         except FileNotFoundError:
             _log.warning("%s: somebody deleted it", part)
         except OSError as error:
             raise OutputError(f"{part.parent}: can't be written ({error.strerror})") from error
         finally:
             with self._lock:
-                del self._open[part]
+                self._open.pop(part, None)
 
-    def _name(self, path: Path, name: RecordingName) -> None:
-        if self.clock.synced:
-            name = name.told(self._boot, self.clock.now() - self.clock.monotonic())
-        path.rename(path.with_name(str(name)))
-        sync(path.parent)
+    def _told(self, name: RecordingName) -> RecordingName:
+        """With the true time, if it is known by now."""
+        if name.since_boot is None or not self.clock.synced:
+            return name
+        return name.told(self._boot, self.clock.now() - self.clock.monotonic())
 
     def _recover(self) -> None:
-        """Name what a killed run left, and what an earlier run did not know the time of."""
+        """Name what a killed run left."""
         for part, name in tuple(self._parts()):
             try:
                 if cut_to_whole(part):
-                    self._name(part, name)
+                    part.rename(part.with_name(str(self._told(name))))
+                    sync(part.parent)
                     _log.info("%s: recovered what a killed run left", name)
             except OSError as error:  # its place on the disk is damaged; the rest is not
                 _log.error("%s: can't be recovered (%s)", part, error.strerror)
@@ -164,31 +171,45 @@ class Recordings:
         return [path for path in self.folder.iterdir() if path.is_dir()]
 
     def _finished(self) -> list[Recording]:
-        """All finished recordings, by the times that are known by now."""
+        """All finished recordings; those whose true time has come to be known get it now."""
         known = {}
         for folder in self._folders():
             with suppress(FileNotFoundError), os.scandir(folder) as entries:
                 for entry in entries:
-                    recording = self._known.get(entry.path) or _recording(folder, entry)
+                    recording = self._known.get(entry.path) or _recording(entry)
                     if recording is not None:
-                        known[entry.path] = recording
-        self._known = known
+                        recording = self._renamed(recording)
+                        known[str(recording.path)] = recording
+        self._known = known  # a finished one's size stays
         return list(known.values())
+
+    def _renamed(self, recording: Recording) -> Recording:
+        told = self._told(recording.name)
+        if told == recording.name:
+            return recording
+        path = recording.path.with_name(str(told))
+        try:
+            recording.path.rename(path)
+        except OSError as error:
+            _log.error("%s: can't be renamed (%s)", recording.path, error.strerror)
+            return recording
+        return Recording(path, told, recording.size_bytes)
 
     def _make_room(self, stream: str) -> None:
         finished = self._finished()
-        written = {part: _size_bytes(part) for part in self._open}
-        # What is being written grows to the size of the one before.
-        growth = self._usual_bytes.get(stream, 0) + sum(
-            max(0, self._usual_bytes.get(part.parent.name, 0) - size)
-            for part, size in written.items()
-        )
-        used = sum(recording.size_bytes for recording in finished) + sum(written.values())
+        written = [(part.parent.name, _size_bytes(part)) for part in self._open]
+        # What is being written may grow to the size of its stream's largest.
+        largest: dict[str, int] = {}
+        for recording in finished:
+            name = recording.path.parent.name
+            largest[name] = max(largest.get(name, 0), recording.size_bytes)
+        growth = sum(max(0, largest.get(name, 0) - size) for name, size in [*written, (stream, 0)])
+        used = sum(recording.size_bytes for recording in finished) + sum(s for _, s in written)
         clock = self.clock
-        believed = clock.synced or clock.steps == 0
+        synced = clock.synced
         now = Moment(
-            clock.now() if believed else None,
-            clock.synced,
+            clock.now() if synced or clock.steps == 0 else None,
+            synced,
             SinceBoot.of(clock.boot_id, clock.monotonic()),
         )
         retain(finished, self.keep, now, used + growth, self.free_bytes - growth, self._delete)
@@ -203,11 +224,11 @@ class Recordings:
         return True
 
 
-def _recording(folder: Path, entry: os.DirEntry[str]) -> Recording | None:
+def _recording(entry: os.DirEntry[str]) -> Recording | None:
     name = RecordingName.parse(entry.name)
     if name is None or not entry.is_file(follow_symlinks=False):
         return None
-    return Recording(folder / entry.name, name, entry.stat(follow_symlinks=False).st_size)
+    return Recording(Path(entry.path), name, entry.stat(follow_symlinks=False).st_size)
 
 
 def _size_bytes(path: Path) -> int:
@@ -215,6 +236,13 @@ def _size_bytes(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(folder: Path) -> int:

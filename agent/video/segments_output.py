@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from av.error import FFmpegError
 
 from agent.errors import OutputError
-from agent.video.muxer import Muxer
 from agent.video.output_clock import OutputClock, mp4_time_base
+from agent.video.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
-    from pathlib import Path
 
     from agent.frames.encoded import EncodedPacket, EncodedStream
     from agent.frames.stream_info import StreamInfo
     from agent.video.recordings import Recordings
-
-
-@dataclass(slots=True)
-class _Segment:
-    """What is being written: since when, in the packets' time, and after how many clock steps."""
-
-    part: Path
-    muxer: Muxer
-    begin: int
-    steps: int
-    failed: bool = False
 
 
 @final
@@ -59,7 +46,8 @@ class SegmentsOutput:
         self._segment_s, self._on_segment = segment_s, on_segment
         self._folder = recordings.folder / stream
         self._stream: EncodedStream | None = None
-        self._segment: _Segment | None = None
+        self._segment: Segment | None = None
+        self._steps = 0
         self._settling: Future[None] | None = None
         self._is_over = False
 
@@ -88,18 +76,13 @@ class SegmentsOutput:
         """
         if self._stream is None or self._is_over:
             raise RuntimeError(f"{self._folder}: not started, or finished")
-        segment = self._segment
-        if segment is not None and packet.is_key and self._is_over_at(packet.pts, segment):
+        if self._segment is not None and packet.is_key and self._is_over_at(packet, self._segment):
             self._end()
             self._on_segment()
-        if self._segment is None:
-            self._segment = self._begun(self._stream, packet.pts)
-        try:
-            with self._failing_as_output_error():
-                self._segment.muxer.write(packet)
-        except OutputError:
-            self._segment.failed = True
-            raise
+        with self._failing_as_output_error():
+            if self._segment is None:
+                self._segment = self._begun(self._stream, packet)
+            self._segment.write(packet)
 
     def finish(self) -> None:
         """Give the last segment its name.
@@ -121,39 +104,31 @@ class SegmentsOutput:
         with suppress(OutputError):
             self._wait_for_the_last()
 
-    def _is_over_at(self, pts: int, segment: _Segment) -> bool:
-        time_base = self._stream.time_base if self._stream is not None else 0
-        lasts_s = float((pts - segment.begin) * time_base)
-        return lasts_s >= self._segment_s or self._recordings.clock.steps != segment.steps
+    def _is_over_at(self, packet: EncodedPacket, segment: Segment) -> bool:
+        was_set = self._recordings.clock.steps != self._steps
+        return was_set or segment.lasts_s(packet.pts) >= self._segment_s
 
-    def _begun(self, stream: EncodedStream, pts: int) -> _Segment:
-        steps = self._recordings.clock.steps
-        with self._failing_as_output_error():
-            part = self._recordings.begin(self._name)
-            try:
-                muxer = Muxer(part, "mp4", stream, fragmented=True, origin=pts)
-                muxer.container.start_encoding()
-            except BaseException:
-                self._recordings.settle(part)
-                raise
-        return _Segment(part, muxer, pts, steps)
+    def _begun(self, stream: EncodedStream, packet: EncodedPacket) -> Segment:
+        self._steps = self._recordings.clock.steps
+        part = self._recordings.begin(self._name)
+        try:
+            return Segment(part, "mp4", stream, packet.pts)
+        except BaseException:
+            self._recordings.settle(part)
+            raise
 
     def _end(self) -> None:
-        """End the segment that is being written, if there is one; others settle meanwhile."""
+        """End the segment that is being written, if there is one; it gets its name meanwhile."""
         segment, self._segment = self._segment, None
         if segment is None:
             return
         try:
             with self._failing_as_output_error():
-                if segment.failed:
-                    segment.muxer.abort()
-                else:
-                    segment.muxer.close()
+                segment.close()
         finally:
-            try:
-                self._wait_for_the_last()
-            finally:
-                self._settling = self._recordings.settle(segment.part)
+            before, self._settling = self._settling, self._recordings.settle(segment.path)
+            if before is not None:
+                before.result()
 
     def _wait_for_the_last(self) -> None:
         settling, self._settling = self._settling, None
