@@ -7,6 +7,8 @@ import logging
 import socket
 from typing import TYPE_CHECKING, final
 
+from agent.service.hiding_formatter import HidingFormatter
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -32,6 +34,7 @@ class JournaldHandler(logging.Handler):
 
     def __init__(self, address: Path, hide: Callable[[str], str]) -> None:
         super().__init__()
+        self.setFormatter(HidingFormatter(hide, "%(about)s%(message)s"))
         self._address = str(address)
         self._hide = hide
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

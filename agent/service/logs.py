@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from agent.service.hiding_formatter import HidingFormatter
 from agent.service.journald import JournaldHandler
 
 if TYPE_CHECKING:
@@ -43,14 +44,8 @@ def start_logging(
     handler: logging.Handler
     if _stderr_is_journal(environment.get("JOURNAL_STREAM", "")) and journald.exists():
         handler = JournaldHandler(journald, hide)
-        handler.setFormatter(HidingFormatter(hide, "%(about)s%(message)s"))
     else:
-        handler = _LinesHandler(sys.stderr)
-        handler.setFormatter(
-            HidingFormatter(
-                hide, "%(asctime)s %(levelname)s %(about)s%(message)s", "%Y-%m-%d %H:%M:%S"
-            )
-        )
+        handler = _LinesHandler(hide)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
@@ -59,29 +54,13 @@ def start_logging(
 
 
 @final
-class HidingFormatter(logging.Formatter):
-    """Text of a record, its exception and stack included, without secrets; it never raises.
-
-    The format may name `about`: "door: " for a record about that stream, else nothing.
-    """
-
-    def __init__(self, hide: Callable[[str], str], text: str, dates: str | None = None) -> None:
-        super().__init__(text, dates)
-        self._hide = hide
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The text, or of what could not be made into one, where it came from."""
-        try:
-            stream = getattr(record, "stream", None)
-            record.about = "" if stream is None else f"{stream}: "
-            return self._hide(super().format(record))
-        except Exception as error:  # noqa: BLE001 a log never stops what it is about
-            at = f"{record.filename}:{record.lineno}"
-            return f"a record of {at} can't be written: {type(error).__name__}"
-
-
 class _LinesHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """A record's further lines are indented, so that none looks like a record of its own."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__(sys.stderr)
+        text = "%(asctime)s %(levelname)s %(about)s%(message)s"
+        self.setFormatter(HidingFormatter(hide, text, "%Y-%m-%d %H:%M:%S"))
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\n", "\n    ")

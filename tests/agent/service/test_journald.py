@@ -32,11 +32,11 @@ def log(tmp_path):
 
 
 def test_a_record_says_what_where_and_about_which_stream(log, journal):
-    log.warning("it is %s", "late", extra={"stream": "secret door"})
+    log.warning("it is %s", "a secret", extra={"stream": "secret door"})
     record = journal.record()
     line = record.pop("CODE_LINE")
     assert record == {
-        "MESSAGE": "it is late",
+        "MESSAGE": "*** door: it is a ***",
         "PRIORITY": "4",
         "SYSLOG_IDENTIFIER": "sfumato",
         "SFUMATO_STREAM": "*** door",

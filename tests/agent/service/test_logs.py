@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.service.logs import HidingFormatter
+from agent.service.hiding_formatter import HidingFormatter
 from tests.agent.service.journal_socket import JournalSocket
 
 ROOT = Path(__file__).resolve().parents[3]
