@@ -1,0 +1,78 @@
+"""Notifier: tells systemd how the service is, by sd_notify's protocol."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_log = logging.getLogger(__name__)
+
+SEND_S = 1.0
+"""Seconds that a notice may wait for systemd. Chosen, not measured: far below the watchdog's."""
+
+
+@final
+class Notifier:
+    """Silent where no systemd waits for it ($NOTIFY_SOCKET); one that can't be reached is logged.
+
+    Texts are shown by `systemctl status`: they must not hold secrets.
+
+    Attributes:
+        watchdog_s: `watchdog` must be called more often than this, seconds; None where systemd
+            doesn't watch this process.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        address = environment.get("NOTIFY_SOCKET", "")
+        # An @ stands for the zero byte that begins the name of an abstract socket.
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        usec = environment.get("WATCHDOG_USEC", "")
+        ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self.watchdog_s: float | None = None
+        if usec.isdecimal() and ours:
+            self.watchdog_s = int(usec) / 1e6 or None
+
+    def ready(self, status: str) -> None:
+        """It is started, or has read its configuration anew."""
+        self._send("READY=1", _status(status))
+
+    def status(self, text: str) -> None:
+        """One line for people."""
+        self._send(_status(text))
+
+    def watchdog(self) -> None:
+        """It is alive."""
+        self._send("WATCHDOG=1")
+
+    def reloading(self) -> None:
+        """It reads its configuration; `ready` must follow, whatever comes of it."""
+        now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send("RELOADING=1", f"MONOTONIC_USEC={now_us}")
+
+    def stopping(self) -> None:
+        """It ends."""
+        self._send("STOPPING=1")
+
+    def extend_timeout(self, seconds: float) -> None:
+        """Starting, reloading or stopping takes until `seconds` from now."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
+    def _send(self, *lines: str) -> None:
+        if not self._address.startswith(("/", "\0")):
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+                notices.settimeout(SEND_S)
+                notices.sendto("\n".join(lines).encode("utf-8", "replace"), self._address)
+        except OSError as error:
+            _log.warning("systemd can't be told %s: %s", lines[0], error)
+
+
+def _status(text: str) -> str:
+    return f"STATUS={' '.join(text.split())}"  # a second line would be another notice
