@@ -97,6 +97,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="detections at once (default: one a core, at most 4; here %(default)s)",
     )
+    when.add_argument(
+        "--detect-timeout",
+        dest="detect_timeout_s",
+        type=float,
+        default=defaults.detect_timeout_s,
+        metavar="SECONDS",
+        help="a detection that takes longer is given up, and what waited for it covered whole "
+        "(default: %(default)s); more for a slow machine",
+    )
 
     output = parser.add_argument_group("output")
     output.add_argument("--codec", choices=("h264", "hevc"), default=defaults.codec)

@@ -3,7 +3,11 @@
 import numpy as np
 
 PLACE = (40, 24, 72, 56)
-"""x0, y0, x1, y1: where the network below sees a person, in a frame of 160x96."""
+"""x0, y0, x1, y1: where the networks below see a person, in a frame of 160x96."""
+
+_BRIGHT, _GAIN = 0.38, 12.0
+"""Of the network that computes: mean brightness (0 to 1) from which a cell is part of a person, and
+what is above it weighs so much. The ground of `worlds` has 0.31 at most, things have 0.78."""
 
 
 def protobuf(number, value):
@@ -24,22 +28,69 @@ def protobuf(number, value):
 
 def network(value=0.9):
     """An ONNX file that sees a person at `PLACE` in whatever it is shown, with score `value`."""
+    outputs = {"output0": predictions(PLACE, value), "output1": np.ones((1, 32, 16, 16), "f4")}
+    parts = [part for name, array in outputs.items() for part in _constant(name, array)]
+    return _model(outputs, parts)
+
+
+def computing_network(value=0.9):
+    """An ONNX file that sees a person around `PLACE`, of whom it draws what is bright.
+
+    Its prototypes are a convolution of the picture; `prototypes` says which.
+    """
+    x0, y0, x1, y1 = PLACE
+    rows = predictions((x0 - 4, y0 - 4, x1 + 4, y1 + 4), value)
+    weight, bias = np.zeros((32, 3, 4, 4), "f4"), np.zeros(32, "f4")
+    weight[0], bias[0] = _GAIN / weight[0].size, -_GAIN * _BRIGHT
+    sizes = {"kernel_shape": (4, 4), "strides": (4, 4)}
+    attributes = b"".join(
+        protobuf(
+            5, protobuf(1, name) + b"".join(protobuf(8, side) for side in each) + protobuf(20, 7)
+        )
+        for name, each in sizes.items()
+    )
+    names = b"".join(protobuf(1, name) for name in ("image", "weight", "bias"))
+    convolution = protobuf(1, names + protobuf(2, "output1") + protobuf(4, "Conv") + attributes)
+    parts = [*_constant("output0", rows), _tensor("weight", weight), _tensor("bias", bias)]
+    return _model({"output0": rows, "output1": np.empty((1, 32, 16, 16))}, [*parts, convolution])
+
+
+def predictions(place, score):
+    """What a network says of one person in x0, y0, x1, y1 of a frame of 160x96: [1, 39, 84]."""
     # 160x96 fits into 64x64 at 0.4, with 12.8 rows of bars above.
-    x0, y0, x1, y1 = (0.4 * side for side in PLACE)
+    x0, y0, x1, y1 = (0.4 * side for side in place)
     rows = np.zeros((1, 39, 84), np.float32)
-    rows[0, :5, 0] = (x0 + x1) / 2, (y0 + y1) / 2 + 12.8, x1 - x0, y1 - y0, value
-    rows[0, 7, 0] = 9  # the first prototype, which is 1 everywhere
-    outputs = {"output0": rows, "output1": np.ones((1, 32, 16, 16), np.float32)}
+    rows[0, :5, 0] = (x0 + x1) / 2, (y0 + y1) / 2 + 12.8, x1 - x0, y1 - y0, score
+    rows[0, 7, 0] = 9  # the first prototype
+    return rows
 
-    def info(name, shape):
-        dims = b"".join(protobuf(1, protobuf(1, size)) for size in shape)
-        return protobuf(1, name) + protobuf(2, protobuf(1, protobuf(1, 1) + protobuf(2, dims)))
 
-    graph = protobuf(2, "constant") + protobuf(11, info("image", (1, 3, 64, 64)))
+def prototypes(image):
+    """What the network that computes makes of a picture [1, 3, 64, 64]: [1, 32, 16, 16]."""
+    cells = np.zeros((1, 32, 16, 16), np.float32)
+    cells[0, 0] = _GAIN * (image[0].reshape(3, 16, 4, 16, 4).mean((0, 2, 4)) - _BRIGHT)
+    return cells
+
+
+def _model(outputs, parts):
+    """A model of a 64 px image; `parts` are fields of its graph."""
+    graph = protobuf(2, "tests") + protobuf(11, _info("image", (1, 3, 64, 64))) + b"".join(parts)
     for name, array in outputs.items():
-        tensor = b"".join(protobuf(1, size) for size in array.shape) + protobuf(2, 1)
-        tensor += protobuf(8, name + "_") + protobuf(9, array.tobytes())
-        node = protobuf(1, name + "_") + protobuf(2, name) + protobuf(4, "Identity")
-        graph += protobuf(5, tensor) + protobuf(1, node) + protobuf(12, info(name, array.shape))
-    opset = protobuf(1, "") + protobuf(2, 13)
-    return protobuf(1, 8) + protobuf(7, graph) + protobuf(8, opset)
+        graph += protobuf(12, _info(name, array.shape))
+    return protobuf(1, 8) + protobuf(7, graph) + protobuf(8, protobuf(1, "") + protobuf(2, 13))
+
+
+def _constant(name, array):
+    """An output that is always the same."""
+    node = protobuf(1, name + "_") + protobuf(2, name) + protobuf(4, "Identity")
+    return [_tensor(name + "_", array), protobuf(1, node)]
+
+
+def _tensor(name, array):
+    dims = b"".join(protobuf(1, size) for size in array.shape)
+    return protobuf(5, dims + protobuf(2, 1) + protobuf(8, name) + protobuf(9, array.tobytes()))
+
+
+def _info(name, shape):
+    dims = b"".join(protobuf(1, protobuf(1, size)) for size in shape)
+    return protobuf(1, name) + protobuf(2, protobuf(1, protobuf(1, 1) + protobuf(2, dims)))

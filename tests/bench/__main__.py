@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import cover, distill, effects, finetune, memory, speed, student, teacher
+from tests.bench import cover, distill, effects, finetune, memory, service, speed, student, teacher
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAMS = {
@@ -26,6 +26,7 @@ PROGRAMS = {
     "finetune": finetune.run,
     "distill": distill.run,
     "student": student.run,
+    "service": service.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
 """What runs when nothing is named; cover holds all that auto does."""
@@ -39,7 +40,7 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="the figures for a program to read"
     )
-    for program in (speed, memory, cover, finetune):
+    for program in (speed, memory, cover, finetune, service):
         program.add_arguments(parser)
     args = parser.parse_args()
     if unknown := set(args.programs) - set(PROGRAMS):

@@ -123,6 +123,14 @@ def test_where_time_bounds_the_interval_it_is_said(sfumato, tmp_path):
     assert "6 frames, 2 detections" in said
 
 
+def test_how_long_a_detection_may_take_is_for_the_user_to_say(sfumato, clip, tmp_path):
+    report = tmp_path / "r.json"
+    words = clip, tmp_path / "out.mp4", "--detect-timeout", "99", "--report", report
+    code, said = sfumato(*words)
+    assert code == 0, said
+    assert json.loads(report.read_text())["settings"]["detect_timeout_s"] == 99
+
+
 def test_the_output_has_a_name_of_its_own_by_default(sfumato, clip, tmp_path):
     source = tmp_path / "street.mp4"
     source.write_bytes(clip.read_bytes())
@@ -293,6 +301,9 @@ def test_two_inputs_of_one_name_do_not_overwrite_each_other(refused, clip, tmp_p
         (["--effect", "blurr"], "blurr"),
         (["--effect", "solid:red"], "solid:red"),
         (["--workers", "0"], "--workers 0"),
+        (["--detect-timeout", "0"], "--detect-timeout 0"),
+        (["--detect-timeout", "601"], "--detect-timeout 601"),
+        (["--detect-timeout", "nan"], "--detect-timeout nan"),
         (["--preset", "no such"], "--preset no such"),
     ],
 )
