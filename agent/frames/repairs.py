@@ -20,3 +20,12 @@ class Repairs:
     sound: int = 0
     sound_lost: int = 0
     jumps: int = 0
+
+    def __add__(self, other: Repairs) -> Repairs:
+        """Of both together."""
+        return Repairs(
+            self.pictures + other.pictures,
+            self.sound + other.sound,
+            self.sound_lost + other.sound_lost,
+            self.jumps + other.jumps,
+        )

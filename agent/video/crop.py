@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging as python_logging
 import re
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
     from agent.frames.frame import Planes
 
 _STREAM = re.compile(r"^  Stream #0:(\d+)", re.MULTILINE)
+_speaking = threading.Lock()
+"""What FFmpeg may say is one setting for all threads."""
+
+# Other threads' libav speaks meanwhile, too, and what it says of a camera may hold its password.
+python_logging.getLogger("libav").addHandler(python_logging.NullHandler())
+python_logging.getLogger("libav").propagate = False
+
 _CROPPING = re.compile(r"^ +Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)\s*$", re.MULTILINE)
 
 
@@ -52,12 +61,13 @@ def crop_of(container: InputContainer, stream: VideoStream) -> Crop:
     PyAV doesn't hand on what a container says of a whole stream; only FFmpeg's description of the
     file has it, and only while FFmpeg may speak.
     """
-    level = logging.get_level()
-    logging.set_level(logging.INFO)
-    try:
-        described: str = container.dumps_format()  # type: ignore[attr-defined] # not in the stubs
-    finally:
-        logging.set_level(level)
+    with _speaking:
+        level = logging.get_level()
+        logging.set_level(logging.INFO)
+        try:
+            described: str = container.dumps_format()  # type: ignore[attr-defined] # not in stubs
+        finally:
+            logging.set_level(level)
     # The text before the first stream, then number and text of each.
     _, *streams = _STREAM.split(described)
     for index, text in zip(streams[::2], streams[1::2], strict=True):

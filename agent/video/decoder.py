@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from av.codec.codec import UnknownCodecError
 from av.codec.context import CodecContext
@@ -17,15 +17,27 @@ from models.deinterlacer import Deinterlacer, field_order_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from agent.video.packets import Packets
     from agent.video.picture_times import PictureTimes
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders leave out what WebM keeps beside a picture: how transparent it is."""
+
+
+class Packets(Protocol):
+    """The packets of a video stream, in the order in which they are decoded; none is empty.
+
+    Attributes:
+        damaged: how many could not be read so far.
+    """
+
+    damaged: int
+
+    def __next__(self) -> Packet[VideoStream]: ...
 
 
 @dataclass(frozen=True, slots=True)

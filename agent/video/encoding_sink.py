@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, final
 
 from agent.frames.ports import FrameT
+from agent.video.deferred_close import DeferredClose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +20,14 @@ class EncodingSink(Generic[FrameT]):
     """Encodes frames, and gives the packets to an output.
 
     The output is aborted by leaving the context without `finish`. A thread that is writing at that
-    moment does it when it comes back: libav must not be closed under its hands.
+    moment does it when it comes back.
     """
 
     def __init__(self, encoder: Encoder[FrameT], output: Output) -> None:
         self._encoder: Encoder[FrameT] = encoder
         self._output = output
-        self._started = self._left = False
-        self._writing = threading.Lock()
+        self._started = False
+        self._leaving = DeferredClose(output.abort)
 
     def __enter__(self) -> EncodingSink[FrameT]:
         return self
@@ -38,8 +38,7 @@ class EncodingSink(Generic[FrameT]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._left = True
-        self._abort_unless_writing()
+        self._leaving.close()
 
     def write(self, frame: FrameT) -> None:
         """Take the next frame.
@@ -69,18 +68,7 @@ class EncodingSink(Generic[FrameT]):
 
     @contextmanager
     def _in_one_thread(self) -> Iterator[None]:
-        try:
-            with self._writing:
-                if self._left:
-                    raise RuntimeError("the output was aborted already")
-                yield
-        finally:
-            if self._left:
-                self._abort_unless_writing()
-
-    def _abort_unless_writing(self) -> None:
-        if self._writing.acquire(blocking=False):
-            try:
-                self._output.abort()
-            finally:
-                self._writing.release()
+        with self._leaving.at_work():
+            if self._leaving.asked:
+                raise RuntimeError("the output was aborted already")
+            yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -11,6 +10,7 @@ from agent.frames.repairs import Repairs
 from agent.video.container import hint_of, open_container
 from agent.video.crop import crop_of
 from agent.video.decoder import Decoder
+from agent.video.deferred_close import DeferredClose
 from agent.video.described import described
 from agent.video.frame_maker import FrameMaker
 from agent.video.packets import Packets
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
-    from agent.frames.frame import Frame
+    from agent.frames.cpu_frame import CpuFrame
     from agent.video.decoder import Mark
 
 
@@ -54,7 +54,7 @@ class FileSource:
         if stream is None:
             self._container.close()
             raise InputError(f"{self._path}: no video stream in it")
-        self._reading, self._closing = threading.Lock(), False
+        self._closing = DeferredClose(self._let_go)
         try:
             refuse_stills(self._path, self._container)
             self.sound = Sound(self._container.streams.audio if sound else ())
@@ -65,14 +65,13 @@ class FileSource:
                 self._decoder = Decoder(stream, self._packets, self._times, threads)
             except InputError as error:
                 raise InputError(f"{self._path}: {error}") from error
-            self._index = 0
             picture, mark = self._first()
             # Where the two differ it is the container's word, which players take, and it holds
             # for the whole stream.
             said = stream.sample_aspect_ratio
             self._said_aspect = None if said == mark.aspect else said
             crop = crop_of(self._container, stream)
-            self._maker = FrameMaker(picture, self._aspect_of(mark), crop)
+            self._maker = FrameMaker(picture, self._aspect_of(mark), crop, self._times)
             self.info = described(
                 self._container, stream, picture, self._maker, self._times.time_base
             )
@@ -94,15 +93,9 @@ class FileSource:
     def close(self) -> None:
         """Let go of the file; frames that were given out stay valid.
 
-        A thread that is reading at this moment does it when it comes back, which it may never:
-        libav must not be closed under its hands.
+        A thread that is reading at this moment does it when it comes back.
         """
-        self._closing = True
-        if self._reading.acquire(blocking=False):
-            try:
-                self._let_go()
-            finally:
-                self._reading.release()
+        self._closing.close()
 
     def _let_go(self) -> None:
         self._decoder.close()
@@ -142,34 +135,20 @@ class FileSource:
     def __iter__(self) -> FileSource:
         return self
 
-    def __next__(self) -> Frame:
-        try:
-            with self._reading:
-                return self._next()
-        finally:
-            if self._closing:
-                self.close()
-
-    def _next(self) -> Frame:
-        if self._closing:
+    def __next__(self) -> CpuFrame:
+        with self._closing.at_work():
+            frame = None if self._closing.asked else self._next()
+        if frame is None:
             raise StopIteration
+        return frame
+
+    def _next(self) -> CpuFrame | None:
         taken = self._decoder.take()
         if taken is None:
             self.sound.ended = True
-            raise StopIteration
+            return None
         picture, mark = taken
-        pts, duration = self._times.given(picture)
-        frame = self._maker.frame(
-            picture,
-            self._aspect_of(mark),
-            index=self._index,
-            pts=pts,
-            duration=duration,
-            time_base=self._times.time_base,
-            suspect=mark.suspect,
-        )
-        self._index += 1
-        return frame
+        return self._maker.frame(picture, self._aspect_of(mark), suspect=mark.suspect)
 
     def _first(self) -> tuple[VideoFrame, Mark]:
         first = self._decoder.peek()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.frames.frame import Planes
     from agent.video.crop import Crop
+    from agent.video.picture_times import PictureTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class FrameMaker:
     Args:
         aspect: width of a stored pixel over its height.
         crop: what to leave out of every picture.
+        times: gives each picture its time.
 
     Attributes:
         colour: what the frames' numbers mean.
@@ -51,31 +53,32 @@ class FrameMaker:
         resized: how many pictures had another shape so far.
     """
 
-    def __init__(self, first: VideoFrame, aspect: Fraction, crop: Crop) -> None:
-        self._crop = crop
+    def __init__(
+        self, first: VideoFrame, aspect: Fraction, crop: Crop, times: PictureTimes
+    ) -> None:
+        self._crop, self._times = crop, times
         self._reformatter = VideoReformatter()
         self._rotation, self._turn = first.rotation, turn_of(first)
         self.colour = colour_of(first)
         self.shape = self._last = self._shape_of(self._planes(first), aspect)
-        self.resized = 0
+        self.resized = self._made = 0
 
     def frame(
-        self,
-        picture: VideoFrame,
-        aspect: Fraction,
-        *,
-        index: int,
-        pts: int,
-        duration: int,
-        time_base: Fraction,
-        suspect: bool,
+        self, picture: VideoFrame, aspect: Fraction, *, suspect: bool, opens_scene: bool = False
     ) -> CpuFrame:
-        """The frame that shows `picture`, whose pixels are `aspect` times as wide as high."""
+        """The frame that shows the next picture, whose pixels are `aspect` times as wide as high.
+
+        Args:
+            suspect: as `agent.frames.frame.Frame` has it.
+            opens_scene: likewise, where the picture itself doesn't tell.
+        """
+        pts, duration = self._times.given(picture)
+        index, self._made = self._made, self._made + 1
         if picture.rotation != self._rotation:
             self._rotation, self._turn = picture.rotation, turn_of(picture)
         planes = self._planes(picture)
         shape = self._shape_of(planes, aspect)
-        opens_scene, self._last = shape != self._last, shape
+        opens_scene, self._last = opens_scene or shape != self._last, shape
         planes = upright(planes, self._turn)
         if (shape.size, shape.aspect) != (self.shape.size, self.shape.aspect):
             self.resized += 1
@@ -85,7 +88,7 @@ class FrameMaker:
             planes=planes,
             index=index,
             pts=pts,
-            time_base=time_base,
+            time_base=self._times.time_base,
             colour=self.colour,
             suspect=suspect,
             opens_scene=opens_scene,

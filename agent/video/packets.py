@@ -45,7 +45,7 @@ class Packets:
         read: list[Stream] = [video, *sound.streams]
         self._demuxed = cast("Iterator[Packet[Any]]", container.demux(read))
         may_jump = bool(container.format.flags & _TS_DISCONT)
-        self.start = _start_of(read, may_jump=may_jump)
+        self.start = start_of(read, may_jump=may_jump)
         self._clock = CommonClock(self.start, may_jump=may_jump)
         self.damaged = 0
 
@@ -88,8 +88,12 @@ class Packets:
         self._demuxed = iter(())
 
 
-def _start_of(streams: Sequence[Stream], *, may_jump: bool) -> Fraction:
-    """Seconds at which the output's zero lies; what lies between the streams' starts stays."""
+def start_of(streams: Sequence[Stream], *, may_jump: bool) -> Fraction:
+    """Seconds at which the output's zero lies; what lies between the streams' starts stays.
+
+    Args:
+        may_jump: whether the streams have a running clock, which may be set anew.
+    """
     starts = [
         stream.start_time * stream.time_base
         for stream in streams

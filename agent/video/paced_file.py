@@ -1,0 +1,157 @@
+"""PacedFile: a file as a camera, which shows it over and over, or at its own pace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, final
+
+from agent.frames.repairs import Repairs
+from agent.video.file_source import FileSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from agent.frames.cpu_frame import CpuFrame
+    from agent.frames.stream_info import StreamInfo
+
+_MAX_LAG_S = 1.0
+"""So far behind its pace, a file goes on from where it is: what was held up for long is not shown
+in a rush. Chosen, not measured: a camera, too, holds no more than about that."""
+
+
+@final
+class PacedFile:
+    """The pictures of a file, as `FileSource` gives them.
+
+    Args:
+        loop: begin again at the end: indices and times go on, and the first frame opens a scene.
+            A file that has been replaced by one of another size ends it; `successor` goes on.
+        realtime: give each frame when its time has come.
+        pause: waits so many seconds, or until it returns True because somebody has closed.
+        now: a monotonic clock, seconds.
+
+    Raises:
+        InputError: the file can't be read, or no picture can be decoded from it; while iterating,
+            too, when it is opened again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        loop: bool = False,
+        realtime: bool = False,
+        pause: Callable[[float], bool] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path, self._loop, self._realtime = path, loop, realtime
+        self._closed = threading.Event()
+        self._pause, self._now = pause, now
+        self._file = FileSource(path)
+        self.info = self._file.info
+        self._ended = self._replaced = False
+        self._opens = True
+        self._index = self._shift = self._step = 0
+        self._pts: int | None = None
+        self._lead_s: float | None = None
+        self._damaged = self._deinterlaced = self._resized = 0
+        self._repairs = Repairs()
+
+    @property
+    def damaged(self) -> int:
+        """Packets and pictures that were skipped so far because they are damaged."""
+        return self._damaged + self._file.damaged
+
+    @property
+    def deinterlaced(self) -> int:
+        """Pictures so far that showed two moments, and show one."""
+        return self._deinterlaced + self._file.deinterlaced
+
+    @property
+    def resized(self) -> int:
+        """Pictures so far that were scaled to the first one's size."""
+        return self._resized + self._file.resized
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Streams of the file that don't come out."""
+        return self._file.left_out
+
+    @property
+    def repairs(self) -> Repairs:
+        """What was amiss with the file's times so far."""
+        return self._repairs + self._file.repairs
+
+    def close(self) -> None:
+        """Let go of the file, and wait no longer; frames that were given out stay valid."""
+        self._closed.set()
+        self._file.close()
+
+    def successor(self) -> PacedFile | None:
+        """What goes on where a looped file was replaced by one of another size; else None."""
+        if not self._replaced or self._closed.is_set():
+            return None
+        return PacedFile(
+            self._path,
+            loop=self._loop,
+            realtime=self._realtime,
+            pause=self._pause,
+            now=self._now,
+        )
+
+    def __iter__(self) -> PacedFile:
+        return self
+
+    def __next__(self) -> CpuFrame:
+        frame = next(self._file, None)
+        if frame is None and self._begin_again():
+            frame = next(self._file, None)
+        if frame is None:
+            raise StopIteration
+        frame = self._going_on(frame)
+        if self._realtime and self._wait_for(frame):
+            raise StopIteration
+        return frame
+
+    def _begin_again(self) -> bool:
+        """Open the file once more; False where that is not to be gone on with."""
+        if not self._loop or self._replaced or self._closed.is_set():
+            return False
+        self._damaged, self._repairs = self.damaged, self.repairs
+        self._deinterlaced, self._resized = self.deinterlaced, self.resized
+        self._file.close()
+        self._file = FileSource(self._path)
+        self._opens = True
+        self._replaced = _kind_of(self._file.info) != _kind_of(self.info)
+        if self._closed.is_set() or self._replaced:
+            self._file.close()
+            return False
+        return True
+
+    def _going_on(self, frame: CpuFrame) -> CpuFrame:
+        """The frame as one of a stream that does not end."""
+        opens, self._opens = self._opens, False
+        if opens and self._pts is not None:
+            self._shift = self._pts + self._step - frame.pts
+        pts = frame.pts + self._shift
+        self._step = frame.duration or (pts - self._pts if self._pts is not None else 1)
+        self._pts = pts
+        index, self._index = self._index, self._index + 1
+        return replace(frame, index=index, pts=pts, opens_scene=opens or frame.opens_scene)
+
+    def _wait_for(self, frame: CpuFrame) -> bool:
+        """Wait until a frame's time has come; True where somebody closed meanwhile."""
+        time_s = float(frame.pts * frame.time_base)
+        late_s = 0.0 if self._lead_s is None else self._now() - self._lead_s - time_s
+        if self._lead_s is None or late_s > _MAX_LAG_S:
+            self._lead_s = self._now() - time_s
+        pause = self._pause or self._closed.wait
+        return late_s < 0 and pause(-late_s)
+
+
+def _kind_of(info: StreamInfo) -> tuple[object, ...]:
+    """What must stay as it is from one round to the next."""
+    return info.width, info.height, info.sample_aspect_ratio, info.time_base
