@@ -139,7 +139,7 @@ def test_all_faults_are_said_at_once_in_the_order_of_the_file(loaded):
         "mode: person.sfm\n"
         "streams:\n"
         "  door: {source: rtsp://h/1, every: 0, crf: 99}\n"
-        "  yard: {source: rtsp://u:hunter2@h/1}\n"
+        "  yard: {source: rtsp://u:hunter12@h/1}\n"
         "mqtt: {}\n"
         "floor: {effect: none}\n",
     )
@@ -170,35 +170,35 @@ def test_a_fault_of_defaults_is_said_once_for_all_streams(loaded):
 @pytest.mark.parametrize(
     "stream",
     [
-        "rtsp://admin:hunter2@h/1",
-        "rtsp://admin:hunt@er2@h/1",
-        "rtsp://admin:hun/hunter2@h/1",
-        "rtsp://admin:554/hunter2@h/1",
-        "rtsp://:hunter2@h/1",
-        "rtsp://${env:USER}:hunter2@h/1",
-        "rtsp://h/user=admin&password=hunter2&channel=1",
-        "rtsp://h/1?user=admin&PWD=hunter2",
-        "http://admin:hunter2@h/1",
-        "rtsp://admin:hunter2@h:99999/1",
-        "rtsp://admin:hunter2@[h/1",
-        "{source: 'rtsp://admin:hunter2@h/1', every: 0}",
-        "{sorce: 'rtsp://admin:hunter2@h/1'}",
-        "{source: ['rtsp://admin:hunter2@h/1']}",
-        "{source: {url: 'rtsp://admin:hunter2@h/1'}}",
-        "{source: 'rtsp://h/1', 'rtsp://admin:hunter2@h/1': 1}",
-        "{source: 'rtsp://h/1', effect: 'rtsp://admin:hunter2@h/1'}",
-        "{'rtsp://admin:hunter2@h/1': 1, 'rtsp://admin:hunter2@h/1': 2}",
+        "rtsp://admin:hunter12@h/1",
+        "rtsp://admin:hunt@er12@h/1",
+        "rtsp://admin:hun/hunter12@h/1",
+        "rtsp://admin:554/hunter12@h/1",
+        "rtsp://:hunter12@h/1",
+        "rtsp://${env:USER}:hunter12@h/1",
+        "rtsp://h/user=admin&password=hunter12&channel=1",
+        "rtsp://h/1?user=admin&PWD=hunter12",
+        "http://admin:hunter12@h/1",
+        "rtsp://admin:hunter12@h:99999/1",
+        "rtsp://admin:hunter12@[h/1",
+        "{source: 'rtsp://admin:hunter12@h/1', every: 0}",
+        "{sorce: 'rtsp://admin:hunter12@h/1'}",
+        "{source: ['rtsp://admin:hunter12@h/1']}",
+        "{source: {url: 'rtsp://admin:hunter12@h/1'}}",
+        "{source: 'rtsp://h/1', 'rtsp://admin:hunter12@h/1': 1}",
+        "{source: 'rtsp://h/1', effect: 'rtsp://admin:hunter12@h/1'}",
+        "{'rtsp://admin:hunter12@h/1': 1, 'rtsp://admin:hunter12@h/1': 2}",
     ],
 )
 def test_a_password_in_the_file_is_refused_and_not_shown(loaded, stream):
     lines = said(loaded, f"{HEAD}streams:\n  door: {stream}\n")
     assert lines
-    assert not any("hunter2" in line or "er2" in line for line in lines)
+    assert not any("hunter12" in line or "er12" in line for line in lines)
     assert all("agent.yaml:4: streams.door" in line for line in lines)
 
 
 def test_what_to_do_with_a_password_is_said(loaded):
-    (line,) = said(loaded, f"{HEAD}streams:\n  door: rtsp://admin:hunter2@h/1\n")
+    (line,) = said(loaded, f"{HEAD}streams:\n  door: rtsp://admin:hunter12@h/1\n")
     assert "a password doesn't stand in the file" in line
     assert "${credential:NAME}" in line
     assert "${env:NAME}" in line
