@@ -1,10 +1,14 @@
 """Every file that a user is told to copy can be read."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from agent.config.example import MINIMAL, TYPICAL, full
+from agent.config.loading import load
+from agent.config.schema import schema
 from distill.finetune.config import read_config
 from distill.student.config import read_config as read_distillation
 
@@ -17,9 +21,30 @@ def test_there_are_configs():
     assert FILES
 
 
+READERS = {
+    "agent": lambda path: load(path, None),
+    "distill": read_distillation,
+    "finetune": read_config,
+}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_config_is_valid(path):
-    (read_distillation if path.name.startswith("distill") else read_config)(path)
+    READERS[path.stem.partition("-")[0]](path)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "text"),
+    [
+        ("agent-minimal.yaml", None, MINIMAL),
+        ("agent.yaml", "example", TYPICAL),
+        ("agent-full.yaml", "example --full", full()),
+        ("schema/agent.json", "schema", f"{json.dumps(schema(), indent=2)}\n"),
+    ],
+)
+def test_the_agents_files_are_what_it_prints(name, command, text):
+    made = f"`sfumato config {command} > configs/{name}` makes it anew" if command else "MINIMAL"
+    assert (FOLDER / name).read_text("utf-8") == text, made
 
 
 def test_the_distill_config_shows_every_setting_with_its_default():

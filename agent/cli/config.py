@@ -75,14 +75,14 @@ def _check(args: argparse.Namespace) -> int:
 
 def _unknown_classes(path: Path, loaded: Loaded, bundle: Bundle) -> Iterator[str]:
     """A line for each stream that is to hide what the bundle can't find."""
-    from agent.config.loading import place_of
+    from agent.config.loading import line_of
     from agent.hidden import hidden_classes
 
     for name, stream in loaded.config.streams.items():
         try:
             hidden_classes(bundle, stream.hide)
         except UsageError as error:
-            yield f"{place_of(path, loaded, f'streams.{name}.hide.classes')}: {error}"
+            yield f"{line_of(path, loaded, f'streams.{name}.hide.classes')}: {error}"
 
 
 def _show(args: argparse.Namespace) -> int:

@@ -17,8 +17,11 @@ _URL = re.compile(r"://\S+")
 _IN_QUERY = re.compile(r"(?i)(?:pass(?:word|wd)?|pwd|token)=([^&?#/]*)")
 """Cameras that take it in the path or in the query."""
 
-_MARK = "1"
-"""In the place of a secret: good in a host, in a port and in a path."""
+_SECRET = "\0"
+"""In the place of a reference, where it is asked what stands there literally: no file has it."""
+
+_FITTING = "1"
+"""Likewise, where it is asked whether the rest is an address: good as a host and as a port."""
 
 _WHERE = (
     "a password doesn't stand in the file: put it into a credential of the service and write "
@@ -55,12 +58,12 @@ def checked_template(url: str) -> str:
             doesn't show it.
     """
     check_references(url)
-    marked = REFERENCE.sub(_MARK, url)
+    marked = REFERENCE.sub(_SECRET, url)
     literal = [password(marked), *(found[1] for found in _IN_QUERY.finditer(marked))]
-    if any(part and _MARK not in part for part in literal):
+    if any(part and _SECRET not in part for part in literal):
         raise ValueError(_WHERE)
     if not url.startswith("${"):
-        check_address(marked)
+        check_address(REFERENCE.sub(_FITTING, url))
     return url
 
 

@@ -93,6 +93,13 @@ def found(root: Written, path: tuple[str | int, ...]) -> tuple[Written, tuple[st
     return root, ()
 
 
+def place(root: Written, path: tuple[str | int, ...]) -> Written:
+    """Where something at a path is written, or would be: in the line of what is nearest above it."""
+    above, rest = found(root, path)
+    key = ".".join(filter(None, (above.key, *map(str, rest))))
+    return replace(above, key=key)
+
+
 def texts(root: Written, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Written]]:
     """Every text with its path."""
     if isinstance(root.value, dict):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from agent.config.address import without_passwords
-from agent.config.document import Written
-from agent.config.expansion import SHORT, Fault, found
+from agent.config.expansion import SHORT, Fault, found, place
 from agent.config.tree import AgentConfig, StreamConfig
 from models.classes import nearest, shortened
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
+    from agent.config.document import Written
 
 _MOST = 10
 """Lines. Chosen: a screen's half; who made more mistakes made one of them many times."""
@@ -65,10 +66,9 @@ def faults_of(error: ValidationError, whole: Written) -> Iterator[Fault]:
     """What pydantic found wrong in `whole`, each with what is written there."""
     values: dict[tuple[int, str], list[ErrorDetails]] = {}
     for each in error.errors(include_url=False):
-        written, rest = found(whole, each["loc"])
+        written, _ = found(whole, each["loc"])
         if each["type"] == "missing":
-            key = ".".join(filter(None, (written.key, *map(str, rest))))
-            yield Written(None, key, written.line), "has to be given"
+            yield place(whole, each["loc"]), "has to be given"
         elif each["type"] == "extra_forbidden":
             yield written, _unknown(tuple(map(str, each["loc"])))
         else:

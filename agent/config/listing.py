@@ -42,7 +42,8 @@ def inline(value: Any) -> str:
         return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return json.dumps(value, ensure_ascii=False)
+    escaped = not str(value).isprintable()  # a folder's name that is no UTF-8
+    return json.dumps(value, ensure_ascii=escaped)
 
 
 def _lines(

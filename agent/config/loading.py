@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from agent.config.document import Written, read_document
-from agent.config.expansion import Fault, expanded, found, is_default, plain, texts
+from agent.config.document import read_document
+from agent.config.expansion import Fault, expanded, found, is_default, place, plain, texts
 from agent.config.faults import faults_of, listed
 from agent.config.origin import BUILT_IN, Origin
 from agent.config.rules import broken_rules
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from agent.config.document import Written
     from agent.config.secrets import Secrets
 
 
@@ -57,7 +58,7 @@ def load(path: Path, secrets: Secrets | None) -> Loaded:
         )
     except ValidationError as error:
         raise UsageError(listed(path, [*faults, *faults_of(error, whole)])) from error
-    faults += ((found(whole, where)[0], said) for where, said in broken_rules(config))
+    faults += ((place(whole, where), said) for where, said in broken_rules(config))
     if secrets is not None:
         faults += _unfilled(config, whole, secrets)
     if faults:
@@ -65,7 +66,7 @@ def load(path: Path, secrets: Secrets | None) -> Loaded:
     return Loaded(config, {".".join(where): _origin(whole, where) for where, _ in leaves(config)})
 
 
-def place_of(path: Path, loaded: Loaded, key: str) -> str:
+def line_of(path: Path, loaded: Loaded, key: str) -> str:
     """`FILE:LINE: key`, where the value of a dotted key was written; without a line if nowhere."""
     line = loaded.origins[key].line
     return f"{path}:{line}: {key}" if line else f"{path}: {key}"
@@ -82,7 +83,7 @@ def _unfilled(config: AgentConfig, whole: Written, secrets: Secrets) -> Iterator
         try:
             secrets.fill(stream.source.url)
         except UsageError as error:
-            yield found(whole, ("streams", name, "source", "url"))[0], str(error)
+            yield place(whole, ("streams", name, "source", "url")), str(error)
 
 
 def _origin(whole: Written, where: tuple[str, ...]) -> Origin:

@@ -1,0 +1,162 @@
+"""`sfumato config`, as typed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.cli import main
+from models.bundle import Bundle
+from models.signing import load_public
+
+DEMO = Path(__file__).resolve().parents[3] / "models" / "demo"
+TEXT = f"""\
+model: {DEMO}/bottles.sfm
+trust: {DEMO}/demo.pub
+streams:
+  door:
+    source: rtsp://viewer:${{credential:door}}@10.0.0.5/stream1
+    classes: [Bottle]
+  yard: /dev/video0
+"""
+
+
+@pytest.fixture
+def sfumato(capsys):
+    """Run `sfumato config`: exit code, lines on standard output, lines on standard error."""
+
+    def run(*words):
+        code = main(["config", *map(str, words)])
+        said = capsys.readouterr()
+        return code, said.out.splitlines(), said.err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a configuration, and the credential that it asks for."""
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "door").write_text("hunter2\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+
+    def write(text):
+        path = tmp_path / "agent.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_what_is_right_is_said_in_a_line(sfumato, write):
+    path = write(TEXT)
+    manifest = Bundle.open(DEMO / "bottles.sfm", [load_public(DEMO / "demo.pub")]).manifest
+    line = f"{path} is right: 2 streams, model {manifest.name} v{manifest.version}"
+    assert sfumato("check", path) == (0, [line], [])
+    code, out, _ = sfumato("check", write(TEXT.replace("  yard: /dev/video0\n", "")))
+    assert (code, out) == (0, [line.replace("2 streams", "1 stream")])
+
+
+def test_every_fault_is_a_line_of_its_own(sfumato, write):
+    path = write(TEXT + "    every: 0\n".replace("    ", "") + "mqtt: {}\n")
+    code, out, err = sfumato("check", path)
+    assert (code, out) == (2, [])
+    assert [line.split(": ")[:3] for line in err] == [
+        ["sfumato", f"{path}:8", "every"],
+        ["sfumato", f"{path}:9", "mqtt"],
+    ]
+
+
+def test_a_class_that_the_model_does_not_know_is_named_with_its_line(sfumato, write):
+    path = write(TEXT.replace("[Bottle]", "[botle]") + "defaults: {classes: person}\n")
+    code, out, err = sfumato("check", path)
+    assert (code, out) == (2, [])
+    said = "the model has no class"
+    assert err == [
+        f"sfumato: {path}:6: streams.door.hide.classes: {said} 'botle'; did you mean 'bottle'?",
+        f"sfumato: {path}:8: streams.yard.hide.classes: {said} 'person'; it knows bottle",
+    ]
+
+
+def test_a_model_that_can_not_be_used_ends_with_five(sfumato, write, tmp_path):
+    code, _, err = sfumato("check", write(TEXT.replace("bottles.sfm", "gone.sfm")))
+    assert (code, len(err)) == (5, 1)
+    assert "gone.sfm: can't read the bundle" in err[0]
+    assert main(["model", "keygen", str(tmp_path / "other")]) == 0
+    path = write(TEXT.replace(f"{DEMO}/demo.pub", "other.pub"))
+    code, _, err = sfumato("check", path)
+    assert code == 5
+    assert "not trusted" in err[-1]
+
+
+def test_a_secret_that_is_not_there_is_named(sfumato, write, monkeypatch):
+    path = write(TEXT)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    code, _, err = sfumato("check", path)
+    assert (code, len(err)) == (2, 1)
+    assert (
+        f"{path}:5: streams.door.source: ${{credential:door}}: there are no credentials" in err[0]
+    )
+
+
+def test_a_configuration_is_shown_in_full_without_its_secrets(sfumato, write, monkeypatch):
+    path = write(TEXT)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")  # showing needs none
+    code, out, err = sfumato("show", path)
+    assert (code, err) == (0, [])
+    shown = yaml.safe_load("\n".join(out))
+    assert shown["streams"]["door"]["source"]["url"] == "rtsp://viewer:***@10.0.0.5/stream1"
+    assert shown["streams"]["yard"]["hide"]["effect"] == "auto"
+    assert shown["record"]["keep"]["bytes"] == "50GiB"
+
+
+def test_it_is_shown_where_each_value_came_from(sfumato, write):
+    code, out, _ = sfumato("show", write(f"{TEXT}defaults: {{every: 3}}\n"), "--origin")
+    assert code == 0
+    remarks = [line.split() for line in out if "  # " in line]
+    assert ["classes:", "[Bottle]", "#", "file", "line", "6"] in remarks
+    assert ["every:", "3", "#", "defaults", "section,", "line", "8"] in remarks
+    assert ["crf:", "23", "#", "default"] in remarks
+
+
+@pytest.mark.parametrize("words", [["check"], ["show"], ["show", "--origin"]])
+@pytest.mark.parametrize("content", [b"", b"\xff", b"- a", b"a: *b"])
+def test_what_is_no_configuration_ends_with_two(sfumato, tmp_path, words, content):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    code, out, err = sfumato(*words, path)
+    assert (code, out, len(err)) == (2, [], 1)
+    assert err[0].startswith(f"sfumato: {path}:")
+
+
+def test_what_is_printed_to_begin_with_is_read_again(sfumato, write):
+    for words in (["example"], ["example", "--full"]):
+        code, out, err = sfumato(*words)
+        assert (code, err) == (0, [])
+        assert sfumato("show", write("\n".join(out)))[0] == 0
+
+
+def test_the_schema_is_json(sfumato):
+    code, out, err = sfumato("schema")
+    assert (code, err) == (0, [])
+    assert json.loads("\n".join(out))["required"] == ["model", "streams"]
+
+
+@pytest.mark.parametrize("words", [[], ["check"], ["show"], ["example"], ["schema"]])
+def test_help_teaches(capsys, words):
+    with pytest.raises(SystemExit) as caught:
+        main(["config", *words, "--help"])
+    assert caught.value.code == 0
+    assert "usage: sfumato config" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_text_is_shown(sfumato, tmp_path):
+    """Linux lets names be any bytes."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    (folder / "agent.yaml").write_text(TEXT.replace(f"{DEMO}/", ""))
+    code, out, err = sfumato("show", folder / "agent.yaml")
+    assert (code, err) == (0, [])
+    assert any("bundle: " in line for line in out)
