@@ -29,14 +29,20 @@ _PROMPT: dict[Codec, str] = {
     "h264": "rc-lookahead=3:sync-lookahead=0",
     "hevc": "bframes=2:rc-lookahead=3:frame-threads=1:open-gop=0",
 }
-"""Settings with which few pictures are lost with the process: x264 holds 5 on one thread, not 12,
-x265 5, not 21. A group that is open could not be cut off from the one before. Measured on 720p of
-a street, crf 23, keyframes every 2 s: the same PSNR costs x264 about 6 % more bytes, and no time;
-holding nothing at all (tune=zerolatency) would cost 30 %."""
+"""Settings with which few pictures are lost with the process: x264 holds 3 and one for each further
+thread, not 10, x265 7, not 21. A group that is open could not be cut off from the one before.
+Measured on 720p of a street, crf 23, keyframes every 2 s: the same PSNR costs x264 about 6 % more
+bytes, and no time."""
 _PROMPT_THREADS = 4
-"""Each thread of x264's holds one more picture. Chosen, not measured: four do 1080p anywhere."""
-_SLOW_RATE = Fraction(12)
-"""Below so many frames a second one thread is enough, and a picture held is a long time lost."""
+"""Chosen, not measured: four do 1080p anywhere."""
+_SLOW_RATE = Fraction(8)
+"""Below so many frames a second a picture that is held is a long time lost. Chosen for a loss below
+2 s from 2 frames a second on: `test_killed.py` measures it."""
+_PROMPT_SLOW: dict[Codec, str] = {
+    "h264": "bframes=0:rc-lookahead=0:sync-lookahead=0",
+    "hevc": "bframes=0:rc-lookahead=0:frame-threads=1:open-gop=0",
+}
+"""Likewise, with none held, for about 30 % more bytes."""
 
 
 def encoder_context(
@@ -70,8 +76,9 @@ def encoder_context(
     rate = min(max(info.frame_rate or USUAL_RATE, _MIN_RATE), _MAX_RATE)
     if prompt:
         context.options["forced-idr"] = "1"
-        params.append(_PROMPT[codec])
-        most = _PROMPT_THREADS if rate >= _SLOW_RATE else 1
+        is_slow = rate < _SLOW_RATE
+        params.append((_PROMPT_SLOW if is_slow else _PROMPT)[codec])
+        most = 1 if is_slow else _PROMPT_THREADS
         threads = min(threads or os.cpu_count() or 1, most)
     if params:
         context.options["x265-params" if codec == "hevc" else "x264-params"] = ":".join(params)
