@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
-from agent.cli import blur, config, model, redact_image
+from agent.cli import blur, config, model, redact_image, run
 
 _EPILOG = """\
 exit codes:
@@ -36,6 +36,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     blur.add_parser(commands)
     redact_image.add_parser(commands)
     model.add_parser(commands)
+    run.add_parser(commands)
     config.add_parser(commands)
     return parser
 

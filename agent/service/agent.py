@@ -20,10 +20,10 @@ from agent.service.model import Model
 from agent.service.recorder import Recorder
 from agent.service.resident import resident_bytes
 from agent.service.session import StreamSession, Surroundings
-from agent.service.source import is_there
 from agent.service.supervisor import Plan, Supervisor
 from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus
+from agent.video.presence import is_there
 from models.errors import ModelError
 
 if TYPE_CHECKING:

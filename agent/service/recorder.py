@@ -9,7 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from agent.telemetry.status import RecordingsStatus
-from agent.video.recordings import Keep, Recordings
+from agent.video.recordings import Recordings
+from agent.video.retention import Keep
 from agent.wall_clock import WallClock
 
 if TYPE_CHECKING:

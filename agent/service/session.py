@@ -11,7 +11,7 @@ from agent.config.strength import is_weaker
 from agent.hidden import hidden_classes
 from agent.pipeline.window_journal import WindowJournal
 from agent.service.counts import Counts
-from agent.service.source import open_source
+from agent.service.source import is_live, open_source
 from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
@@ -168,7 +168,7 @@ class StreamSession:
             self._sink,
             self._journal,
             lambda _shown, _cover: None,
-            keep_newest=self._source.is_live,
+            keep_newest=is_live(self._around.secrets.fill(self._config.source.url)),
         )
 
     def _redactor(self) -> Redactor:
@@ -178,7 +178,7 @@ class StreamSession:
         info, sink = self._source.info, self._config.sink
         output: FileOutput | SegmentsOutput
         if sink.file is not None:
-            output = FileOutput(next_free(sink.file), fragmented=True)
+            output = FileOutput(sink.file, fragmented=True)
         elif sink.record:
             output = self._around.recorder.output(self._name, self._begun_segment)
         else:

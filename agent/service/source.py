@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agent.frames.ports import Source
-from agent.video.live_source import LiveSource, is_live
+from agent.video.live_source import LiveSource
 from agent.video.paced_file import PacedFile
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ class ContinuedSource(Source, Protocol):
     def successor(self) -> ContinuedSource | None:
         """What goes on where this one has ended; None where nothing does."""
         ...
+
+
+def is_live(url: str) -> bool:
+    """Whether what a URL names can't be told to wait."""
+    return url.startswith(("rtsp://", "rtsps://", "/dev/"))
 
 
 def open_source(name: str, config: SourceConfig, secrets: Secrets) -> ContinuedSource:
