@@ -31,6 +31,9 @@ _STOP_TIMEOUT_S = 5.0
 """How long a command may take to end once it has to. Chosen, not measured: more than the pipeline
 and the detectors wait for their threads."""
 
+_no_wish_to_stop: set[int] = set()
+"""Signals that a command gave another meaning."""
+
 
 def run(command: Callable[[], int]) -> int:
     """Run a command as this process, which ends with it: its exit code, or no return at all."""
@@ -73,6 +76,22 @@ def stopping(cancel: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def reloading(reload: Callable[[], None]) -> Iterator[None]:
+    """Have SIGHUP call `reload`: to a service it is no wish to stop."""
+
+    def call(_number: int, _frame: FrameType | None) -> None:
+        reload()
+
+    _no_wish_to_stop.add(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, call)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        _no_wish_to_stop.discard(signal.SIGHUP)
 
 
 def forbid_core_dumps() -> None:
@@ -171,7 +190,7 @@ def _bound_stop(
     while stops < 2 and not interrupted.is_set():
         if not (numbers := os.read(reader, 16)):
             return
-        stops += sum(number in stop_signals for number in numbers)
+        stops += sum(n in stop_signals and n not in _no_wish_to_stop for n in numbers)
     if not over.wait(_AT_ONCE_S) and not interrupted.is_set():
         # Two that come at once have called the handler once.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

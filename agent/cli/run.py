@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from agent.cli.process import stopping
-
-if TYPE_CHECKING:
-    from types import FrameType
+from agent.cli.process import reloading, stopping
 
 _EPILOG = """\
   sfumato config example > agent.yaml       # then say where your model and your cameras are
@@ -50,10 +45,6 @@ def _run(args: argparse.Namespace) -> int:
     start_logging(secrets.hide)
     state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     agent = Agent(args.config, secrets, Notifier(os.environ), Path(state) if state else None)
-
-    def reload(_number: int, _frame: FrameType | None) -> None:
-        agent.requests.put("reload")
-
-    signal.signal(signal.SIGHUP, reload)
-    with stopping(lambda: agent.requests.put("stop")):
+    put = agent.requests.put  # which a signal handler may call at any time
+    with stopping(lambda: put("stop")), reloading(lambda: put("reload")):
         return agent.run()

@@ -46,13 +46,14 @@ class RunningAgent:
         config = {
             "device": "gate",
             "telemetry": telemetry,
-            "record": {"dir": str(self.folder / "video"), "keep": {"free": 0}},
+            "record": {"dir": str(self.folder / "video"), "keep": {"free": None}},
             **config,
         }
         self.path.write_text(yaml.safe_dump(config, sort_keys=False))
 
     def __enter__(self):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        (self.folder / "notify").unlink(missing_ok=True)
         self._socket.bind(str(self.folder / "notify"))
         threading.Thread(target=self._listen, daemon=True).start()
         environment = {

@@ -44,7 +44,7 @@ def segments(folder, stream):
 
 def test_a_file_as_a_camera_is_redacted_recorded_and_counted(tmp_path, bundle, clip):
     door = {"source": {"url": str(clip), "realtime": True, "loop": True}, "effect": "solid"}
-    record = {"dir": str(tmp_path / "video"), "segment_s": 2, "keep": {"free": 0}}
+    record = {"dir": str(tmp_path / "video"), "segment_s": 2, "keep": {"free": None}}
     config = configured(bundle, {"door": door}, record=record)
     with RunningAgent(tmp_path, config) as agent:
         agent.ready()
@@ -74,7 +74,7 @@ def test_a_file_as_a_camera_is_redacted_recorded_and_counted(tmp_path, bundle, c
     [
         ({"stream": {}}, 2, "streams"),
         ({"streams": {"door": {"source": "x.mp4", "classes": ["dragon"]}}}, 2, "dragon"),
-        ({"model": {"bundle": "nothing.sfm"}}, 5, "nothing.sfm"),
+        ({"model": {"bundle": "nothing.sfm", "allow_unsigned": True}}, 5, "nothing.sfm"),
         ({"mqtt": {"host": "broker"}}, 2, "not in this version"),
     ],
 )
@@ -96,7 +96,8 @@ def to_file(tmp_path, clip, name, **more):
 
 def test_a_reload_touches_only_what_changed(tmp_path, bundle, clip):
     names = [f"s{i}" for i in range(8)]
-    streams = {name: to_file(tmp_path, clip, name, effect="blur") for name in names}
+    streams = {name: to_file(tmp_path, clip, name, effect="solid") for name in names}
+    streams["s0"]["effect"] = "blur"
     with RunningAgent(tmp_path, configured(bundle, streams)) as agent:
         agent.ready()
         agent.until(lambda: agent.stream("s5", "output_frames_total") > 25)
@@ -141,9 +142,9 @@ def test_a_bad_file_changes_nothing(tmp_path, bundle, clip):
             agent.configure(configured(bundle, spoilt))
             told = agent.reload()
             assert "RELOADING=1" in told[0]
-            assert "stays as it was" in told[-1]
+            assert any("stays as it was" in each for each in told)
         agent.path.write_bytes(b"\xff\x00: [")
-        assert "stays as it was" in agent.reload()[-1]
+        assert any("stays as it was" in each for each in agent.reload())
         agent.until(lambda: agent.state("door") == "ended")
         assert agent.stop() == 0
     assert times_of(tmp_path / "door.mp4") == times_of(clip)
