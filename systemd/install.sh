@@ -99,19 +99,21 @@ credentials() {
 }
 
 write_drop_ins() {
-    devices=$(devices)
-    credentials=$(credentials)
-    mkdir -p "$unit.d"
-    printf '# Written by install.sh from what was in /dev.\n[Service]\n%s\n' "$devices" \
-        >"$unit.d/10-devices.conf"
-    printf '# Written by install.sh from what was in %s.\n[Service]\n%s\n' \
-        "$config/credentials" "$credentials" >"$unit.d/20-credentials.conf"
+    found=$(credentials)
+    write_drop_in 10-devices.conf "$(devices)"
+    write_drop_in 20-credentials.conf "$found"
     systemctl daemon-reload
+}
+
+write_drop_in() {
+    mkdir -p "$unit.d"
+    printf '# install.sh writes this file anew each time.\n[Service]\n%s\n' "$2" \
+        >"$unit.d/$1"
 }
 
 say_what_is_next() {
     if systemctl --quiet is-active sfumato-agent; then
-        echo "The agent runs. Devices and credentials that are new: systemctl restart sfumato-agent"
+        echo "The agent runs. To see new devices and credentials: systemctl restart sfumato-agent"
     elif [ -e "$config/agent.yaml" ]; then
         echo "The agent starts at boot. To start it now: systemctl start sfumato-agent"
     else
@@ -144,6 +146,7 @@ case "$#:${1-}" in
         check_machine
         check_python
         [ -f "$2" ] || fail "no such file: $2"
+        credentials >/dev/null # refuses a name before anything is changed
         install_agent "$2"
         write_drop_ins
         systemctl --quiet enable sfumato-agent
