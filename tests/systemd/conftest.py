@@ -16,6 +16,8 @@ from machine import Machine
 from networks import PLACE, network
 from worlds import Thing, World, linear, write_world_bundle
 
+from tests.systemd.service import Service
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -74,17 +76,26 @@ def installed(tmp_path_factory):
 @contextlib.contextmanager
 def shared(folder: Path) -> Iterator[None]:
     """Hold the folder of what is installed, made by the first process, deleted by the last."""
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "said").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            install(folder)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    door, room = folder.with_suffix(".door"), folder.with_suffix(".room")
+    with room.open("w") as inside:
+        with locked(door):
+            if not (folder / "said").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                install(folder)
+            fcntl.flock(inside, fcntl.LOCK_SH)
         yield
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with locked(door), contextlib.suppress(BlockingIOError):
+            fcntl.flock(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """No other process is in here at the same time."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def install(folder: Path) -> None:
@@ -106,21 +117,25 @@ def install(folder: Path) -> None:
 
 
 @pytest.fixture
-def machine(installed, tmp_path):
-    """A machine on which the agent was installed, without a configuration."""
-    disk = tmp_path / "disk"
-    subprocess.run(["cp", "--archive", installed.disk, disk], check=True)
-    with Machine(disk, [f"{ROOT}:/repo", f"{installed.opt}:/opt"]) as machine:
-        yield machine
+def boot(installed, tmp_path):
+    """Boots a machine with the agent and a configuration, or with the agent alone; its service."""
+    with contextlib.ExitStack() as machines:
+
+        def booted(config: str | None = None) -> Service:
+            disk = tmp_path / "disk"
+            subprocess.run(["cp", "--archive", installed.disk, disk], check=True)
+            if config is not None:
+                (disk / "etc/sfumato/agent.yaml").write_text(config)
+                write_camera(disk / "etc/sfumato")
+            machine = Machine(disk, [f"{ROOT}:/repo", f"{installed.opt}:/opt"])
+            return Service(machines.enter_context(machine))
+
+        yield booted
 
 
-@pytest.fixture
-def filming(machine):
-    """The same with `CAMERA` as its configuration, not started."""
+def write_camera(folder: Path) -> None:
+    """The files that `CAMERA` names."""
     x0, y0, x1, y1 = PLACE
     somebody = Thing(linear(x0, y0), (x1 - x0, y1 - y0))
-    config = machine.disk / "etc/sfumato"
-    World(somebody, frames=50).write(config / "clip.mp4")
-    write_world_bundle(config / "world.sfm", network())
-    (config / "agent.yaml").write_text(CAMERA)
-    return machine
+    World(somebody, frames=50).write(folder / "clip.mp4")
+    write_world_bundle(folder / "world.sfm", network())

@@ -1,13 +1,13 @@
 """A stand-in for the agent's wheel, which pip installs in a moment: to try the installer alone.
 
-Its `sfumato run` says READY and waits.
+Its `sfumato run` says READY and then only that it lives.
 """
 
 import zipfile
 from pathlib import Path
 
 _AGENT = """
-import os, signal, socket, sys
+import os, socket, sys, time
 
 def main():
     if {broken}:
@@ -16,8 +16,11 @@ def main():
         print("sfumato {version}")
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
-    signal.pause()
+        systemd.connect(os.environ["NOTIFY_SOCKET"])
+        systemd.send(b"READY=1")
+        while True:
+            systemd.send(b"WATCHDOG=1")
+            time.sleep(1)
 """
 
 
