@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.systemd.conftest import INSTALL, WITHOUT_NETWORK
-from tests.systemd.stand_in import write_wheel
+from tests.systemd.conftest import INSTALL
 
 WANTED = {
     "/dev/video0": (81, 0),
@@ -32,26 +31,26 @@ print("found", json.dumps(found))
 
 
 @pytest.mark.slow
-def test_the_agent_opens_the_nodes_that_were_found_and_no_others(bare, tmp_path):
+def test_the_agent_opens_the_nodes_that_were_found_and_no_others(boot):
+    service = boot()
+    machine = service.machine
     for path, numbers in (WANTED | UNWANTED).items():
-        bare.exec("mkdir", "-p", path.rpartition("/")[0])
-        bare.exec("mknod", "-m", "666", path, "c", *numbers)
-    write_wheel(tmp_path, "1.0")
-    bare.exec(INSTALL, "--wheel", "/wheels/sfumato-1.0-py3-none-any.whl", **WITHOUT_NETWORK)
-    unit = bare.disk / "etc/systemd/system/sfumato-agent.service.d"
-    allowed = (unit / "10-devices.conf").read_text().split("[Service]\n")[1]
+        machine.exec("mkdir", "-p", path.rpartition("/")[0])
+        machine.exec("mknod", "-m", "666", path, "c", *numbers)
+    machine.exec(INSTALL)
+    drop_ins = machine.disk / "etc/systemd/system/sfumato-agent.service.d"
+    allowed = (drop_ins / "10-devices.conf").read_text().split("[Service]\n")[1]
     assert allowed == "".join(f"DeviceAllow={path} rw\n" for path in sorted(WANTED))
 
-    opener = bare.disk / "local/bin/open-all"
+    opener = machine.disk / "local/bin/open-all"
     opener.write_text(OPEN_ALL)
     opener.chmod(0o755)
     paths = " ".join(WANTED | UNWANTED)
-    (unit / "99-test.conf").write_text(
+    (drop_ins / "99-opener.conf").write_text(
         f"[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=/usr/local/bin/open-all {paths}\n"
     )
-    bare.exec("systemctl", "daemon-reload")
-    bare.exec("systemctl", "start", "sfumato-agent")
-    said = bare.journal("sfumato-agent")
-    found = json.loads(said.partition("found ")[2].splitlines()[0])
+    machine.exec("systemctl", "daemon-reload")
+    service.systemctl("start")
+    found = json.loads(service.said.partition("found ")[2].splitlines()[0])
     refused = {path for path, reason in found.items() if reason == "EPERM"}
     assert refused == set(UNWANTED), found

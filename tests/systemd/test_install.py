@@ -133,7 +133,7 @@ def shadow(machine, path, content):
         ("/usr/bin/python3", "echo 3.8", "needs Python 3.10 to 3.13; /usr/bin/python3 is 3.8"),
         (
             "/usr/bin/python3",
-            'case $* in *ensurepip*) exit 1;; esac; echo 3.11',
+            "case $* in *ensurepip*) exit 1;; esac; echo 3.11",
             "needs Python's venv: sudo apt-get install python3-venv",
         ),
     ],

@@ -1,22 +1,23 @@
 """Power is cut at random, and every start after it is ready, with nothing to repair by hand."""
 
-import random
 import secrets
 import time
 
+import numpy as np
 import pytest
 from worlds import leaks, lumas
 
 from tests.systemd.conftest import CAMERA
 
-CUTS = 20
+DEVICES, CUTS = 4, 5
 
 
 @pytest.mark.slow
-def test_every_start_after_a_power_cut_is_ready(boot):
+@pytest.mark.parametrize("device", range(DEVICES))
+def test_every_start_after_a_power_cut_is_ready(boot, device):
     seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    moments = random.Random(seed)
+    print(f"device {device}, seed {seed}")  # noqa: T201 pytest shows it where the test fails
+    moments = np.random.default_rng(seed)
     service = boot(CAMERA)
     for cut in range(CUTS):
         if cut % 2:  # in stopping and starting, too

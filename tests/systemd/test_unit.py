@@ -4,8 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.systemd.conftest import INSTALL, ROOT, WITHOUT_NETWORK
-from tests.systemd.stand_in import write_wheel
+from tests.systemd.conftest import ROOT
 
 UNIT = ROOT / "systemd" / "sfumato-agent.service"
 
@@ -27,13 +26,16 @@ def test_it_is_exposed_to_little(tmp_path):
     assert not exposure_is_below(EXPOSURE, looser)
 
 
-def test_systemd_finds_nothing_to_say_about_it(bare, tmp_path):
-    write_wheel(tmp_path, "1.0")
-    bare.exec("mknod", "/dev/video0", "c", "81", "0")
-    bare.exec(INSTALL, "--wheel", "/wheels/sfumato-1.0-py3-none-any.whl", **WITHOUT_NETWORK)
-    found = bare.exec("systemd-analyze", "verify", "sfumato-agent.service")
+def test_systemd_finds_nothing_to_say_about_it_as_it_is_installed(boot):
+    service = boot()
+    found = service.machine.exec("systemd-analyze", "verify", "sfumato-agent.service")
     assert found.stdout + found.stderr == ""
-    waited_for = ("--value", "--property=After,Wants,Requires,Requisite,BindsTo")
-    units = bare.exec("systemctl", "show", "sfumato-agent", *waited_for).stdout.split()
+    assert "10-devices.conf" in service.shown("DropInPaths")
+
+
+def test_it_waits_for_neither_network_nor_clock(boot):
+    service = boot()
+    units = " ".join(map(service.shown, ("After", "Wants", "Requires", "Requisite", "BindsTo")))
     assert "basic.target" in units
-    assert not {unit for unit in units if "network" in unit or "time" in unit}
+    assert "network" not in units
+    assert "time" not in units

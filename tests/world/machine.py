@@ -90,10 +90,8 @@ class Machine:
             for group in self._groups:
                 group.mkdir()
             self._nspawn = self._switched_on()
-            self._init = self._awaited()
-            state = self.exec("systemctl", "is-system-running", "--wait", check=False).stdout
-            if state.strip() not in {"running", "degraded"}:  # degraded: a unit of a test's failed
-                raise BootError(f"systemd is {state.strip() or 'silent'}")
+            self._init = self._reached()
+            self._wait_until_up()
         except BaseException as error:
             self.power_cut()
             if isinstance(error, OSError):
@@ -164,7 +162,7 @@ class Machine:
                 stderr=subprocess.STDOUT,
             )
 
-    def _awaited(self) -> int:
+    def _reached(self) -> int:
         """Process 1 of the machine, as we see it, once it is reached."""
         assert self._nspawn is not None
         limit = time.monotonic() + _PATIENCE_S
@@ -174,13 +172,21 @@ class Machine:
             time.sleep(0.02)
         raise BootError(self._console.read_text(errors="replace").strip() or "it says nothing")
 
+    def _wait_until_up(self) -> None:
+        state = self.exec("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
+        if state not in {
+            "running",
+            "degraded",
+        }:  # degraded: a unit failed, as a test may want it to
+            raise BootError(f"systemd is {state or 'silent'}")
+
     def _init_inside(self) -> int | None:
         """Process 1, but not before it is inside: for a moment it is still in our name spaces."""
         procs = self._groups[0] / "payload" / "init.scope" / "cgroup.procs"
         with contextlib.suppress(OSError, ValueError):  # not there yet, or empty
             pid = int(procs.read_text().split("\n")[0])
-            inside = os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")
-            if inside and Path(f"/proc/{pid}/root/run/systemd/private").exists():
+            theirs, ours = (Path(f"/proc/{who}/ns/pid").readlink() for who in (pid, "self"))
+            if theirs != ours and Path(f"/proc/{pid}/root/run/systemd/private").exists():
                 return pid
         return None
 
