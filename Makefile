@@ -32,7 +32,7 @@ quick: .venv/cv2 check
 	$(PYTEST) -m 'not slow' $(QUICK) $(wildcard tests/test_*.py)
 
 # Before a change lands.
-test: .venv/cv2 check
+test: .venv/cv2 .venv/apt check
 	$(PYTEST)
 
 # opencv-python needs two libraries of the system; they are installed where that is allowed.
@@ -41,6 +41,16 @@ test: .venv/cv2 check
 	  [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; } || { \
 	  echo "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
 	touch $@
+
+# Real cameras' servers, players, clocks and machines to test with; what is missing, tests skip.
+APT := chromium faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
+  gstreamer1.0-plugins-bad procps python3-gi python3-venv systemd-container
+.venv/apt: .venv/ready
+	@if dpkg --status $(APT) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT); }; \
+	then touch $@; \
+	else echo "Tests that need them will skip: sudo apt-get install $(APT)"; fi
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
