@@ -107,7 +107,9 @@ class Fleet:
         seen: list[Usage] = []
         deadline_s = time.monotonic() + within_s
         while not seen or min(seen[-1].frames.values()) < frames:
-            if time.monotonic() > deadline_s or self._process.poll() is not None:
+            if self._process.poll() is not None:
+                raise self._failure(f"it ended with {self._process.returncode}")
+            if time.monotonic() > deadline_s:
                 raise self._failure(f"not {frames} frames a stream within {within_s:g} s")
             time.sleep(_SAMPLE_S)
             with suppress(OSError):  # before it listens
