@@ -35,9 +35,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-REQUEST_S = 10.0
-"""Seconds that a client may take for its request. Chosen, not measured: Prometheus gives a scrape
-10 s by default, and one that says nothing would else hold a thread for ever."""
+REQUEST_S = 5.0
+"""Seconds that a client may take for its request. Chosen, not measured: Prometheus sends its own at
+once, and a client that says nothing would else hold a thread for ever."""
+
+CLOSE_S = 0.1
+"""Seconds until the server notices that it is to close. Chosen, not measured: a reload waits for it,
+and it costs a look ten times a second."""
 
 
 @final
@@ -76,7 +80,7 @@ class MetricsServer:
             ) from error
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="metrics", daemon=True
+            target=self._server.serve_forever, args=(CLOSE_S,), name="metrics", daemon=True
         )
         self._thread.start()
 

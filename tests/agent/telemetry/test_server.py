@@ -138,10 +138,12 @@ def test_a_scrape_that_fails_tells_the_client_nothing_and_the_next_one_succeeds(
     assert "secret" not in out + err  # but by way of the log, which hides it
 
 
+@pytest.mark.slow
 def test_a_client_that_says_nothing_holds_no_other_up(serve, capfd):
     server = serve()
-    with socket.create_connection(("127.0.0.1", server.port)):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         assert frames_in(scrape(server)) == 1010
+        assert client.recv(1) == b""  # and is sent away in the end
     assert capfd.readouterr() == ("", "")
 
 
