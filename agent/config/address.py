@@ -17,7 +17,7 @@ _URL = re.compile(r"://\S+")
 _IN_QUERY = re.compile(r"(?i)(?:pass(?:word|wd)?|pwd|token)=([^&?#/]*)")
 """Cameras that take it in the path or in the query."""
 
-_SECRET = "\0"
+_REFERRED = "\0"
 """In the place of a reference, where it is asked what stands there literally: no file has it."""
 
 _FITTING = "1"
@@ -58,9 +58,9 @@ def checked_template(url: str) -> str:
             doesn't show it.
     """
     check_references(url)
-    marked = REFERENCE.sub(_SECRET, url)
+    marked = REFERENCE.sub(_REFERRED, url)
     literal = [password(marked), *(found[1] for found in _IN_QUERY.finditer(marked))]
-    if any(part and _SECRET not in part for part in literal):
+    if any(part and _REFERRED not in part for part in literal):
         raise ValueError(_WHERE)
     if not url.startswith("${"):
         check_address(REFERENCE.sub(_FITTING, url))
@@ -81,11 +81,10 @@ def check_address(url: str) -> None:
         raise ValueError("should be rtsp://, rtsps://, a device such as /dev/video0, or a file")
     try:
         parts = urlsplit(url)
-        port = parts.port
+        known = parts.port != 0 and parts.hostname
     except ValueError:
-        port = 0
-    behind_host = url.partition("://")[2].partition("/")[2]
-    if port == 0 or not parts.hostname or "@" in behind_host:  # of a user whose name has a /
+        known = False
+    if not known or "@" in parts.path + parts.query + parts.fragment:  # a / in a password
         raise ValueError(
             "should be rtsp://USER:PASSWORD@HOST:PORT/PATH; write / ? # and @ elsewhere as %2F %3F "
             "%23 and %40"

@@ -174,6 +174,8 @@ def test_a_fault_of_defaults_is_said_once_for_all_streams(loaded):
         "rtsp://admin:hunt@er12@h/1",
         "rtsp://admin:hun/hunter12@h/1",
         "rtsp://admin:554/hunter12@h/1",
+        "rtsp://admin:554?hunter12@h/1",
+        "rtsp://admin:554#hunter12@h/1",
         "rtsp://:hunter12@h/1",
         "rtsp://${env:USER}:hunter12@h/1",
         "rtsp://h/user=admin&password=hunter12&channel=1",
