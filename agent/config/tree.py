@@ -78,7 +78,7 @@ class SourceConfig(StrictModel):
         10.0,
         gt=0,
         le=600,
-        description="seconds without a frame, after which the source is opened anew",
+        description="seconds without a frame, after which the stream is stalled; 2 more, and the source is opened anew",
     )
     transport: Literal["tcp"] = Field("tcp", description="of RTSP")
     realtime: bool = Field(False, description="play a file at the pace of its own clock")

@@ -144,7 +144,7 @@ class Agent:
             self._check(config)
             said = self._change_to(config)
         except (AgentError, ModelError) as error:
-            said = f"the configuration stays as it was: {error}"
+            said = self._secrets.hide(f"the configuration stays as it was: {error}")
             _log.error("%s", said)
         self._notifier.ready(f"{said}; {self._said()}" if said else self._said())
 
@@ -225,10 +225,11 @@ class Agent:
 
     def _said(self) -> str:
         """How everything is, in a line for a person."""
+        hide = self._secrets.hide
         states = [(name, each.status()) for name, each in self._supervisors.items()]
         running = sum(status.state == "running" for _, status in states)
         odd = [
-            f"{name} {status.state}" + (f" ({status.reason})" if status.reason else "")
+            f"{name} {status.state}" + (f" ({hide(status.reason)})" if status.reason else "")
             for name, status in states
             if status.state != "running"
         ]

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from agent.config.tree import SourceConfig
 
 
+_GRACE_S = 2.0
+"""So much longer than it takes to be stalled, a camera may send nothing before it is opened anew.
+Chosen, not measured: it is seen as stalled within a second, and may go on by itself."""
+
+
 class ContinuedSource(Source, Protocol):
     """A source whose pictures may go on in another size."""
 
@@ -37,6 +42,6 @@ def open_source(name: str, config: SourceConfig, secrets: Secrets) -> ContinuedS
     url = secrets.fill(config.url)
     if is_live(url):
         return LiveSource(
-            url, name=name, open_timeout_s=config.open_timeout_s, stall_s=config.stall_s
+            url, name=name, open_timeout_s=config.open_timeout_s, stall_s=config.stall_s + _GRACE_S
         )
     return PacedFile(Path(url), loop=config.loop, realtime=config.realtime)
