@@ -163,3 +163,20 @@ def test_a_detection_that_hangs_in_a_closed_pool_times_out_and_no_worker_stays(
     clock.turn(TIMEOUT_S)
     assert lane.wait(stuck).fault == TIMED_OUT
     until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_the_pool_tells_how_many_hung_lately_over_all_lanes(hanging, clock):
+    """A supervisor of the process looks at it; those that came back count, too."""
+    door, yard = hanging.pool.lane("door"), hanging.pool.lane("yard")
+    assert hanging.pool.hangs_lately == 0
+    first_s = clock() + TIMEOUT_S
+    for lane, expected in ((door, 1), (yard, 2), (door, 3)):
+        hanging.hang(lane)
+        assert hanging.pool.hangs_lately == expected
+    hanging.eyes.release()
+    until(lambda: hanging.pool.hung == 0)
+    assert hanging.pool.hangs_lately == 3
+    clock.turn(first_s + HANG_WINDOW_S - clock())
+    assert hanging.pool.hangs_lately == 2
+    clock.turn(HANG_WINDOW_S)
+    assert hanging.pool.hangs_lately == 0

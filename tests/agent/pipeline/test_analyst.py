@@ -356,6 +356,47 @@ def test_a_picture_is_only_read(walker, analyst_of):
         assert frame.planes[0].max() > BLACK
 
 
+GONE = {
+    "every other": lambda i: i % 2 == 1,
+    "two of three": lambda i: i % 3 != 0,
+    "a long row": lambda i: 9 < i < 26,
+    "here and there": lambda i: i in {1, 3, 4, 11, 12, 13, 20, 29, 30, 31, 32, 41},
+    "the first": lambda i: i < 7,
+}
+
+
+@pytest.mark.parametrize("look_ahead", [True, False])
+@pytest.mark.parametrize("every", [1, 5, 8, "auto"])
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+def test_frames_that_were_dropped_leave_no_hole_in_the_covers_of_the_others(
+    analyst_of, gone, every, look_ahead
+):
+    """A live source's newer frames push out older ones, and indices have gaps."""
+    world = World(
+        Thing(linear(10, 8, 2)), Thing(linear(100, 50, -2, born=11)), frames=43, size=(200, 96)
+    )
+    given = [i for i in range(43) if not gone(i)]
+    rhythm = Rhythm(every, 12, look_ahead=look_ahead)
+    analyst, keyframes = analyst_of(Eyes(world), rhythm, world.size)
+    left = list(analyst.run(map(world.frame, given)))
+    assert [frame.index for frame, _ in left] == given
+    assert [cover.whole for _, cover in left] == [None] * len(given)
+    assert set(keyframes) <= set(given)
+    assert len(keyframes) == len(set(keyframes))
+    for frame, cover in left if look_ahead else ():
+        assert not (world.truth(frame.index) & ~painted(cover, world.size)).any()
+
+
+def test_what_lies_half_way_is_found_among_the_frames_that_came(analyst_of):
+    """Where something moved much, one between two keyframes is looked at."""
+    world = World(Thing(lambda i: (60 + (-1) ** (i // 4) * 5 * (i % 8), 20)), frames=60)
+    given = [i for i in range(60) if i % 12 not in {5, 6, 7}]
+    analyst, keyframes = analyst_of(Eyes(world), Rhythm("auto", 12, max_gap_s=9.0))
+    assert len(list(analyst.run(map(world.frame, given)))) == len(given)
+    assert set(keyframes) <= set(given)
+    assert {4, 8} & {index % 12 for index in keyframes}  # next to the middle, which is gone
+
+
 class Elsewhere:
     """A frame whose pixels live on a GPU: it can be looked at small, and nothing more."""
 

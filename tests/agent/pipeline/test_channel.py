@@ -160,3 +160,61 @@ def test_each_side_is_charged_for_its_own_waiting(channel, clocks):
     assert 0.05 < writer.wait_out_s < 5
     assert 0.05 < reader.wait_in_s < 5
     assert writer.wait_in_s == reader.wait_out_s == 0
+
+
+@pytest.fixture
+def newest(clocks):
+    """A channel that drops the oldest even number, or the oldest."""
+    return Channel(SIZE, *clocks, droppable=lambda number: number % 2 == 0)
+
+
+def test_one_that_keeps_the_newest_never_lets_its_writer_wait(newest, clocks):
+    for number in range(0, 200, 2):
+        newest.put(number)
+    newest.close()
+    assert list(newest) == [194, 196, 198]
+    assert (newest.taken, newest.dropped) == (100, 97)
+    assert clocks[0].wait_out_s == 0
+
+
+def test_what_must_not_be_dropped_stays_while_anything_else_can_go(newest):
+    for number in (1, 2, 4, 6, 3, 8):
+        newest.put(number)
+    newest.close()
+    assert list(newest) == [1, 3, 8]
+    assert newest.dropped == 3
+
+
+def test_where_nothing_may_be_dropped_the_oldest_is(newest):
+    for number in (1, 3, 5, 7, 9):
+        newest.put(number)
+    newest.close()
+    assert list(newest) == [5, 7, 9]
+    assert newest.dropped == 2
+
+
+def test_a_reader_that_keeps_up_misses_nothing(newest):
+    reader, seen = iter(newest), []
+    for number in range(100):
+        newest.put(number)
+        seen.append(next(reader))
+    assert seen == list(range(100))
+    assert newest.dropped == 0
+
+
+def test_nothing_can_be_put_into_a_closed_channel(channel):
+    channel.put("a")
+    channel.close()
+    with pytest.raises(Stopped):
+        channel.put("late")
+    assert list(channel) == ["a"]
+    assert channel.taken == 1
+
+
+def test_it_tells_how_many_wait(channel):
+    assert len(channel) == 0
+    channel.put("a")
+    channel.put("b")
+    assert len(channel) == 2
+    next(iter(channel))
+    assert len(channel) == 1

@@ -7,9 +7,10 @@ from itertools import islice
 
 import pytest
 import worlds
-from worlds import Eyes, Gallery, Thing, Unhurried, World, leaks, linear
+from worlds import Eyes, Gallery, Thing, Unhurried, World, leaks, linear, until
 
 from agent.detect.pool import DetectorPool
+from agent.errors import InputError
 from agent.pipeline.analyst import Analyst
 from agent.pipeline.pipeline import Pipeline
 from agent.pipeline.rhythm import Rhythm
@@ -31,7 +32,16 @@ def world():
 def pipeline_of(world):
     pools = []
 
-    def make(sink, *, source=None, detector=None, watch=worlds.noop, workers=2, journal=None):
+    def make(
+        sink,
+        *,
+        source=None,
+        detector=None,
+        watch=worlds.noop,
+        workers=2,
+        journal=None,
+        keep_newest=False,
+    ):
         pools.append(DetectorPool(detector or Eyes(world), workers, 10))
         tracker = Tracker((0,), {0: 0.25})
         journal = RunJournal() if journal is None else journal
@@ -46,7 +56,9 @@ def pipeline_of(world):
         )
         redactor = Redactor(world.size, Effect("solid"))
         frames = source or world.source()
-        return Pipeline(frames, analyst, redactor.redact, sink, journal, watch)
+        return Pipeline(
+            frames, analyst, redactor.redact, sink, journal, watch, keep_newest=keep_newest
+        )
 
     yield make
     for pool in pools:
@@ -263,3 +275,142 @@ def test_load_samples_never_show_a_stage_busier_than_the_time_that_passed(world,
     # run, for a wait is booked when it ends.
     analyse = next(clock for clock in pipeline.clocks if clock.name == "analyse")
     assert analyse.busy_s < 0.5 * pipeline.wall_s
+
+
+class Blocked(Gallery):
+    """A sink that takes nothing until it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.free = threading.Event()
+
+    def write(self, frame):
+        assert self.free.wait(30)
+        super().write(frame)
+
+
+def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipeline_of):
+    sink = Blocked()
+
+    def source():
+        for i in range(200):
+            yield world.frame(i)
+        sink.free.set()  # only now: who makes the source wait waits for ever
+
+    pipeline = pipeline_of(sink, source=source(), keep_newest=True)
+    thread = background(pipeline)
+    thread.join(30)
+    assert not thread.is_alive()
+    shown = [frame.index for frame in sink.shown]
+    assert shown == sorted(set(shown))
+    assert shown[-4:] == [196, 197, 198, 199]
+    assert pipeline.frames_in == 200
+    assert pipeline.frames_out == len(shown)
+    assert pipeline.dropped == 200 - len(shown) > 100
+    assert leaks([frame.planes[0] for frame in sink.shown]) == {}
+
+
+def test_no_frame_of_a_file_is_dropped(pipeline_of):
+    sink = Slow()
+    pipeline = pipeline_of(sink)
+    pipeline.run()
+    assert (pipeline.dropped, pipeline.frames_in, pipeline.frames_out) == (0, 40, 40)
+
+
+class Stalling:
+    """A source that gives some frames and then nothing, until it is told how to end."""
+
+    def __init__(self, world, frames=30):
+        self._world, self._frames = world, frames
+        self.over, self.fault = threading.Event(), None
+
+    def __iter__(self):
+        for i in range(self._frames):
+            yield self._world.frame(i)
+            time.sleep(0.002)  # as a camera's, which no analysis falls behind here
+        assert self.over.wait(60)
+        if self.fault is not None:
+            raise self.fault
+        yield self._world.frame(self._frames)
+
+
+@pytest.mark.parametrize("fault", [None, InputError("door: ended the stream")])
+def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fault):
+    """And finishes all that came before."""
+    source, sink = Stalling(world), Gallery()
+    pipeline = pipeline_of(sink, source=source, keep_newest=True)
+    thread = background(pipeline)
+    until(lambda: pipeline.frames_in == 30)
+    (decoder,) = [each for each in threading.enumerate() if each.name == "decode"]
+    pipeline.cancel()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert sink.finished
+    assert len(sink.shown) == 30 - pipeline.dropped
+    assert sink.shown[-1].index == 29
+    assert decoder.is_alive()
+    source.fault = fault
+    source.over.set()
+    decoder.join(20)
+    assert not decoder.is_alive()
+    assert pipeline.frames_in == 30  # what came too late was not taken
+    assert sink.shown[-1].index == 29
+
+
+def test_cancel_waits_for_a_file_s_read(world, pipeline_of):
+    source, sink = Stalling(world), Gallery()
+    pipeline = pipeline_of(sink, source=source)
+    thread = background(pipeline)
+    until(lambda: pipeline.frames_in == 30)
+    pipeline.cancel()
+    thread.join(1.5)
+    assert thread.is_alive()
+    source.over.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [frame.index for frame in sink.shown] == list(range(31))
+
+
+def raised_by(pipeline):
+    with pytest.raises(InputError) as caught:
+        pipeline.run()
+    return caught.value
+
+
+def test_what_came_before_a_camera_s_fault_is_finished_and_written(world, pipeline_of):
+    source, sink = Stalling(world), Gallery()
+    source.fault = InputError("door: ended the stream")
+    source.over.set()
+    pipeline = pipeline_of(sink, source=source, keep_newest=True)
+    assert raised_by(pipeline) is source.fault
+    assert sink.finished
+    assert sink.shown[-1].index == 29
+    assert len(sink.shown) + pipeline.dropped == 30
+
+
+def test_a_file_that_fails_finishes_nothing(world, pipeline_of):
+    source, sink = Stalling(world), Gallery()
+    source.fault = InputError("out of order")
+    source.over.set()
+    assert raised_by(pipeline_of(sink, source=source)) is source.fault
+    assert not sink.finished
+
+
+def test_it_tells_how_far_it_is_and_what_waits_where(world, pipeline_of):
+    source, sink = Stalling(world), Blocked()
+    pipeline = pipeline_of(sink, source=source)
+    assert (pipeline.last_in_s, pipeline.last_out_s) == (None, None)
+    assert pipeline.queues == {"analyse": 0, "detect": 0, "redact": 0, "encode": 0}
+    began_s = time.monotonic()
+    thread = background(pipeline)
+    until(lambda: pipeline.queues["analyse"] == 4)
+    assert pipeline.queues == {"analyse": 4, "detect": pytest.approx(10, abs=9), "redact": 4} | {
+        "encode": 4
+    }
+    assert (pipeline.frames_out, pipeline.last_out_s) == (0, None)
+    sink.free.set()
+    source.over.set()
+    thread.join(30)
+    assert pipeline.queues == {"analyse": 0, "detect": 0, "redact": 0, "encode": 0}
+    assert began_s < pipeline.last_in_s < pipeline.last_out_s < time.monotonic()
+    assert pipeline.frames_out == 31
