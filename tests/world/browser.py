@@ -19,7 +19,7 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"),
 )
-_LIMIT_S = 60
+_LIMIT_S = 120
 
 _PAGE = """<!doctype html><video muted playsinline></video><script>
 const video = document.querySelector("video"), times = [];
