@@ -111,11 +111,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file, or folder, still has this name; a link has its own."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
 def _created(target: Path) -> tuple[Path, int]:
     while True:
         path = target.with_name(_part_name(target))
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        if _lock(descriptor) and _is_at(descriptor, path):
+        if _lock(descriptor) and is_at(descriptor, path):
             return path, descriptor
         os.close(descriptor)  # a sweep came between its birth and its lock
 
@@ -137,13 +145,6 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False
-
-
 def _sweep(path: Path, least_age_s: float) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -151,7 +152,7 @@ def _sweep(path: Path, least_age_s: float) -> None:
         if not stat.S_ISREG(found.st_mode) or time.time() - found.st_mtime < least_age_s:
             return
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_at(descriptor, path):  # else it has got its name meanwhile
+        if is_at(descriptor, path):  # else it has got its name meanwhile
             path.unlink()
     finally:
         os.close(descriptor)

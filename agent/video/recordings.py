@@ -21,7 +21,7 @@ from agent.video.fragments import cut_to_whole
 from agent.video.recording_name import RecordingName, SinceBoot
 from agent.video.retention import Keep, Moment, Recording, retain
 from agent.video.segments_output import SegmentsOutput
-from models.part_file import sync
+from models.part_file import is_at, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +106,7 @@ class Recordings:
                 it, and where: its disk may be gone.
         """
         with self._lock:
-            if self._descriptor is None or not _is_at(self._descriptor, self.folder):
+            if self._descriptor is None or not is_at(self._descriptor, self.folder.resolve()):
                 raise OutputError(f"{self.folder}: is not the folder it was; restart the agent")
             folder = self.folder / stream
             folder.mkdir(_MODE, exist_ok=True)
@@ -236,13 +236,6 @@ def _size_bytes(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _locked(folder: Path) -> int:

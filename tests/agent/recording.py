@@ -50,6 +50,30 @@ def grey(pts=0, size=(96, 64), value=100, info=INFO, duration=0):
     return whole(tuple(planes), pts, info, duration)
 
 
+BITS = 10
+"""Of the numbers that pictures show."""
+
+
+def numbered(number, pts, info=INFO):
+    """A picture that shows its number as black and white bars, lowest bit on the left."""
+    luma = np.empty((info.height, info.width), np.uint8)
+    luma[:] = 60 + (np.arange(info.width) + 3 * number) % 40
+    bars = np.where(number >> np.arange(BITS) & 1, 235, 20).repeat(info.width // BITS)
+    luma[: info.height // 2, : len(bars)] = bars
+    half = np.full((info.height // 2, info.width // 2), 128, np.uint8)
+    return whole((luma, half, half), pts, info)
+
+
+def number_of(luma):
+    """The number that such a picture shows."""
+    height, width = luma.shape
+    cell, rows = width // BITS, luma[height // 8 : height // 3]
+    middles = (
+        rows[:, bit * cell + cell // 4 : (bit + 1) * cell - cell // 4] for bit in range(BITS)
+    )
+    return sum(int(middle.mean() > 128) << bit for bit, middle in enumerate(middles))
+
+
 def grey_nv12(*args, **settings):
     frame = grey(*args, **settings)
     y, u, v = frame.planes

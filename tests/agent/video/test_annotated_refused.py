@@ -17,6 +17,7 @@ from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
+from agent.video.kept_file import KeptFile
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
 from agent.video.segments_output import SegmentsOutput
@@ -39,6 +40,7 @@ def recordings_in(folder):
 
 OUTPUTS = {
     FileOutput: lambda folder: FileOutput(folder / "out.mp4"),
+    KeptFile: lambda folder: KeptFile(folder / "out.mp4"),
     SegmentsOutput: lambda folder: recordings_in(folder).output("door", 60, lambda: None),
     Tee: lambda folder: Tee(FileOutput(folder / "out.mp4")),
 }

@@ -1,110 +1,43 @@
 """What a recording loses with its process, killed anywhere, and what the next start makes of it."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from recorder import record_and_kill
+from recording import leftovers, number_of
 
+from agent.video.kept_file import KeptFile
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
 from agent.wall_clock import WallClock
+
+pytestmark = pytest.mark.slow
 
 MOST_LOST_S = 2.0
 """What the service promises."""
-
 MOST_B_FRAMES = 3
 """In a row, as x264 places them."""
 
-RECORDER = """
-import sys
-from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
-folder, rate, codec, *sys.path[:0] = sys.argv[1:]
-import numpy as np
-import recording as t
-from agent.video.encoder import VideoEncoder
-from agent.video.encoding_sink import EncodingSink
-from agent.video.recordings import Recordings
-from agent.video.retention import Keep
-from agent.wall_clock import WallClock
 
-rate = Fraction(rate)
-info = replace(t.INFO, width=320, height=192, frame_rate=rate, time_base=Fraction(1, 90_000))
-output = Recordings(Path(folder), Keep(), WallClock()).output("door", 5, lambda: None)
-encoder = VideoEncoder(info, preset="veryfast", codec=codec, gop_s=2, clock=output.clock(info))
-noise = np.random.default_rng(0)
-half = np.full((96, 160), 128, np.uint8)
-with EncodingSink(encoder, output) as sink:
-    for n in range(100_000):
-        y = noise.integers(60, 120, (24, 40), np.uint8).repeat(8, 0).repeat(8, 1)
-        y[:64] = np.where(n >> np.arange(10) & 1, 235, 20).repeat(32)
-        print(n, flush=True)
-        sink.write(t.whole((y, half, half), round(n / rate / info.time_base), info))
-"""
+def numbers_in(path):
+    with av.open(f"file:{path}") as container:
+        pictures = list(container.decode(video=0))
+    assert pictures[0].pts == 0
+    return [number_of(picture.to_ndarray(format="gray")) for picture in pictures]
 
 
-@dataclass
-class Loss:
-    """Of one recorder that was killed: frames that were given to its encoder, and that play."""
+def check(seen):
+    """Pictures that others lean on are coded before those between them, so a few may be missing.
 
-    given: int
-    playable: int
-
-    def seconds(self, rate):
-        return float((self.given - self.playable) / Fraction(rate))
-
-
-def number_of(picture):
-    """As the recorder painted it."""
-    luma = picture.to_ndarray(format="gray")[8:56]
-    return sum(int(luma[:, 32 * bit + 8 : 32 * bit + 24].mean() > 128) << bit for bit in range(10))
-
-
-def numbers_in(folder):
-    """The pictures of all recordings in a folder, in their order."""
-    seen = []
-    for path in sorted(folder.iterdir(), key=lambda path: path.name.split("_")[-1]):
-        assert path.suffix == ".mp4", "a left-over was not named"
-        with av.open(str(path)) as container:
-            pictures = list(container.decode(video=0))
-        assert pictures[0].pts == 0
-        seen += map(number_of, pictures)
-    return seen
-
-
-def killed(folder, rate, codec, after):
-    """Record until `after` frames were given, and kill."""
-    roots = [str(Path(__file__).parents[1]), str(Path(__file__).parents[3])]
-    with subprocess.Popen(
-        [sys.executable, "-c", RECORDER, str(folder), rate, codec, *roots],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        for line in process.stdout:
-            if int(line) >= after:
-                break
-        process.kill()
-        given = sum(1 for _ in process.stdout) + after + 1
-    assert process.returncode == -signal.SIGKILL
-    Recordings(folder, Keep(), WallClock()).close()
-    seen = numbers_in(folder / "door") if (folder / "door").exists() else []
+    But only just before the very end; and none is there twice, or out of order.
+    """
     whole = next((n for n, number in enumerate(seen) if number != n), len(seen))
-    # Pictures that others lean on are coded before those between them, so a few may be missing
-    # just before the very end; but none is there twice, and none out of order.
     assert seen == sorted(set(seen))
     assert len(seen) - whole <= MOST_B_FRAMES
-    return Loss(given, len(seen))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "codec", "runs"),
     [
@@ -115,13 +48,28 @@ def killed(folder, rate, codec, after):
 def test_a_recorder_that_is_killed_anywhere_loses_less_than_two_seconds(
     tmp_path, rate, codec, runs
 ):
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    dice = random.Random(int(os.environ.get("SFUMATO_SEED", seed)))
-    losses = []
-    for run in range(runs):
-        losses.append(killed(tmp_path / str(run), rate, codec, dice.randrange(30, 400)))
-    lost = [loss.seconds(rate) for loss in losses]
-    print("lost, seconds:", sorted(lost))
-    assert max(lost) <= MOST_LOST_S
-    assert min(lost) > 0, "nothing was lost, so nothing was killed in mid-write"
+    seed = np.random.SeedSequence().entropy
+    lost_s = []
+    for run, after in enumerate(np.random.default_rng(seed).integers(30, 400, runs).tolist()):
+        folder = tmp_path / str(run)
+        given = record_and_kill(folder, after, rate=rate, codec=codec)
+        Recordings(folder, Keep(), WallClock()).close()
+        names = sorted(leftovers(folder / "door"), key=lambda name: name[-10:])
+        assert all(not name.startswith(".") for name in names), f"seed {seed}: not named"
+        seen = [number for name in names for number in numbers_in(folder / "door" / name)]
+        check(seen)
+        lost_s.append(float((given - len(seen)) / Fraction(rate)))
+    assert max(lost_s) <= MOST_LOST_S, f"seed {seed}: lost {lost_s} s"
+    assert min(lost_s) > 0, f"seed {seed}: nothing was lost, so nothing was killed in mid-write"
+
+
+def test_a_file_of_a_service_that_is_killed_is_kept_beside_the_one_before(tmp_path):
+    path = tmp_path / "out.mp4"
+    for expected in (["out.mp4"], ["out-2.mp4", "out.mp4"]):
+        given = record_and_kill(path, 100)
+        assert any(name.endswith(".part") for name in leftovers(tmp_path))
+        KeptFile(path).abort()
+        assert leftovers(tmp_path) == expected
+        seen = numbers_in(tmp_path / expected[0])
+        check(seen)
+        assert given - len(seen) <= 25 * MOST_LOST_S

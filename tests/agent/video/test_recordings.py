@@ -1,0 +1,328 @@
+"""The folder of recordings: names, left-overs, limits, and whose it is."""
+
+import shutil
+import threading
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import pytest
+from machine_clock import MachineClock
+from recording import INFO, leftovers, numbered
+
+from agent.errors import OutputError
+from agent.video.encoder import VideoEncoder
+from agent.video.encoding_sink import EncodingSink
+from agent.video.recordings import Recordings
+from agent.video.retention import Keep
+
+NOW_S = 1_796_028_638
+"""2026-11-30 08:50:38 UTC."""
+CAMERA = replace(INFO, time_base=Fraction(1, 90_000), duration_s=None)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "video"
+
+
+@pytest.fixture
+def open_folder(folder):
+    """Opens it as an agent would; the one before must have ended."""
+    opened = []
+
+    def open_it(machine, keep=None):
+        for before in opened:
+            before.close()
+        opened.append(Recordings(folder, keep or Keep(), machine.clock()))
+        return opened[-1]
+
+    yield open_it
+    for before in opened:
+        before.close()
+
+
+def record(recordings, stream="door", *, machine=None, seconds=1, segment_s=60, ends=True):
+    """Record pictures of half of a camera's rate; time passes as they come."""
+    output = recordings.output(stream, segment_s, lambda: None)
+    encoder = VideoEncoder(CAMERA, clock=output.clock(CAMERA), gop_s=2)
+    sink = EncodingSink(encoder, output)
+    for n in range(round(seconds * 12.5)):
+        if machine is not None:
+            machine.turn(1 / 12.5)
+        sink.write(numbered(n, n * 7200, CAMERA))
+    if ends:
+        sink.finish()
+    return sink
+
+
+def names(folder, stream="door"):
+    return sorted(leftovers(folder / stream), key=lambda name: name.removesuffix(".part")[-10:])
+
+
+def frames_in(path):
+    with av.open(f"file:{path}") as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_recordings_are_numbered_over_all_streams_and_runs(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine)
+    record(recordings)
+    record(recordings, "yard")
+    machine.turn(3600)
+    machine.wall_s -= 7200
+    record(open_folder(machine))
+    assert names(folder) == ["2026-11-30T08-50-38Z_000001.mp4", "2026-11-30T07-50-38Z_000003.mp4"]
+    assert names(folder, "yard") == ["2026-11-30T08-50-38Z_000002.mp4"]
+
+
+def test_segments_of_a_stream_follow_each_other(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    record(open_folder(machine), machine=machine, seconds=7, segment_s=2)
+    assert [name[-12:] for name in names(folder)] == [f"Z_{n:06}.mp4" for n in (1, 2, 3, 4)]
+    times = [int(name[17:19]) for name in names(folder)]
+    assert [at - times[0] for at in times] in ([0, 2, 4, 5], [0, 2, 4, 6])
+
+
+UNKNOWN = "1970-01-01T00-00-00Z~aaaaaaaa.0_000001.mp4"
+
+
+def test_before_the_time_is_known_a_name_says_since_when_the_machine_runs(folder, open_folder):
+    machine = MachineClock(0, synced=False, boot_id="a" * 32)
+    record(open_folder(machine))
+    assert names(folder) == [UNKNOWN]
+
+
+def test_once_the_time_is_known_names_of_this_boot_are_true(folder, open_folder):
+    """The clock is right 100 s after the boot; the second recording was 40 s after it."""
+    machine = MachineClock(0, synced=False, boot_id="a" * 32)
+    recordings = open_folder(machine)
+    record(recordings)
+    machine.turn(40)
+    record(open_folder(machine))
+    machine.turn(60)
+    machine.wall_s, machine.synced = NOW_S + 100, True
+    record(recordings := open_folder(machine))
+    assert names(folder) == [
+        "2026-11-30T08-50-38Z_000001.mp4",
+        "2026-11-30T08-51-18Z_000002.mp4",
+        "2026-11-30T08-52-18Z_000003.mp4",
+    ]
+    assert recordings.size_bytes == sum(p.stat().st_size for p in (folder / "door").iterdir())
+
+
+def test_a_time_that_becomes_known_while_it_is_recorded_is_in_the_name(folder, open_folder):
+    machine = MachineClock(0, synced=False, boot_id="a" * 32)
+    recordings = open_folder(machine)
+    sink = record(recordings, seconds=3, ends=False)
+    machine.turn(3)
+    machine.wall_s, machine.synced = NOW_S + 3, True
+    sink.finish()
+    assert names(folder) == ["2026-11-30T08-50-38Z_000001.mp4"]
+
+
+def test_the_time_of_another_boot_stays_unknown(folder, open_folder):
+    record(open_folder(MachineClock(0, synced=False, boot_id="a" * 32)))
+    record(open_folder(MachineClock(NOW_S, boot_id="b" * 32)))
+    assert names(folder) == [UNKNOWN, "2026-11-30T08-50-38Z_000002.mp4"]
+
+
+def killed(folder, open_folder, machine, seconds=4):
+    """A folder as a killed agent leaves it."""
+    record(open_folder(machine), seconds=seconds, ends=False)
+    [part] = [name for name in names(folder) if name.endswith(".part")]
+    left = (folder / "door" / part).read_bytes()
+
+    def leave(data=left):
+        shutil.rmtree(folder / "door")
+        (folder / "door").mkdir()
+        (folder / "door" / part).write_bytes(data)
+
+    leave()
+    return leave
+
+
+def test_what_a_killed_agent_left_has_its_name_after_the_next_start(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    killed(folder, open_folder, machine)
+    open_folder(machine)
+    [name] = names(folder)
+    assert name == "2026-11-30T08-50-38Z_000001.mp4"
+    assert frames_in(folder / "door" / name) >= 37
+    record(open_folder(machine))
+    assert [name[-10:] for name in names(folder)] == ["000001.mp4", "000002.mp4"]
+
+
+def test_a_left_over_of_this_boot_gets_its_true_time(folder, open_folder):
+    machine = MachineClock(0, synced=False, boot_id="a" * 32)
+    killed(folder, open_folder, machine)
+    machine.turn(100)
+    machine.wall_s, machine.synced = NOW_S + 100, True
+    open_folder(machine)
+    assert names(folder) == ["2026-11-30T08-50-38Z_000001.mp4"]
+
+
+def test_a_left_over_without_a_fragment_is_deleted_and_its_number_may_come_again(
+    folder, open_folder
+):
+    machine = MachineClock(NOW_S)
+    leave = killed(folder, open_folder, machine)
+    leave(b"")
+    open_folder(machine)
+    assert names(folder) == []
+
+
+STRANGERS = (
+    *("holiday.mp4", "2026-11-30T08-50-38Z_1.mp4", "2026-11-30T08-50-38Z_000001.mp4.bak"),
+    *(".2026-11-30T08-50-38Z_000001.mp4.partial", ".hidden", "2026-13-30T08-50-38Z_000001.mp4"),
+)
+
+
+def test_what_is_no_recording_is_never_counted_renamed_or_deleted(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    (folder / "door").mkdir(parents=True)
+    for name in STRANGERS:
+        (folder / "door" / name).write_bytes(b"x" * 1000)
+    (folder / "2026-11-30T08-50-38Z_000077.mp4").write_bytes(b"in no stream's folder")
+    (folder / "door" / "2026-11-30T08-50-38Z_000078.mp4").mkdir()
+    (folder / "door" / "2026-11-30T08-50-38Z_000079.mp4").symlink_to(__file__)
+    (folder / "door" / ".2026-11-30T08-50-38Z_000080.mp4.part").symlink_to(__file__)
+    before = leftovers(folder), leftovers(folder / "door")
+    recordings = open_folder(machine, Keep(bytes=0, days=0, free=2**62))
+    assert recordings.size_bytes == 0
+    record(recordings)
+    record(recordings, "yard")
+    assert leftovers(folder / "door") == before[1], "and the recording had to go"
+    assert leftovers(folder) == sorted([*before[0], "yard"])
+    assert recordings.deleted == 1
+
+
+@pytest.mark.slow
+def test_limits_hold_within_one_segment_while_streams_record(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(bytes=100_000))
+    largest = most = 0
+    for turn in range(30):
+        record(recordings, ("door", "yard", "gate")[turn % 3], seconds=2 + turn % 4)
+        sizes = [path.stat().st_size for path in folder.glob("*/*.mp4")]
+        largest, most = max(largest, *sizes), max(most, sum(sizes))
+        assert sum(sizes) == recordings.size_bytes <= 100_000 + largest
+    assert most > 50_000
+    assert recordings.deleted > 5
+    left = sorted(int(path.stem[-6:]) for path in folder.glob("*/*.mp4"))
+    assert left == list(range(left[0], 31)), "the oldest went"
+
+
+def test_limits_that_are_changed_hold_from_the_next_segment_on(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine)
+    for _ in range(3):
+        record(recordings)
+    recordings.keep = Keep(bytes=0)
+    assert len(names(folder)) == 3
+    record(recordings)
+    assert [name[-10:] for name in names(folder)] == ["000004.mp4"]
+
+
+def test_days_go_by_the_clock(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(days=7))
+    for _ in range(10):
+        record(recordings)
+        machine.turn(86_400)
+    assert len(names(folder)) == 8
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing_until_it_is_synced(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(days=7))
+    record(recordings)
+    machine.synced = False
+    machine.wall_s += 365 * 86_400
+    record(recordings)
+    assert len(names(folder)) == 2
+    machine.synced = True
+    record(recordings)
+    assert [name[-10:] for name in names(folder)] == ["000002.mp4", "000003.mp4"]
+
+
+def test_what_is_being_written_is_never_deleted(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(bytes=0))
+    sink = record(recordings, seconds=4, ends=False)
+    record(recordings, "yard")
+    assert recordings.size_bytes > (folder / "door" / names(folder)[0]).stat().st_size > 0
+    sink.finish()
+    assert frames_in(folder / "door" / names(folder)[0]) == 50
+
+
+def test_a_recording_that_someone_deleted_or_has_open_is_no_error(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine)
+    for _ in range(3):
+        record(recordings)
+    first, second, _ = (folder / "door" / name for name in names(folder))
+    first.unlink()
+    recordings.keep = Keep(bytes=0)
+    with second.open("rb") as file:
+        record(recordings)
+        assert file.read(8)[4:] == b"ftyp"
+    assert [name[-10:] for name in names(folder)] == ["000004.mp4"]
+
+
+def test_a_second_agent_is_refused(folder, open_folder):
+    recordings = open_folder(MachineClock(NOW_S))
+    with pytest.raises(OutputError, match="video: another agent records into it"):
+        Recordings(folder, Keep(), MachineClock(NOW_S).clock())
+    recordings.close()
+    Recordings(folder, Keep(), MachineClock(NOW_S).clock()).close()
+
+
+def test_a_folder_that_is_missing_is_made_for_its_group(folder, open_folder):
+    open_folder(MachineClock(NOW_S))
+    assert folder.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_that_can_not_be_made_says_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError) as refusal:
+        Recordings(tmp_path / "file" / "video", Keep(), MachineClock(0).clock())
+    assert "file/video: can't record into it (Not a directory)" in str(refusal.value)
+    assert "ReadWritePaths=" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_disk_that_is_taken_away_is_not_replaced_by_what_lies_under_it(folder, open_folder):
+    recordings = open_folder(MachineClock(NOW_S))
+    folder.rename(folder.with_name("unmounted"))
+    for _ in range(2):
+        with pytest.raises(OutputError, match="is not the folder it was; restart the agent"):
+            record(recordings)
+        folder.mkdir(exist_ok=True)
+    assert leftovers(folder) == []
+
+
+@pytest.mark.slow
+def test_many_streams_record_and_rotate_at_once(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(bytes=40_000))
+    faults = []
+
+    def run(stream):
+        try:
+            for _ in range(3):
+                record(recordings, stream, seconds=5, segment_s=2)
+        except Exception as error:  # noqa: BLE001 is told below
+            faults.append(error)
+
+    threads = [threading.Thread(target=run, args=(f"camera-{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert faults == []
+    numbers = sorted(int(path.stem[-6:]) for path in folder.glob("*/*.mp4"))
+    assert len(set(numbers)) == len(numbers)
+    assert recordings.deleted + len(numbers) == 8 * 3 * 3
+    assert list(folder.glob("*/.*")) == []
