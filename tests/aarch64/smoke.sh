@@ -9,7 +9,7 @@ usage: sudo tests/aarch64/smoke.sh [FOLDER]
 
 Makes an arm64 Debian in FOLDER, installs Sfumato there from wheels alone, and runs smoke.py in it
 under QEMU. A FOLDER that is named is kept, and what is in it is used again; else it is a temporary
-one. Mounts are undone however it ends, and the emulation is switched off if it was off before.
+one. However it ends it leaves no mount and no process, and the emulation as it was before.
 
   PYTHON      an interpreter with pip on this machine (default: python3)
 
@@ -17,7 +17,7 @@ It needs:  apt-get install debootstrap qemu-user-static binfmt-support
 END
 }
 
-suite=bookworm
+suite=bookworm version=3.11 # of its Python
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-python3}
 binfmt=/proc/sys/fs/binfmt_misc
@@ -32,18 +32,27 @@ step() {
   printf '[%4d s] %s\n' "$SECONDS" "$1"
 }
 
-# However this ends, and whatever debootstrap left: lazily, for what still runs must not hold a mount.
+# However this ends, and whatever runs by then.
 clean_up() {
-  awk -v below="$folder/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac |
-    xargs --no-run-if-empty umount --lazy
+  if pkill --signal KILL --parent $$; then
+    sleep 1
+  fi
   [ -z "$switched_on" ] || update-binfmts --disable qemu-aarch64
-  [ -z "$mounted" ] || umount --lazy "$binfmt"
+  [ -z "$mounted" ] || umount "$binfmt"
   [ -n "$kept" ] || rm -rf --one-file-system "$folder"
 }
 
-# The processor is the nearest to a Jetson Orin's Cortex-A78AE that bookworm's QEMU has.
+# In name spaces of its own: what it mounts and what it starts end with it.
+apart() {
+  unshare --mount --pid --fork --kill-child "$@"
+}
+
+# In the Debian, on the processor that is nearest to a Jetson Orin's Cortex-A78AE of those that its
+# QEMU knows. Without /sys: it would tell of this machine's own processor, and ONNX Runtime 1.32 dies
+# of that when it is imported; so it warns that it knows none.
 inside() {
-  env -i QEMU_CPU=cortex-a76 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 chroot "$root" "$@"
+  apart env -i QEMU_CPU=cortex-a76 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root" "$@"
 }
 
 emulate() {
@@ -65,7 +74,7 @@ make_debian() {
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite")
   rm -rf --one-file-system "$root"
   # OpenCV needs the two libraries.
-  debootstrap --arch=arm64 --variant=minbase --include=python3,python3-venv,libgl1,libglib2.0-0 \
+  apart debootstrap --arch=arm64 --variant=minbase --include=python3,python3-venv,libgl1,libglib2.0-0 \
     "$suite" "$root" ${mirror:+"${mirror%%$'\n'*}"} >"$folder/debootstrap.log" 2>&1 || {
     tail -n 3 "$folder/debootstrap.log" >&2
     fail "debootstrap failed; $folder/debootstrap.log has more"
@@ -75,8 +84,7 @@ make_debian() {
 
 fetch_wheels() {
   step "build our wheel, fetch those of its dependencies"
-  local version minor platforms=()
-  version=$(inside python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  local minor platforms=()
   for minor in {17..36}; do # of glibc: from manylinux2014's to bookworm's
     platforms+=(--platform "manylinux_2_${minor}_aarch64")
   done
@@ -121,15 +129,11 @@ kept=${1:-}
 folder=${kept:-$(mktemp -d)}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd -P)
-[[ $folder != *[[:space:]]* ]] || fail "$folder: name a FOLDER without blanks"
 root=$folder/root
 trap clean_up EXIT
 
 emulate
 make_debian
-# No /sys: it would tell of this machine's own processor, and ONNX Runtime 1.32 dies of that when it
-# is imported. Without it, it warns that it doesn't know the processor.
-mount -t proc proc "$root/proc"
 fetch_wheels
 install_wheels
 smoke
