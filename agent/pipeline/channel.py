@@ -27,6 +27,7 @@ class Channel(Generic[T]):
         reader: the clock of the stage that gets, charged for waiting on an empty one.
         droppable: with it nobody waits on a full channel: the oldest item of which this is true
             makes room, or the oldest of all where it is true of none.
+        patience_s: so long after the first item a writer waits all the same.
 
     Attributes:
         taken: items that were put, those that were dropped included.
@@ -39,11 +40,13 @@ class Channel(Generic[T]):
         writer: StageClock,
         reader: StageClock,
         droppable: Callable[[T], bool] | None = None,
+        patience_s: float = 0.0,
     ) -> None:
         self._items: deque[T] = deque()
         self._size, self._droppable = size, droppable
         self._writer, self._reader = writer, reader
         self.taken = self.dropped = 0
+        self._patience_s, self._patient_until_s = patience_s, 0.0
         self._changed = threading.Condition()
         self._closed = self._stopped = False
 
@@ -56,10 +59,11 @@ class Channel(Generic[T]):
         with self._changed:
             if self._closed:
                 raise Stopped
+            if not self.taken:
+                self._patient_until_s = time.monotonic() + self._patience_s
             if len(self._items) >= self._size and not self._stopped:
-                if self._droppable is None:
-                    self._wait_for_room()
-                else:
+                self._wait_for_room()
+                if len(self._items) >= self._size and self._droppable and not self._stopped:
                     self._drop(self._droppable)
             if self._stopped:
                 raise Stopped
@@ -69,7 +73,8 @@ class Channel(Generic[T]):
 
     def _wait_for_room(self) -> None:
         began = time.monotonic()
-        self._changed.wait_for(lambda: len(self._items) < self._size or self._stopped)
+        most_s = None if self._droppable is None else max(0.0, self._patient_until_s - began)
+        self._changed.wait_for(lambda: len(self._items) < self._size or self._stopped, most_s)
         self._writer.wait_out_s += time.monotonic() - began
 
     def _drop(self, droppable: Callable[[T], bool]) -> None:

@@ -41,6 +41,10 @@ _READ_TIMEOUT_S = 0.5
 """How long a live source may still take to give a frame when the run is cancelled. Chosen, not
 measured: several frames of a camera that gives ten a second."""
 _POLL_S = 0.1
+_PATIENCE_S = 2.0
+"""How long a live source is waited for at first: what a camera sent while it was being opened comes
+all at once, and is no sign of a slow reader. Chosen, not measured: 1.1 s of video is the most that
+was seen to come so."""
 
 
 ShownT = TypeVar("ShownT", bound="RedactedFrame | AnnotatedFrame")
@@ -110,7 +114,7 @@ class Pipeline(Generic[ShownT]):
             encode: self._encode,
         }
         self._decoded: Channel[Frame] = Channel(
-            _CHANNEL_SIZE, decode, analyse, _may_be_dropped if keep_newest else None
+            _CHANNEL_SIZE, decode, analyse, _may_be_dropped if keep_newest else None, _PATIENCE_S
         )
         self._covered: Channel[tuple[Frame, Cover]] = Channel(_CHANNEL_SIZE, analyse, redact)
         self._redacted: Channel[tuple[ShownT, Cover]] = Channel(_CHANNEL_SIZE, redact, encode)

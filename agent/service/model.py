@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.optimize  # noqa: F401 - else with the first object: 0.8 s, in which a camera goes on
 
 from agent.blur import detector_of
 from agent.detect.pool import DetectorPool

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 DEVICE_PREFIX = "/dev/"
 """What begins so is a device of this machine, read by Video4Linux."""
 
-_NETWORK = {"rtsp_transport": "tcp", "allowed_media_types": "video"}
+_NETWORK = {"rtsp_transport": "tcp", "allowed_media_types": "video", "fpsprobesize": "0"}
 """UDP loses packets, and each of them damages pictures up to the next keyframe; sound is not even
-asked for."""
+asked for; and to count pictures for their rate, which the stream tells as well, made opening take
+1.1 s instead of 0.3."""
 
 
 class LiveConnection:

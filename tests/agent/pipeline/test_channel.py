@@ -218,3 +218,20 @@ def test_it_tells_how_many_wait(channel):
     assert len(channel) == 2
     next(iter(channel))
     assert len(channel) == 1
+
+
+def test_what_comes_all_at_once_in_the_beginning_is_waited_for(clocks):
+    patient = Channel(SIZE, *clocks, droppable=lambda _: True, patience_s=60)
+    got = []
+
+    def read():
+        got.extend(patient)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(100):
+        patient.put(number)
+    patient.close()
+    reader.join(10)
+    assert got == list(range(100))
+    assert patient.dropped == 0

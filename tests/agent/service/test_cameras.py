@@ -1,7 +1,6 @@
 """`sfumato run` on cameras of a real RTSP server, which are killed, frozen, resized and absent."""
 
 import time
-
 from urllib.parse import quote
 
 import av
@@ -68,7 +67,7 @@ def test_one_stream_goes_on_whatever_the_others_do(tmp_path, model):
             agent.until(lambda: agent.state("frozen") == "running", 90)
             dropped = agent.stream("well", "dropped_frames_total")
             assert agent.stop() == 0
-    assert written == pytest.approx(well.rate * watched_s, rel=0.01, abs=12)
+    assert written == pytest.approx(25 * watched_s, rel=0.01, abs=12)
     recorded = [number for file in numbers_of(tmp_path / "video" / "well") for number in file]
     assert recorded == sorted(set(recorded))
     missing = recorded[-1] - recorded[0] + 1 - len(recorded)
@@ -87,16 +86,9 @@ def test_a_camera_that_stops_sending_is_stalled_before_it_is_given_up(tmp_path, 
             agent.ready()
             agent.until(lambda: agent.state("door") == "running")
             camera.freeze()
-            states = []
-
-            def given_up():
-                states.append(agent.state("door"))
-                return states[-1] == "reconnecting"
-
-            agent.until(given_up)
-            assert states.index("stalled") < states.index("reconnecting")
-            age_s = agent.stream("door", "last_frame_age_seconds")
-            assert age_s > 4
+            agent.until(lambda: agent.state("door") == "stalled")
+            assert agent.stream("door", "last_frame_age_seconds") > 4
+            agent.until(lambda: agent.state("door") == "reconnecting")
             camera.thaw()
             agent.until(lambda: agent.state("door") == "running", 90)
             assert agent.stop() == 0
