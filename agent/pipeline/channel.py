@@ -73,7 +73,9 @@ class Channel(Generic[T]):
 
     def _wait_for_room(self) -> None:
         began = time.monotonic()
-        most_s = None if self._droppable is None else max(0.0, self._patient_until_s - began)
+        most_s = None if self._droppable is None else self._patient_until_s - began
+        if most_s is not None and most_s <= 0:
+            return
         self._changed.wait_for(lambda: len(self._items) < self._size or self._stopped, most_s)
         self._writer.wait_out_s += time.monotonic() - began
 
