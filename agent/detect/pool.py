@@ -84,11 +84,11 @@ class DetectorPool:
         """
         self._schedule.close()
         deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
-        while self._alive() > self.hung and time.monotonic() < deadline_s:
-            time.sleep(_CLOSE_POLL_S)
+        while len(alive := self._alive()) > self.hung and time.monotonic() < deadline_s:
+            alive[-1].join(_CLOSE_POLL_S)
 
-    def _alive(self) -> int:
-        return sum(thread.is_alive() for thread in self._threads)
+    def _alive(self) -> list[threading.Thread]:
+        return [thread for thread in self._threads if thread.is_alive()]
 
     def _replace_hung_workers(self) -> None:
         for _ in range(self._schedule.write_off()):
