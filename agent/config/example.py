@@ -51,8 +51,8 @@ record:                             # segments by stream; the oldest go when a l
 """
 
 _FULL = """\
-# Every setting of a device, in full, with its default. What is written here like an address or a
-# name has none. Made by `sfumato config example --full`.
+# Every setting of a device, in full, with its default; with an example where there is none, or
+# where it depends on the machine. Made by `sfumato config example --full`.
 """
 
 _DEFAULTS = (

@@ -36,6 +36,7 @@ def said(loaded, text):
         (f"{DOOR}    gop_s: 5\n", 6, "streams.door.gop_s: 5: should be less than or equal to 2"),
         (f"{DOOR}    file: out.avi\n", 6, "streams.door.file: 'out.avi': should end in one of .mp4 .m4v .mov .mkv"),
         (f"{DOOR}    hide: solid\n", 6, "streams.door.hide: 'solid': should be a section of `key: value` lines"),
+        (f"{DOOR}    hide: solid\n    margin: 0.1\n", 6, "streams.door.hide: 'solid': should be a section of `key: value` lines"),
         (f"{DOOR}    classes: {{a: 1}}\n", 6, "streams.door.classes: should be a list, as in [a, b]"),
         (f"{DOOR}    classes: [1]\n", 6, "streams.door.classes.0: 1: should be a text; put it in quotes"),
         (f"{DOOR}    classes: 'a,\"b'\n", 6, "streams.door.classes: can't tell the names in 'a,\"b'; write them like car,\"cup, paper\""),

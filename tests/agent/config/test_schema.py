@@ -31,6 +31,7 @@ def test_what_we_show_is_valid(judge, text):
         "defaults: {every: 0}",
         "defaults: {source: {url: rtsp://h/1}}",
         "defaults: {source: rtsp://h/1}",
+        "defaults: {source: {effect: solid}}",
         "device: Gate 7",
         "record: {keep: {bytes: 50G}}",
         "floor: {effect: none}",
@@ -40,6 +41,10 @@ def test_what_we_show_is_valid(judge, text):
 def test_what_is_wrong_is_seen(judge, more):
     assert judge.is_valid(yaml.safe_load(RIGHT))
     assert not judge.is_valid(yaml.safe_load(f"{RIGHT}{more}\n"))
+
+
+def test_a_streams_name_is_judged(judge):
+    assert not judge.is_valid(yaml.safe_load(RIGHT.replace("door", "Front Door")))
 
 
 def test_every_property_says_what_it_is():
