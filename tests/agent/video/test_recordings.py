@@ -1,9 +1,13 @@
 """The folder of recordings: names, left-overs, limits, and whose it is."""
 
 import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import pytest
@@ -247,6 +251,33 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_until_it_is_synced(folder, ope
     assert [name[-10:] for name in names(folder)] == ["000002.mp4", "000003.mp4"]
 
 
+def test_an_unsynchronised_clock_deletes_nothing_in_its_first_hour(folder, open_folder):
+    """A battery is empty, and the machine boots years ahead."""
+    record(open_folder(MachineClock(NOW_S)))
+    machine = MachineClock(NOW_S + 365 * 86_400, synced=False, boot_id="b" * 32)
+    recordings = open_folder(machine, Keep(days=7))
+    machine.turn(3500)
+    recordings.retain()
+    assert len(names(folder)) == 1
+    machine.turn(200)
+    recordings.retain()
+    assert names(folder) == []
+
+
+def test_days_hold_where_nothing_is_recorded(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(days=7))
+    record(recordings)
+    machine.turn(8 * 86_400)
+    assert len(names(folder)) == 1
+    recordings.retain()
+    assert names(folder) == []
+    record(recordings)
+    machine.turn(8 * 86_400)
+    open_folder(machine, Keep(days=7))
+    assert names(folder) == []
+
+
 def test_what_is_being_written_is_never_deleted(folder, open_folder):
     machine = MachineClock(NOW_S)
     recordings = open_folder(machine, Keep(bytes=0))
@@ -291,6 +322,45 @@ def test_a_folder_that_can_not_be_made_says_what_to_do(tmp_path):
     assert "file/video: can't record into it (Not a directory)" in str(refusal.value)
     assert "ReadWritePaths=" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+OTHERS_FOLDER = """
+import _strptime, os, sys  # the first comes late, when this user may not look for it
+from pathlib import Path
+folder, *sys.path[:0] = sys.argv[1:]
+from machine_clock import MachineClock
+from agent.video.recordings import Recordings
+from agent.video.retention import Keep
+folder = Path(folder)
+(folder / "door").mkdir()
+(folder / "lost+found").mkdir(0o700)
+(folder / "door" / "2026-11-30T08-50-38Z_000041.mp4").write_bytes(bytes(100))
+if os.geteuid() == 0:
+    os.chown(folder, 65534, 65534)
+    os.seteuid(65534)
+    (folder / "lost+found").stat()
+else:
+    (folder / "lost+found").chmod(0)
+assert not os.access(folder / "lost+found", os.R_OK, effective_ids=True)
+recordings = Recordings(folder, Keep(), MachineClock(0).clock())
+print(recordings.size_bytes)
+"""
+
+
+def test_a_folder_that_is_not_ours_to_read_is_left_alone():
+    """The root of a disk has such a one. The folder lies where another user may come to."""
+    roots = [str(Path(__file__).parents[n]) for n in (2, 3)]
+    with TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        (Path(place) / "video").mkdir()
+        child = subprocess.run(
+            [sys.executable, "-c", OTHERS_FOLDER, f"{place}/video", f"{roots[0]}/world", *roots],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (Path(place) / "video" / "lost+found").chmod(0o700)
+    assert (child.stdout, child.stderr) == ("100\n", "")
 
 
 def test_a_disk_that_is_taken_away_is_not_replaced_by_what_lies_under_it(folder, open_folder):
