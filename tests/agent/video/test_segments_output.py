@@ -140,6 +140,38 @@ def test_a_scene_that_cuts_puts_the_next_keyframe_off(recordings):
     assert keys_of(path) == [0, 2, Fraction(90, 25), Fraction(90, 25) + 2, Fraction(90, 25) + 4]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_segment_that_begins_with_a_scene_needs_nothing_of_the_one_before(recordings, codec):
+    output = recordings.output("door", 1, lambda: None)
+    grounds = np.random.default_rng(0).integers(30, 220, (20, 64, 96), np.uint8)
+    with sink_of(output, codec=codec) as sink:
+        for n, pts in enumerate(steady(20)):
+            frame = numbered(n, pts, CAMERA)
+            frame.planes[0][32:] = np.roll(grounds[n // 33], n, axis=1)[32:]
+            sink.write(frame)
+        sink.finish()
+    files = files_of(recordings)
+    assert len(files) > 10, "scenes begin segments, too"
+    seen = [number for path in files for number, _ in pictures_of(path)[0]]
+    assert seen == list(range(500))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_keyframe_that_the_encoder_chose_begins_a_segment_as_well(recordings, codec):
+    """Encoders place one every 250 pictures."""
+    output = recordings.output("door", 1, lambda: None)
+    times = steady(4, 200)
+    with sink_of(output, codec=codec) as sink:
+        write_all(sink, times)
+        sink.finish()
+    files = files_of(recordings)
+    assert len(files) == 4
+    seen = [number for path in files for number, _ in pictures_of(path)[0]]
+    assert seen == list(range(len(times)))
+
+
 def test_a_clock_that_is_set_begins_a_segment_and_loses_nothing(recordings, machine):
     begun = []
     output = recordings.output("door", 60, lambda: begun.append("segment"))
