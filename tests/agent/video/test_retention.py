@@ -15,7 +15,7 @@ NOW = Moment(NOW_S, synced=True, since_boot=SinceBoot("b" * 8, 10 * DAY_S * 1000
 
 def recording(number, size_bytes=10, *, age_days=0.0, since_boot=None):
     name = RecordingName(int(NOW_S - age_days * DAY_S), number, since_boot)
-    return Recording(Path(f"door/{name}"), name, size_bytes)
+    return Recording(Path("door"), name, size_bytes)
 
 
 def kept(recordings, keep, *, now=NOW, open_bytes=0, disk_bytes=10**6, stuck=()):

@@ -140,6 +140,41 @@ def test_a_scene_that_cuts_puts_the_next_keyframe_off(recordings):
     assert keys_of(path) == [0, 2, Fraction(90, 25), Fraction(90, 25) + 2, Fraction(90, 25) + 4]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_segment_that_begins_with_a_scene_needs_nothing_of_the_one_before(recordings, codec):
+    output = recordings.output("door", 1, lambda: None)
+    grounds = np.random.default_rng(0).integers(30, 220, (20, 64, 96), np.uint8)
+    with sink_of(output, codec=codec) as sink:
+        for n, pts in enumerate(steady(20)):
+            frame = numbered(n, pts, CAMERA)
+            frame.planes[0][32:] = np.roll(grounds[n // 33], n, axis=1)[32:]
+            sink.write(frame)
+        sink.finish()
+    files = files_of(recordings)
+    assert len(files) > 10, "scenes begin segments, too"
+    seen = [number for path in files for number, _ in pictures_of(path)[0]]
+    assert seen == list(range(500))
+
+
+IDR_BY_CODEC = {"h264": (0x1F, 0, {5}), "hevc": (0x3F, 1, {19, 20})}
+"""Where a NAL unit's type stands, and the types across which nothing may refer."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_across_a_keyframe_that_the_encoder_chose_no_picture_refers_either(codec):
+    """Encoders place one every 250 pictures, x265 an open one if it may."""
+    encoder = VideoEncoder(INFO, codec=codec, gop_s=1000)
+    packets = [packet for n in range(300) for packet in encoder.encode(numbered(n, n))]
+    keys = [packet for packet in packets if packet.is_key]
+    assert [packet.pts for packet in keys] == [0, 250]
+    mask, shift, idr = IDR_BY_CODEC[codec]
+    for packet in keys:
+        units = bytes(packet.data).split(b"\0\0\1")[1:]
+        assert {unit[0] >> shift & mask for unit in units} & idr
+
+
 def test_a_clock_that_is_set_begins_a_segment_and_loses_nothing(recordings, machine):
     begun = []
     output = recordings.output("door", 60, lambda: begun.append("segment"))
