@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -308,6 +309,20 @@ def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipelin
     assert pipeline.frames_out == len(shown)
     assert pipeline.dropped == 200 - len(shown) > 100
     assert leaks([frame.planes[0] for frame in sink.shown]) == {}
+
+
+def test_the_first_frame_of_a_scene_is_not_dropped(world, pipeline_of):
+    """No other says that what was followed so far is gone."""
+    sink = Blocked()
+
+    def source():
+        for i in range(200):
+            yield replace(world.frame(i), opens_scene=i == 150)
+        sink.free.set()
+
+    pipeline = pipeline_of(sink, source=source(), keep_newest=True)
+    pipeline.run()
+    assert [frame.index for frame in sink.shown][-4:] == [150, 197, 198, 199]
 
 
 def test_no_frame_of_a_file_is_dropped(pipeline_of):
