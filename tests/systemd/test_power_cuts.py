@@ -8,6 +8,7 @@ import pytest
 from worlds import leaks, lumas
 
 from tests.systemd.conftest import CAMERA
+from tests.systemd.service import until
 
 DEVICES, CUTS = 4, 5
 
@@ -27,10 +28,9 @@ def test_every_start_after_a_power_cut_is_ready(boot, device):
         service.machine.boot()
         assert service.state == "active (running)", (cut, service.said)
         assert service.shown("NRestarts") == "0", (cut, service.said)
+    until(lambda: len(service.recordings()) >= 2)
     service.systemctl("stop")
-    named = service.recordings()
-    assert len(named) >= 2
-    for path in named:
+    for path in service.recordings():
         pictures = lumas(path)
         assert pictures, path
         assert leaks(pictures) == {}, path
