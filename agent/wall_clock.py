@@ -35,8 +35,7 @@ def _read_boot_id() -> str:
 def is_synced() -> bool:
     """Whether the kernel's clock follows a better one (NTP, PTP, GPS).
 
-    A process that must not ask the kernel, such as one in a unit with `ProtectClock=yes`, hears of
-    systemd-timesyncd only.
+    A process that must not ask the kernel hears of systemd-timesyncd only.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     timex = (ctypes.c_char * _TIMEX_BYTES)()  # modes 0: only to read

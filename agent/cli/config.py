@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,18 +59,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _check(args: argparse.Namespace) -> int:
-    from agent.cli.files import bundle_at
     from agent.config.loading import load
     from agent.config.secrets import Secrets
+    from agent.service.admitted import verified
 
     loaded = load(args.file, Secrets.of_process())
     model, streams = loaded.config.model, loaded.config.streams
-    bundle = bundle_at(model.bundle, model.trust, allow_unsigned=model.allow_unsigned)
+    bundle = verified(model)
     if unknown := [*_unknown_classes(args.file, loaded, bundle)]:
         raise UsageError("\n".join(unknown))
     said = f"{len(streams)} streams" if len(streams) > 1 else "1 stream"
     manifest = bundle.manifest
     print(f"{args.file} is right: {said}, model {manifest.name} v{manifest.version}")
+    if manifest.has_expired():  # no reason to refuse a reload: one that ran here runs on
+        print(
+            f"sfumato: warning: the bundle expired on {manifest.expires:%Y-%m-%d}", file=sys.stderr
+        )
     return 0
 
 

@@ -11,7 +11,6 @@ from agent.output_file import check_output_file
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from models.bundle import Bundle
 
@@ -48,12 +47,20 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
     Raises:
         ModelError: it is damaged, has expired, or is not signed by a trusted key.
     """
+    from models.bundle import Bundle
     from models.errors import ExpiredError
 
+    if args.model.suffix.lower() == ".onnx":
+        return _unpacked(args)
+    trusted = []
+    if args.trust:
+        from models.signing import load_public
+
+        trusted = [load_public(path) for path in args.trust]
     try:
-        return bundle_at(
+        return Bundle.open(
             args.model,
-            args.trust,
+            trusted,
             allow_unsigned=args.allow_unsigned,
             allow_expired=args.allow_expired,
         )
@@ -61,33 +68,7 @@ def open_bundle(args: argparse.Namespace) -> Bundle:
         raise ExpiredError(f"{error}, or run it anyway with --allow-expired") from error
 
 
-def bundle_at(
-    path: Path, trust: Sequence[Path], *, allow_unsigned: bool = False, allow_expired: bool = False
-) -> Bundle:
-    """A bundle, or with `allow_unsigned` an ONNX export as it is.
-
-    Args:
-        path: the file.
-        trust: public keys, one of which must have signed it.
-        allow_unsigned: a person takes it without a signature.
-        allow_expired: a person takes it although its time is over.
-
-    Raises:
-        ModelError: it is damaged, has expired, or is not signed by a trusted key.
-    """
-    from models.bundle import Bundle
-
-    if path.suffix.lower() == ".onnx":
-        return _unpacked(path, allow_unsigned=allow_unsigned)
-    trusted = []
-    if trust:
-        from models.signing import load_public
-
-        trusted = [load_public(each) for each in trust]
-    return Bundle.open(path, trusted, allow_unsigned=allow_unsigned, allow_expired=allow_expired)
-
-
-def _unpacked(path: Path, *, allow_unsigned: bool) -> Bundle:
+def _unpacked(args: argparse.Namespace) -> Bundle:
     """A network that nobody has packed yet, where a person takes it as it is."""
     from models.bundle import Bundle
     from models.errors import ModelError, TrustError
@@ -95,12 +76,12 @@ def _unpacked(path: Path, *, allow_unsigned: bool) -> Bundle:
     from models.manifest import MAX_MODEL_BYTES, name_of_file
     from models.onnx_file.embed import read_onnx
 
-    bundle = f"{path.stem}.sfm"
+    path, bundle = args.model, f"{args.model.stem}.sfm"
     try:
         model = read_onnx(path, MAX_MODEL_BYTES)
     except OSError as error:
         raise ModelError(f"{path}: can't read the model ({error.strerror})") from error
-    if not allow_unsigned:
+    if not args.allow_unsigned:
         importing = shlex.join(["sfumato", "model", "import", str(path), "--out", bundle])
         signing = shlex.join(["sfumato", "model", "sign", bundle, "--key", "KEY.key"])
         raise TrustError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATE_FOLDER = "/var/lib/sfumato"
-_FILES = (".mp4", ".m4v", ".mov", ".mkv")
+_FILES = (".mp4", ".m4v", ".mov")
 _HOST_AND_PORT = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 
 
@@ -90,7 +90,9 @@ class SinkConfig(Encoding):
 
     record: bool = Field(True, description="into the folder of recordings, in segments")
     file: _VideoFile | None = Field(
-        None, description="into this one file (.mp4, .m4v, .mov, .mkv), beside `record`"
+        None,
+        description="into this one file (.mp4, .m4v, .mov) instead; where there is one, into the next free "
+        "of out-2.mp4, out-3.mp4...",
     )
     gop_s: float = Field(
         2.0,
@@ -173,7 +175,10 @@ class TelemetryConfig(StrictModel):
 class LimitsConfig(StrictModel):
     """What the agent may take of the machine."""
 
-    memory: Size | None = Field(None, description="bytes of memory; null: what the unit allows")
+    memory: Size | None = Field(
+        None,
+        description="bytes of memory; beyond it the agent ends, and is started anew by systemd",
+    )
 
 
 class AgentConfig(StrictModel):

@@ -24,8 +24,18 @@ _log = logging.getLogger(__name__)
 _NAME = "admitted-bundle"
 
 
+def verified(config: ModelConfig) -> Bundle:
+    """The bundle of a configuration, whether or not its time is over.
+
+    Raises:
+        ModelError: it is damaged, or is not signed by a trusted key.
+    """
+    trusted = [load_public(path) for path in config.trust]
+    return Bundle.reopen(config.bundle, trusted, allow_unsigned=config.allow_unsigned)
+
+
 def admit(config: ModelConfig, state: Path | None) -> Bundle:
-    """Open a configuration's bundle, and remember it.
+    """Let a configuration's bundle in, and remember it.
 
     Args:
         state: a folder that outlives the process; None where there is none, and an expired bundle
@@ -34,26 +44,28 @@ def admit(config: ModelConfig, state: Path | None) -> Bundle:
     Raises:
         ModelError: it is damaged, is not signed by a trusted key, or had expired before it ran here.
     """
-    trusted = [load_public(path) for path in config.trust]
-    try:
-        bundle = Bundle.open(config.bundle, trusted, allow_unsigned=config.allow_unsigned)
-    except ExpiredError as error:
-        bundle = Bundle.reopen(config.bundle, trusted, allow_unsigned=config.allow_unsigned)
-        if state is None or _remembered(state / _NAME) != bundle.digest:
-            raise
-        _log.warning("%s; it ran here before that, and runs on", error)
-        return bundle
-    if state is not None and _remembered(state / _NAME) != bundle.digest:
-        try:
-            with whole_file(state / _NAME) as file:
-                file.write(bundle.digest.encode())
-        except OSError as error:
-            _log.warning(
-                "%s can't be written (%s): after it has expired, this bundle won't start again",
-                state / _NAME,
-                error.strerror,
-            )
+    bundle = verified(config)
+    known = state is not None and _remembered(state / _NAME) == bundle.digest
+    if bundle.manifest.has_expired():
+        said = f"{config.bundle}: the bundle expired on {bundle.manifest.expires:%Y-%m-%d}"
+        if not known:
+            raise ExpiredError(f"{said}; get a newer one")
+        _log.warning("%s; it ran here before that, and runs on", said)
+    elif state is not None and not known:
+        _remember(state / _NAME, bundle.digest)
     return bundle
+
+
+def _remember(path: Path, digest: str) -> None:
+    try:
+        with whole_file(path) as file:
+            file.write(digest.encode())
+    except OSError as error:
+        _log.warning(
+            "%s can't be written (%s): once it has expired, this bundle won't start again",
+            path,
+            error.strerror,
+        )
 
 
 def _remembered(path: Path) -> str | None:

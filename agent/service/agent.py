@@ -43,6 +43,9 @@ _STOP_TIMEOUT_S = 8.0
 _LOADING_S = 20
 """How much longer loading may take, said every half of that."""
 
+_RETAIN_S = 60.0
+"""How often recordings are looked through for what is too old; segments do it, too."""
+
 Request = Literal["stop", "reload"]
 
 
@@ -65,6 +68,7 @@ class Agent:
         self._path, self._secrets, self._notifier, self._state = path, secrets, notifier, state
         self._supervisors: dict[str, Supervisor] = {}
         self._metrics: MetricsServer | None = None
+        self._retained_s = 0.0
         self.requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def run(self) -> int:
@@ -122,6 +126,7 @@ class Agent:
                 self._reload()
             for supervisor in self._supervisors.values():
                 supervisor.tick()
+            self._retain()
             if (too_much := self._over_memory()) is not None:
                 _log.error("%s; ending, to be started anew", too_much)
                 return AgentError.exit_code
@@ -216,6 +221,12 @@ class Agent:
             self._metrics = None
         if config.telemetry.prometheus is not None:
             self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
+
+    def _retain(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._retained_s >= _RETAIN_S:
+            self._retained_s = now_s
+            self._around.recorder.retain()
 
     def _over_memory(self) -> str | None:
         most = self._config.limits.memory

@@ -52,6 +52,11 @@ class Recorder:
             if self._recordings is not None:
                 self._recordings.keep = _keep(config)
 
+    def retain(self) -> None:
+        """Delete what is not to be kept, also where nothing is recorded now."""
+        if self._recordings is not None:
+            self._recordings.retain()
+
     def status(self) -> RecordingsStatus | None:
         """How much there is; None while nothing was recorded."""
         recordings = self._recordings

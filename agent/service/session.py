@@ -15,7 +15,7 @@ from agent.service.source import is_live, open_source
 from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
-from agent.video.file_output import FileOutput
+from agent.video.kept_file import KeptFile
 from agent.video.no_sink import NoSink
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ class StreamSession:
 
     def _opened_sink(self) -> EncodingSink[RedactedFrame] | NoSink:
         info, sink = self._source.info, self._config.sink
-        output: FileOutput | SegmentsOutput
+        output: KeptFile | SegmentsOutput
         if sink.file is not None:
-            output = FileOutput(sink.file, fragmented=True)
+            output = KeptFile(sink.file)
         elif sink.record:
             output = self._around.recorder.output(self._name, self._begun_segment)
         else:

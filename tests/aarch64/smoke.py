@@ -4,8 +4,6 @@
 half a second. `networks.py` and `worlds.py` lie beside it, or on the path.
 """
 
-# ruff: noqa: T201 - a program
-
 from __future__ import annotations
 
 import importlib
