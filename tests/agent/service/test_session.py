@@ -1,0 +1,106 @@
+"""A stream's session that is changed while it runs."""
+
+import threading
+
+import pytest
+from networks import PLACE, network
+from worlds import Thing, World, lumas, until, write_world_bundle
+
+from agent.config.secrets import Secrets
+from agent.config.tree import KeepConfig, ModelConfig, RecordConfig, SourceConfig, StreamConfig
+from agent.errors import UsageError
+from agent.service.model import Model
+from agent.service.recorder import Recorder
+from agent.service.session import StreamSession, Surroundings
+from agent.settings import Hiding
+
+pytestmark = pytest.mark.slow
+
+INSIDE = slice(PLACE[1] + 8, PLACE[3] - 8), slice(PLACE[0] + 8, PLACE[2] - 8)
+
+
+@pytest.fixture
+def around(tmp_path):
+    bundle = write_world_bundle(tmp_path / "world.sfm", network())
+    model = Model.load(ModelConfig(bundle=bundle, allow_unsigned=True), None)
+    record = RecordConfig(dir=tmp_path / "video", segment_s=3, keep=KeepConfig(free=None))
+    yield Surroundings(model, Recorder(record), Secrets({}, None), 1)
+    model.pool.close()
+
+
+@pytest.fixture
+def config(tmp_path):
+    clip = World(Thing(lambda _: (42, 26), size=(28, 28)), frames=250).write(tmp_path / "clip.mp4")
+    source = SourceConfig(url=str(clip), realtime=True)
+    return StreamConfig(source=source, hide=Hiding(effect="solid"))
+
+
+def running(config, around):
+    session = StreamSession("door", config, around)
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    return session, thread
+
+
+def recordings(around, tmp_path):
+    around.recorder.close()
+    return [lumas(path) for path in sorted((tmp_path / "video" / "door").glob("*.mp4"))]
+
+
+def hidden_by(config, **hiding):
+    return config.model_copy(update={"hide": Hiding(**hiding)})
+
+
+def test_a_weaker_effect_waits_for_the_next_recording(around, config, tmp_path):
+    session, thread = running(config, around)
+    until(lambda: session.counts().frames_out > 10)
+    session.adjust(hidden_by(config, effect="blur"))
+    thread.join(60)
+    first, *_, last = recordings(around, tmp_path)
+    assert {picture[INSIDE].mean() < 30 for picture in first} == {True}
+    assert last[-1][INSIDE].mean() > 60
+
+
+def test_a_stronger_one_does_not(around, config, tmp_path):
+    config = hidden_by(config, effect="blur")
+    session, thread = running(config, around)
+    until(lambda: session.counts().frames_out > 10)
+    session.adjust(hidden_by(config, effect="solid"))
+    thread.join(60)
+    first, *_ = recordings(around, tmp_path)
+    assert first[0][INSIDE].mean() > 60
+    assert first[-1][INSIDE].mean() < 30
+
+
+def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
+    around, config, tmp_path
+):
+    session, thread = running(config, around)
+    until(lambda: session.counts().frames_out > 10)
+    session.adjust(hidden_by(config, effect="solid", classes=("car",)))
+    thread.join(60)
+    assert session.counts().whole == {}
+    pictures = [picture for file in recordings(around, tmp_path) for picture in file]
+    assert len(pictures) == 250
+    assert pictures[0][INSIDE].mean() < 30
+    assert pictures[-1][INSIDE].mean() > 180
+
+
+def test_a_class_that_the_bundle_does_not_know_changes_nothing(around, config):
+    session, thread = running(config, around)
+    with pytest.raises(UsageError, match="dragon"):
+        session.adjust(hidden_by(config, classes=("dragon",)))
+    session.cancel()
+    thread.join(10)
+    assert not thread.is_alive()
+    around.recorder.close()
+
+
+def test_what_is_cancelled_keeps_what_it_recorded(around, config, tmp_path):
+    session, thread = running(config, around)
+    until(lambda: session.counts().frames_out > 30)
+    session.cancel()
+    thread.join(10)
+    assert not thread.is_alive()
+    (only,) = recordings(around, tmp_path)
+    assert len(only) == session.counts().frames_out
