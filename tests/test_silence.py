@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from networks import network
 from PIL import Image
-from worlds import Thing, World, linear
+from worlds import Thing, World, linear, write_world_bundle
 
 from models.nets.checkpoint import save_safetensors
 from tests.distill.conftest import NAMES, seeing_network
@@ -164,6 +165,32 @@ def test_the_agent_is_silent(observe, tmp_path):
     assert_silent(found)
     assert (tmp_path / "t.png").exists()
     assert (tmp_path / "b.mp4").exists()
+
+
+@pytest.mark.slow
+def test_the_service_asks_nobody_but_its_cameras(observe, tmp_path):
+    bundle = write_world_bundle(tmp_path / "world.sfm", network())
+    clip = World(Thing(linear(20, 20)), frames=12).write(tmp_path / "in.mp4")
+    sources = {
+        "files": {"url": str(clip), "loop": True, "realtime": True},
+        "camera": {"url": "rtsp://127.0.0.1:9/absent"},
+    }
+    commands = {}
+    for name, source in sources.items():
+        config = {
+            "model": {"bundle": str(bundle), "allow_unsigned": True},
+            "streams": {"door": {"source": source}},
+            "record": {"dir": str(tmp_path / name), "keep": {"free": None}},
+            "telemetry": {"prometheus": "127.0.0.1:9464"},
+        }
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
+        run = [*SFUMATO, "run", "--config", tmp_path / f"{name}.yaml"]
+        commands[name] = ["timeout", "--preserve-status", LISTEN_S, *run]
+    found = observe(**commands)
+    opened = found["camera"]["sent"].pop("ActiveOpens")
+    assert opened >= 2  # a try, and looks whether it is there again
+    assert_silent(found)
+    assert list((tmp_path / "files" / "door").glob("*.mp4"))
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def said(loaded, text):
         (f"{DOOR}    margin: {'9' * 5000}\n", 6, "streams.door.margin: inf: should be a finite number"),
         (f"{DOOR}    effect: blr\n", 6, "streams.door.effect: 'blr': unknown effect 'blr': choose auto, blur, pixelate, solid or solid:RRGGBB (six hex digits, as in solid:ff00ff)"),
         (f"{DOOR}    gop_s: 5\n", 6, "streams.door.gop_s: 5: should be less than or equal to 2"),
-        (f"{DOOR}    file: out.avi\n", 6, "streams.door.file: 'out.avi': should end in one of .mp4 .m4v .mov .mkv"),
+        (f"{DOOR}    file: out.avi\n", 6, "streams.door.file: 'out.avi': should end in one of .mp4 .m4v .mov"),
         (f"{DOOR}    hide: solid\n", 6, "streams.door.hide: 'solid': should be a section of `key: value` lines"),
         (f"{DOOR}    hide: solid\n    margin: 0.1\n", 6, "streams.door.hide: 'solid': should be a section of `key: value` lines"),
         (f"{DOOR}    classes: {{a: 1}}\n", 6, "streams.door.classes: should be a list, as in [a, b]"),
