@@ -12,7 +12,18 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import cover, distill, effects, finetune, memory, service, speed, student, teacher
+from tests.bench import (
+    cover,
+    distill,
+    effects,
+    endurance,
+    finetune,
+    memory,
+    service,
+    speed,
+    student,
+    teacher,
+)
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PROGRAMS = {
@@ -26,6 +37,7 @@ PROGRAMS = {
     "finetune": finetune.run,
     "distill": distill.run,
     "student": student.run,
+    "endurance": endurance.run,
     "service": service.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
@@ -40,7 +52,7 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="the figures for a program to read"
     )
-    for program in (speed, memory, cover, finetune, service):
+    for program in (speed, memory, cover, endurance, finetune, service):
         program.add_arguments(parser)
     args = parser.parse_args()
     if unknown := set(args.programs) - set(PROGRAMS):
