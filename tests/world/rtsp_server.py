@@ -19,7 +19,7 @@ BITS = 16
 """A picture's number stands as black and white cells in its upper third, lowest bit on the left."""
 
 _LAUNCH = (
-    "( appsrc name=eye format=time is-live=true do-timestamp=true"
+    "( appsrc name=eye format=time is-live=true"
     " ! x264enc tune=zerolatency speed-preset=ultrafast pass=quant quantizer=18"
     " key-int-max={keyframes} threads=1"
     " ! rtph264pay name=pay0 pt=96 )"
@@ -41,6 +41,35 @@ def i420(number, size):
     return bytes(luma) + bytes([128]) * (2 * (width // 2) * (height // 2))
 
 
+class Eye:
+    """Where the pictures of one media go in.
+
+    One object for each: GStreamer's threads make a new one while the last is still at work.
+    """
+
+    def __init__(self, element, rate):
+        self._element, self._rate = element, rate
+        self._began, self._shown, self._size = time.monotonic(), 0, None
+
+    def is_due(self):
+        """Whether it is time for a picture; one that is late comes at once."""
+        return (time.monotonic() - self._began) * self._rate > self._shown
+
+    def show(self, number, size):
+        if self._size != size:
+            width, height = self._size = size
+            kind = f"video/x-raw,format=I420,width={width},height={height}"
+            kind += f",framerate={self._rate}/1"
+            self._element.set_property("caps", Gst.Caps.from_string(kind))
+        picture = Gst.Buffer.new_wrapped(i420(number, size))
+        # Not by the pipeline's clock: while that is being started its time may be hours ahead, and
+        # the picture would wait for it.
+        picture.pts = self._shown * Gst.SECOND // self._rate
+        picture.duration = Gst.SECOND // self._rate
+        self._element.emit("push-buffer", picture)
+        self._shown += 1
+
+
 class Mount:
     """One camera, shared by all who look."""
 
@@ -55,36 +84,22 @@ class Mount:
         GLib.timeout_add(5, self._tick)
 
     def _configure(self, _factory, media):
-        self._media = media
-        self._eye = media.get_element().get_child_by_name("eye")
-        self._shown, self._due, self._began = None, 0, time.monotonic()
-        pay = media.get_element().get_child_by_name("pay0")
+        element = media.get_element()
         kind = Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST
-        pay.get_static_pad("src").add_probe(kind, self._lie)
+        element.get_child_by_name("pay0").get_static_pad("src").add_probe(kind, self._lie)
         media.connect("unprepared", self._unprepared)
+        self._media, self._eye = media, Eye(element.get_child_by_name("eye"), self.rate)
 
     def _unprepared(self, media):
         if media is self._media:
             self._eye = self._media = None
 
     def _tick(self):
-        """Show the next picture when it is time; one that is late is shown at once."""
-        if self._eye is not None and (time.monotonic() - self._began) * self.rate > self._due:
-            self._due += 1
-            self._show(self._eye)
+        eye = self._eye
+        if eye is not None and eye.is_due():
+            eye.show(self.number, self.size)
+            self.number += 1
         return True
-
-    def _show(self, eye):
-        if self._shown != self.size:
-            width, height = self._shown = self.size
-            eye.set_property(
-                "caps",
-                Gst.Caps.from_string(
-                    f"video/x-raw,format=I420,width={width},height={height},framerate={self.rate}/1"
-                ),
-            )
-        eye.emit("push-buffer", Gst.Buffer.new_wrapped(i420(self.number, self.size)))
-        self.number += 1
 
     def _lie(self, pad, info):
         """Move what the packets say of their time, by sending others in their place."""

@@ -365,6 +365,7 @@ GONE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look_ahead", [True, False])
 @pytest.mark.parametrize("every", [1, 5, 8, "auto"])
 @pytest.mark.parametrize("gone", GONE.values(), ids=GONE)

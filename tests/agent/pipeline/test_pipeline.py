@@ -290,6 +290,7 @@ class Blocked(Gallery):
         super().write(frame)
 
 
+@pytest.mark.slow
 def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipeline_of):
     sink = Blocked()
 
@@ -311,6 +312,7 @@ def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipelin
     assert leaks([frame.planes[0] for frame in sink.shown]) == {}
 
 
+@pytest.mark.slow
 def test_the_first_frame_of_a_scene_is_not_dropped(world, pipeline_of):
     """No other says that what was followed so far is gone."""
     sink = Blocked()

@@ -14,7 +14,7 @@ from agent.video.live_source import LiveSource
 
 pytestmark = pytest.mark.slow
 
-STALL_S = 1.5
+PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def mortal():
         yield camera
 
 
-def opened(url, stall_s=STALL_S, open_timeout_s=10):
+def opened(url, stall_s=PATIENCE_S, open_timeout_s=PATIENCE_S):
     return LiveSource(url, name="door", open_timeout_s=open_timeout_s, stall_s=stall_s)
 
 
@@ -81,11 +81,12 @@ def test_several_look_at_one_camera(camera):
 
 
 def test_a_server_that_dies_is_a_fault_at_once(mortal):
-    source = opened(mortal.url(), stall_s=60)
+    source = opened(mortal.url())
     before = taken(source, 20)
     sent = mortal.sent()
     mortal.kill()
-    left, fault, _ = fault_of(source)  # waits for no time-out, or the test's would be reached
+    left, fault, took_s = fault_of(source)
+    assert took_s < PATIENCE_S
     assert fault == "door: ended the stream"
     assert source.successor() is None
     shown = numbers(before + left)
@@ -95,19 +96,19 @@ def test_a_server_that_dies_is_a_fault_at_once(mortal):
 
 
 def test_a_server_that_freezes_is_a_fault_within_its_time_and_no_frame_is_lost(mortal):
-    source = opened(mortal.url())
+    source = opened(mortal.url(), stall_s=4)
     before = taken(source, 20)
     mortal.freeze()
     left, fault, took_s = fault_of(source)
-    assert fault == "door: sent nothing for 1.5 s"
-    assert STALL_S <= took_s < 2 * STALL_S  # libav alone would take twice as long
+    assert fault == "door: sent nothing for 4 s"
+    assert 4 <= took_s < 8  # libav alone would take twice as long
     shown = numbers(before + left)
     assert shown == list(range(shown[0], shown[0] + len(shown)))
     source.close()
 
 
 def test_a_pause_that_is_short_enough_is_none(mortal):
-    source = opened(mortal.url(), stall_s=20)
+    source = opened(mortal.url())
     before = taken(source, 20)
     mortal.freeze()
     waking = threading.Timer(0.5, mortal.thaw)
