@@ -45,7 +45,7 @@ test: .venv/cv2 .venv/apt check
 
 # Real cameras' servers, players, clocks and machines to test with; what is missing, tests skip. Of
 # Prometheus only the program that judges rules: its package would start a server.
-APT := chromium faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
+APT := chromium curl faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
   gstreamer1.0-plugins-bad procps python3-gi python3-venv strace systemd-container
 .venv/apt: .venv/ready
