@@ -5,7 +5,8 @@ BIN := .venv/bin
 # Python keeps what it compiled, whatever the shell says: a third of the time that collecting tests
 # takes. As many tests at once as there are cores, so each has one thread for its matrices.
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
+PYTEST = OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
+  $(BIN)/pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 .PHONY: demo quick test check bench
 
@@ -42,14 +43,18 @@ test: .venv/cv2 .venv/apt check
 	  echo "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
 	touch $@
 
-# Real cameras' servers, players, clocks and machines to test with; what is missing, tests skip.
-APT := chromium faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
+# Real cameras' servers, players, clocks and machines to test with; what is missing, tests skip. Of
+# Prometheus only the program that judges rules: its package would start a server.
+APT := chromium curl faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
-  gstreamer1.0-plugins-bad procps python3-gi python3-venv systemd-container
+  gstreamer1.0-plugins-bad procps python3-gi python3-venv strace systemd-container
 .venv/apt: .venv/ready
-	@if dpkg --status $(APT) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT); }; \
-	then touch $@; \
+	@if { dpkg --status $(APT) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) \
+	  >/dev/null; }; } && { [ -x $(BIN)/promtool ] || { cd .venv && \
+	  apt-get download -qq prometheus 2>/dev/null && dpkg-deb --fsys-tarfile prometheus_*.deb | \
+	  tar --extract --strip-components=2 ./usr/bin/promtool && rm prometheus_*.deb; }; }; \
+	then touch $(CURDIR)/$@; \
 	else echo "Tests that need them will skip: sudo apt-get install $(APT)"; fi
 
 check: .venv/dev

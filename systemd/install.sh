@@ -2,7 +2,9 @@
 # install.sh: makes the agent a service of this machine, brings it up to date, or removes it.
 set -eu
 umask 022
-export LC_ALL=C PYTHONNOUSERSITE=1 # what root has in ~/.local, the service doesn't see
+# What root has in ~/.local or elsewhere, the service doesn't see.
+unset PYTHONPATH PYTHONHOME CDPATH
+export LC_ALL=C PYTHONNOUSERSITE=1
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=/usr/bin/python3 # another one's home may lie where the service can't look
@@ -63,6 +65,8 @@ install_agent() {
     "$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$1" ||
         abandon "pip could not install $1"
     "$new/bin/sfumato" --version >/dev/null || abandon "the agent of $1 does not run"
+    "$new/bin/python" -c 'import cv2' ||
+        abandon "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"
     ln -sfn "${new##*/}" "$home.new"
     mv -T "$home.new" "$home"
     mkdir -p "${link%/*}"
@@ -146,6 +150,8 @@ case "$#:${1-}" in
         check_machine
         check_python
         [ -f "$2" ] || fail "no such file: $2"
+        # pip would look elsewhere for one whose name is that of a package.
+        [ "${2%.whl}" != "$2" ] || fail "no wheel, a file that ends in .whl: $2"
         credentials >/dev/null # refuses a name before anything is changed
         install_agent "$2"
         write_drop_ins

@@ -11,7 +11,7 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", CONTRIBUTING, *DECISIONS]
 
 _PATH = re.compile(
-    r"(?<![\w./-])(?:agent|distill|models|tests|configs|docs)/[\w./-]*\w/?|\b[A-Z]\w+\.md\b"
+    r"(?<![\w./-])(?:agent|distill|models|tests|configs|docs|systemd)/[\w./-]*\w/?|\b[A-Z]\w+\.md\b"
 )
 _NAME_IN_PATH = re.compile(r"`(?:\w+\.)?(\w+)`\s+in\s+`([\w/]+\.py)`")
 

@@ -1,4 +1,8 @@
-"""Every command that the README shows is run, in the README's order."""
+"""Every command that the README shows is run, in the README's order.
+
+Those for a workstation in tests/distill/test_readme.py, those for a device in
+tests/systemd/test_first_use.py.
+"""
 
 import re
 import shlex
@@ -11,6 +15,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from readme import README, commands, device_commands
 
 from agent.cli import main
 from distill.data.scenes import CLASSES
@@ -18,18 +23,11 @@ from tests.demo.__main__ import main as demo
 from tests.demo.__main__ import scene
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def commands():
-    """The words of every command in the README's shell blocks, comments left out."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
 def test_nothing_but_these_programs_is_shown():
     assert {words[0] for words in commands()} == {"make", "pip", "sfumato", "sfumato-distill"}
+    assert {shlex.split(line)[0] for line in device_commands()} == {*("sudo", "sfumato", "curl")}
     assert "PLACEHOLDER" not in README
 
 

@@ -64,7 +64,7 @@ def listed(path: Path, faults: Iterable[Fault]) -> str:
 
 def faults_of(error: ValidationError, whole: Written) -> Iterator[Fault]:
     """What pydantic found wrong in `whole`, each with what is written there."""
-    values: dict[tuple[int, str], list[ErrorDetails]] = {}
+    values: dict[tuple[int, str, bool], list[ErrorDetails]] = {}
     for each in error.errors(include_url=False):
         written, _ = found(whole, each["loc"])
         if each["type"] == "missing":
@@ -72,7 +72,8 @@ def faults_of(error: ValidationError, whole: Written) -> Iterator[Fault]:
         elif each["type"] == "extra_forbidden":
             yield written, _unknown(tuple(map(str, each["loc"])))
         else:
-            values.setdefault((written.line, written.key), []).append(each)
+            of_name = each["loc"][-1] == "[key]"
+            values.setdefault((written.line, written.key, of_name), []).append(each)
     for several in values.values():
         written, _ = found(whole, several[0]["loc"])
         yield written, _wrong(written, several)

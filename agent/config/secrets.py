@@ -116,7 +116,8 @@ class Secrets:
         if self._credentials is None:
             raise UsageError(
                 f"${{credential:{name}}}: there are no credentials, since $CREDENTIALS_DIRECTORY is "
-                f"not set; LoadCredential={name}:FILE in the unit sets it"
+                f"not set; LoadCredential={name}:FILE in the unit sets it, and by hand it is the "
+                f"folder that holds the file {name}"
             )
         path = self._credentials / name
         try:

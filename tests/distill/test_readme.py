@@ -6,12 +6,12 @@ import shutil
 import av
 import pytest
 import yaml
+from readme import commands
 
 from agent.cli import main as sfumato
 from distill.cli import main
 from models.bundle import Bundle
 from models.signing import load_public
-from tests.test_readme import commands
 
 PUBLISHED = "weights/rtmdet-ins_tiny_8xb32-300e_coco_20221130_151727-ec670f7e.pth"
 FRAMES = 12

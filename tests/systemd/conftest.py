@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from machine import Machine
 from networks import PLACE, network
+from readme import device_commands
 from worlds import Thing, World, linear, write_world_bundle
 
 from tests.systemd.service import Service
@@ -109,11 +110,24 @@ def install(folder: Path) -> None:
         assert done.returncode == 0, done.stderr
     (wheel,) = wheels.glob("sfumato-*.whl")
     with Machine(folder / "disk", [f"{ROOT}:/repo", f"{wheels}:/wheels"]) as machine:
-        said = machine.exec(INSTALL, "--wheel", f"/wheels/{wheel.name}", **WITHOUT_NETWORK).stdout
+        clone = folder / "disk/root/clone"  # with the wheel that was built in it
+        clone.mkdir()
+        (clone / wheel.name).symlink_to(f"/wheels/{wheel.name}")
+        (clone / "systemd").symlink_to("/repo/systemd")
+        sudo = folder / "disk/local/bin/sudo"
+        sudo.write_text('#!/bin/sh\nexec "$@"\n')
+        sudo.chmod(0o755)
+        said = as_the_readme_says(machine, device_commands()[0], **WITHOUT_NETWORK)
     (folder / "disk/opt").rename(folder / "opt")
     shutil.rmtree(builder)
     shutil.rmtree(wheels)
     (folder / "said").write_text(said)
+
+
+def as_the_readme_says(machine: Machine, line: str, typed: str = "", **environment: str) -> str:
+    """What a line says that is run in the clone, once `typed` is given to it."""
+    script = f'set -e; cd /root/clone; printf %s "$1" | {{ {line}\n}}'
+    return machine.exec("sh", "-c", script, "sh", typed, **environment).stdout
 
 
 @pytest.fixture

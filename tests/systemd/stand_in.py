@@ -24,12 +24,21 @@ def main():
 """
 
 
-def write_wheel(folder: Path, version: str, *, needs: str = "", broken: bool = False) -> Path:
-    """A wheel called sfumato; `needs` names what pip has to find, `broken` doesn't even start."""
+def write_wheel(
+    folder: Path, version: str, *, needs: str = "", broken: bool = False, opencv: str = ""
+) -> Path:
+    """A wheel called sfumato, with an OpenCV.
+
+    Args:
+        needs: what pip has to find.
+        broken: it doesn't even start.
+        opencv: the source of `cv2`.
+    """
     info = f"sfumato-{version}.dist-info"
     needed = f"Requires-Dist: {needs}\n" if needs else ""
     files = {
         "stand_in_agent.py": _AGENT.format(version=version, broken=broken),
+        "cv2.py": opencv,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: sfumato\nVersion: {version}\n{needed}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\nsfumato = stand_in_agent:main\n",

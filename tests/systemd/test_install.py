@@ -10,9 +10,9 @@ UNIT = "etc/systemd/system/sfumato-agent.service"
 pytestmark = pytest.mark.slow
 
 
-def install(machine, wheel, *, check=True):
+def install(machine, wheel, *, check=True, **environment):
     words = [INSTALL, "--wheel", f"/wheels/{wheel.name}"]
-    return machine.exec(*words, check=check, **WITHOUT_NETWORK)
+    return machine.exec(*words, check=check, **WITHOUT_NETWORK, **environment)
 
 
 def version(machine):
@@ -51,6 +51,13 @@ def test_it_prepares_a_start_at_boot_and_says_what_is_next(bare, tmp_path):
     assert len(groups.splitlines()) == 2
 
 
+def test_what_only_the_callers_python_sees_is_no_part_of_it(bare, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/stand_in_agent.py").write_text("raise SystemExit('another one')")
+    install(bare, write_wheel(tmp_path, "1.0"), PYTHONPATH="/wheels/elsewhere")
+    assert version(bare) == "sfumato 1.0"
+
+
 def test_doing_it_again_changes_nothing_and_a_configuration_stays(bare, tmp_path):
     wheel = write_wheel(tmp_path, "1.0")
     install(bare, wheel)
@@ -74,6 +81,7 @@ def test_an_upgrade_restarts_what_runs_and_one_that_fails_changes_nothing(bare, 
     for wheel, reason in (
         (write_wheel(tmp_path, "2.0", needs="what-nobody-has"), "could not install"),
         (write_wheel(tmp_path, "2.1", broken=True), "does not run"),
+        (write_wheel(tmp_path, "2.2", opencv="import libGL"), "apt-get install libgl1"),
     ):
         refused = install(bare, wheel, check=False)
         assert refused.returncode == 1
@@ -159,6 +167,9 @@ def test_words_and_files_that_will_not_do(bare, tmp_path):
     assert wrong.stderr.startswith("usage: install.sh")
     missing = bare.exec(INSTALL, "--wheel", "/wheels/none.whl", check=False)
     assert missing.stderr == "install.sh: no such file: /wheels/none.whl\n"
+    (tmp_path / "sfumato").write_text("the name of a package, which pip would fetch")
+    named = bare.exec(INSTALL, "--wheel", "/wheels/sfumato", check=False)
+    assert named.stderr == "install.sh: no wheel, a file that ends in .whl: /wheels/sfumato\n"
     secrets = bare.disk / "etc/sfumato/credentials"
     secrets.mkdir(parents=True)
     (secrets / "door key").write_text("secret")

@@ -69,6 +69,13 @@ def test_what_is_wrong_is_said_with_its_place(loaded, tmp_path, text, line, mess
     assert said(loaded, text) == [f"{tmp_path}/agent.yaml:{line}: {message}"]
 
 
+def test_a_bad_name_and_a_bad_url_in_one_line_are_two_faults(loaded):
+    name, url = said(loaded, f"{HEAD}streams:\n  Door: http://h/1\n")
+    assert "should be made of a-z" in name
+    assert "rtsp" not in name
+    assert "should be rtsp://" in url
+
+
 @pytest.mark.parametrize(
     ("key", "value", "comes"),
     [

