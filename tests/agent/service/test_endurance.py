@@ -1,7 +1,4 @@
-"""What an agent holds doesn't grow with how long it runs.
-
-Longer, by hand: `PYTHONPATH=.:tests/agent .venv/bin/python tests/world/tireless.py 1000 3000000`.
-"""
+"""What an agent holds doesn't grow with how long it runs; `make bench BENCH=endurance` is longer."""
 
 import json
 import os
