@@ -72,7 +72,9 @@ def test_a_session_that_can_not_be_kept_leaves_nothing_open(tmp_path):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for finishes in (True, False):
         output = KeptFile(tmp_path / "out.mp4")
-        with EncodingSink(VideoEncoder(CAMERA, clock=output.clock(CAMERA), gop_s=2), output) as sink:
+        with EncodingSink(
+            VideoEncoder(CAMERA, clock=output.clock(CAMERA), gop_s=2), output
+        ) as sink:
             for n in range(50):
                 sink.write(numbered(n, n * 3600, CAMERA))
             (tmp_path / ".out.mp4.part").unlink()

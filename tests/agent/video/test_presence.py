@@ -44,7 +44,14 @@ def test_a_file_or_a_device(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["rtsp://", "rtsp://127.0.0.1:99999/", "rtsp://127.0.0.1:port/", "rtsp:///door", "rtsp://[::1/door"]
+    "url",
+    [
+        "rtsp://",
+        "rtsp://127.0.0.1:99999/",
+        "rtsp://127.0.0.1:port/",
+        "rtsp:///door",
+        "rtsp://[::1/door",
+    ],
 )
 def test_an_address_that_is_none_is_not_there(url):
     assert not is_there(url)
