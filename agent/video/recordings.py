@@ -64,6 +64,7 @@ class Recordings:
         self._lock = threading.Lock()
         # Having a memory card hold what was written takes it a second, which frames don't have.
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="recordings")
+        self._retaining: Future[None] | None = None
         for part, name in tuple(self._files.parts()):
             self._recover(part, name)
         self._files.look(self._teller())
@@ -94,14 +95,15 @@ class Recordings:
         """Where the packets of one session of a stream go; `SegmentsOutput` says the rest."""
         return SegmentsOutput(self, stream, segment_s, on_segment)
 
-    def retain(self) -> None:
+    def retain(self) -> Future[None]:
         """See what is there by now, and delete what is not to be kept; once a minute or so.
 
-        `begin` deletes what there is no room for, but doesn't look for what is too old.
+        `begin` deletes what there is no room for, but doesn't look for what is too old. Done on
+        another thread, for a disk may hang.
         """
-        with self._lock:
-            self._files.look(self._teller())
-            self._make_room(self.keep)
+        if self._retaining is None or self._retaining.done():
+            self._retaining = self._settler.submit(self._retain)
+        return self._retaining
 
     def close(self) -> None:
         """Wait for what is being named, and let others have the folder; all outputs have ended."""
@@ -130,6 +132,14 @@ class Recordings:
         The result raises OutputError when that can't be done; then the next start tries again.
         """
         return self._settler.submit(self._settle, part)
+
+    def _retain(self) -> None:
+        try:
+            with self._lock:
+                self._files.look(self._teller())
+                self._make_room(self.keep)
+        except OSError as error:
+            _log.error("%s: can't be looked through (%s)", self.folder, error.strerror)
 
     def _settle(self, part: Path) -> None:
         try:

@@ -81,9 +81,10 @@ class RecordingsFolder:
 
     def look(self, told: Callable[[RecordingName], RecordingName]) -> None:
         """See what is there; what is told another name gets it now."""
+        folders = self._folders()
         known = {str(each.path): each for each in self.finished}  # whose sizes stay
         self.finished, self.size_bytes, self.largest_bytes = [], 0, {}
-        for folder in self._folders():
+        for folder in folders:
             for entry in _entries(folder):
                 recording = known.get(entry.path) or _recording(folder, entry)
                 if recording is not None:
@@ -150,11 +151,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _recording(folder: Path, entry: os.DirEntry[str]) -> Recording | None:
     name = RecordingName.parse(entry.name)
-    if name is None or not entry.is_file(follow_symlinks=False):
-        return None
     try:
+        if name is None or not entry.is_file(follow_symlinks=False):
+            return None
         return Recording(folder, name, entry.stat(follow_symlinks=False).st_size)
-    except FileNotFoundError:
+    except OSError:  # deleted meanwhile, or its place on the disk is damaged
         return None
 
 

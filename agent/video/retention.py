@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from agent.video.recording_name import RecordingName, SinceBoot
 
 _DAY_S = 86400.0
+_MOST_AT_ONCE = 200
+"""So many are deleted in one go, for frames wait meanwhile: where limits were lowered it may be ten
+thousands. Chosen, not measured: eight streams bring eight a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def retain(
     free_bytes: int,
     delete: Callable[[Recording], bool],
 ) -> None:
-    """Delete what is too old, then the oldest until the rest fits.
+    """Delete what is too old, then the oldest until the rest fits; some now, the others next time.
 
     Args:
         oldest_first: by their numbers; `delete` may take them out.
@@ -81,9 +84,13 @@ def retain(
     old = _expired(oldest_first, keep.days, now)
     if excess_bytes <= 0 and not old:
         return
+    deleted = 0
     for recording in tuple(oldest_first):
         if (recording.name.number in old or excess_bytes > 0) and delete(recording):
             excess_bytes -= recording.size_bytes
+            deleted += 1
+            if deleted == _MOST_AT_ONCE:
+                return
 
 
 def _expired(oldest_first: Sequence[Recording], days: float | None, now: Moment) -> set[int]:

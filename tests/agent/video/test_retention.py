@@ -68,6 +68,13 @@ def test_one_that_can_not_be_deleted_costs_the_next_its_place():
     assert kept(recordings, Keep(bytes=30), stuck={1}) == [1, 4, 5]
 
 
+def test_where_much_has_to_go_some_goes_each_time():
+    """Frames wait for it."""
+    recordings = [recording(n, age_days=9) for n in range(1, 500)]
+    for keep in (Keep(days=5), Keep(bytes=0)):
+        assert kept(recordings, keep) == list(range(201, 500))
+
+
 def test_days():
     recordings = [recording(n, age_days=8 - n) for n in range(1, 6)]
     assert kept(recordings, Keep(days=5)) == [3, 4, 5]
