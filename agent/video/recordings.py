@@ -42,7 +42,8 @@ class Recordings:
 
     A recording that has its name is on the disk. What is being written reaches it when the system
     likes, on Linux within about 30 s, so that is what a power cut costs; a process that is killed
-    loses about a second, two at most.
+    loses about a second, two at most; of a camera that gives fewer than 8 pictures a second and
+    doesn't say so, as some do in the dark, a dozen pictures.
 
     Args:
         folder: created if it isn't there; one folder in it a stream.
