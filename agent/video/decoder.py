@@ -108,6 +108,9 @@ class Decoder:
         """Decode no more."""
         self._ended = True
         self._pictures.clear()
+        # Its threads rest then. Freeing waits for them with Python's lock held, which one that
+        # has something to say while `crop_of` lets FFmpeg speak would be waiting for.
+        self._context.flush_buffers()
 
     def _decode_one(self) -> None:
         """Decode the next packet, or empty the decoder at the end."""

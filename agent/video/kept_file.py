@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -105,28 +105,28 @@ class KeptFile:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        with self._failing_as_output_error():
-            try:
-                if segment is not None:
-                    segment.close()
-            finally:
-                self._settle()
-                os.close(descriptor)
+        with self._failing_as_output_error(), ExitStack() as leaving:
+            # Whatever fails, the lock goes, or no session could ever write here again.
+            leaving.callback(os.close, descriptor)
+            leaving.callback(self._settle)
+            if segment is not None:
+                segment.close()
 
     def _created(self) -> int:
         """The hidden file, empty, and nobody else's; what a killed run left in it is kept."""
         while True:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                raise OutputError(f"{self._path}: another agent writes it") from None
-            if is_at(descriptor, self._part):
-                if os.fstat(descriptor).st_size == 0:
-                    return descriptor
-                self._settle()
-            os.close(descriptor)
+            with ExitStack() as leaving:
+                leaving.callback(os.close, descriptor)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise OutputError(f"{self._path}: another agent writes it") from None
+                if is_at(descriptor, self._part):
+                    if os.fstat(descriptor).st_size == 0:
+                        leaving.pop_all()
+                        return descriptor
+                    self._settle()
 
     def _settle(self) -> None:
         """Give what was written a name that nothing has."""

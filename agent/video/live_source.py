@@ -84,11 +84,12 @@ class Stretch:
 
         None where this has not ended, or was closed: a camera that fails raises.
         """
-        if not self._ended or self._succeeded or self._connection.closing.asked:
-            return None
-        following = Stretch(self._connection)
-        self._succeeded = True
-        return following
+        with self._connection.closing.at_work():
+            if not self._ended or self._succeeded or self._connection.closing.asked:
+                return None
+            following = Stretch(self._connection)
+            self._succeeded = True
+            return following
 
     def __iter__(self) -> Stretch:
         return self

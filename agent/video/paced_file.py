@@ -28,7 +28,7 @@ class PacedFile:
 
     Args:
         loop: begin again at the end: indices and times go on, and the first frame opens a scene.
-            A file that has been replaced by one of another size ends it; `successor` goes on.
+            A file that has been replaced by one of another size or colours ends it; `successor` goes on.
         realtime: give each frame when its time has come.
         pause: waits so many seconds, or until it returns True because somebody has closed.
         now: a monotonic clock, seconds.
@@ -120,10 +120,11 @@ class PacedFile:
         """Open the file once more; False where that is not to be gone on with."""
         if not self._loop or self._replaced or self._closed.is_set():
             return False
+        following = FileSource(self._path)
         self._damaged, self._repairs = self.damaged, self.repairs
         self._deinterlaced, self._resized = self.deinterlaced, self.resized
         self._file.close()
-        self._file = FileSource(self._path)
+        self._file = following
         self._opens = True
         self._replaced = _kind_of(self._file.info) != _kind_of(self.info)
         if self._closed.is_set() or self._replaced:
@@ -154,4 +155,5 @@ class PacedFile:
 
 def _kind_of(info: StreamInfo) -> tuple[object, ...]:
     """What must stay as it is from one round to the next."""
-    return info.width, info.height, info.sample_aspect_ratio, info.time_base
+    shape = info.width, info.height, info.sample_aspect_ratio
+    return *shape, info.time_base, info.colour, info.matrix_code

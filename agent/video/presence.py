@@ -11,14 +11,14 @@ _PORTS = {"rtsp": 554, "rtsps": 322}
 
 
 def is_there(url: str) -> bool:
-    """Whether a camera's port answers, or a device or a file exists; within a second.
+    """Whether a camera's port answers, or a device or a file can be seen; within a second.
 
     A name that has to be looked up takes as long as the resolver does.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
-        return Path(url).exists()
     try:
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS:
+            return Path(url).exists()
         address = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         with socket.create_connection(address, _TIMEOUT_S):
             return True

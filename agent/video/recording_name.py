@@ -72,7 +72,8 @@ class RecordingName:
         if found is None:
             return None
         try:
-            begin = datetime.strptime(found["begin"], _TIME).replace(tzinfo=timezone.utc)
+            date, time = found["begin"][:-1].split("T")  # `strptime` takes ten times as long
+            begin = datetime.fromisoformat(f"{date} {time.replace('-', ':')}+00:00")
         except ValueError:  # the 31st of February
             return None
         boot = found["boot"] and SinceBoot(found["boot"], int(found["uptime_ms"]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.errors import OutputError
@@ -41,7 +42,8 @@ class Recordings:
 
     A recording that has its name is on the disk. What is being written reaches it when the system
     likes, on Linux within about 30 s, so that is what a power cut costs; a process that is killed
-    loses about a second, two at most.
+    loses about a second, two at most; of a camera that gives fewer than 8 pictures a second and
+    doesn't say so, as some do in the dark, a dozen pictures.
 
     Args:
         folder: created if it isn't there; one folder in it a stream.
@@ -63,12 +65,14 @@ class Recordings:
         self._lock = threading.Lock()
         # Having a memory card hold what was written takes it a second, which frames don't have.
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="recordings")
+        self._retaining: Future[None] | None = None
         for part, name in tuple(self._files.parts()):
             self._recover(part, name)
+        self._files.look(self._teller())
         stuck = (name.number for _, name in self._files.parts())
-        finished = (recording.name.number for recording in self._files.finished(self._told))
+        finished = (recording.name.number for recording in self._files.finished)
         self._number = max([0, *finished, *stuck])
-        self.retain()
+        self._make_room(self.keep)
 
     @property
     def folder(self) -> Path:
@@ -79,8 +83,7 @@ class Recordings:
     def size_bytes(self) -> int:
         """Of all recordings, those that are being written included."""
         with self._lock:
-            finished = self._files.finished(self._told)
-            return sum(each.size_bytes for each in finished) + sum(map(_size_bytes, self._open))
+            return self._files.size_bytes + sum(map(_size_bytes, self._open))
 
     @property
     def free_bytes(self) -> int:
@@ -93,10 +96,15 @@ class Recordings:
         """Where the packets of one session of a stream go; `SegmentsOutput` says the rest."""
         return SegmentsOutput(self, stream, segment_s, on_segment)
 
-    def retain(self) -> None:
-        """Delete what is not to be kept; `begin` does, this is for when nothing is recorded."""
-        with self._lock:
-            self._make_room()
+    def retain(self) -> Future[None]:
+        """See what is there by now, and delete what is not to be kept; once a minute or so.
+
+        `begin` deletes what there is no room for, but doesn't look for what is too old. Done on
+        another thread, for a disk may hang.
+        """
+        if self._retaining is None or self._retaining.done():
+            self._retaining = self._settler.submit(self._retain)
+        return self._retaining
 
     def close(self) -> None:
         """Wait for what is being named, and let others have the folder; all outputs have ended."""
@@ -111,7 +119,7 @@ class Recordings:
             OutputError: the folder is gone, or another one.
         """
         with self._lock:
-            self._make_room(stream)
+            self._make_room(replace(self.keep, days=None), stream)
             self._number += 1
             doubt = None if self.clock.synced else self._since_boot()
             name = RecordingName(int(self.clock.now()), self._number, doubt)
@@ -126,13 +134,21 @@ class Recordings:
         """
         return self._settler.submit(self._settle, part)
 
+    def _retain(self) -> None:
+        try:
+            with self._lock:
+                self._files.look(self._teller())
+                self._make_room(self.keep)
+        except OSError as error:
+            _log.error("%s: can't be looked through (%s)", self.folder, error.strerror)
+
     def _settle(self, part: Path) -> None:
         try:
             whole = cut_to_whole(part)
             with self._lock:
                 name = self._open.pop(part)
                 if whole:
-                    part.rename(part.with_name(str(self._told(name))))
+                    self._files.put(part, self._teller()(name))
             if whole:
                 sync(part.parent)
         except FileNotFoundError:
@@ -146,7 +162,7 @@ class Recordings:
     def _recover(self, part: Path, name: RecordingName) -> None:
         try:
             if cut_to_whole(part):
-                part.rename(part.with_name(str(self._told(name))))
+                self._files.put(part, self._teller()(name))
                 sync(part.parent)
                 _log.info("%s: recovered what a killed run left", name)
         except OSError as error:  # its place on the disk is damaged; the rest is not
@@ -155,27 +171,24 @@ class Recordings:
     def _since_boot(self) -> SinceBoot:
         return SinceBoot.of(self.clock.boot_id, self.clock.monotonic())
 
-    def _told(self, name: RecordingName) -> RecordingName:
-        """With the true time, if it is known by now."""
-        if name.since_boot is None or not self.clock.synced:
-            return name
-        return name.told(self._boot, self.clock.now() - self.clock.monotonic())
+    def _teller(self) -> Callable[[RecordingName], RecordingName]:
+        """Gives a name the true time, if it is known by now; to ask for each would take long."""
+        if not self.clock.synced:
+            return lambda name: name
+        booted_s = self.clock.now() - self.clock.monotonic()
+        return lambda name: name.told(self._boot, booted_s)
 
-    def _make_room(self, stream: str | None = None) -> None:
+    def _make_room(self, keep: Keep, stream: str | None = None) -> None:
         """Delete until the rest fits, with what is being written and what `stream` begins."""
-        finished = self._files.finished(self._told)
+        files = self._files
         written = [(part.parent.name, _size_bytes(part)) for part in self._open]
-        used = sum(each.size_bytes for each in finished) + sum(size for _, size in written)
+        used = files.size_bytes + sum(size for _, size in written)
         if stream is not None:
             written.append((stream, 0))
         # Each may grow to the size of its stream's largest.
-        largest: dict[str, int] = {}
-        for each in finished:
-            name = each.folder.name
-            largest[name] = max(largest.get(name, 0), each.size_bytes)
-        growth = sum(max(0, largest.get(name, 0) - size) for name, size in written)
+        growth = sum(max(0, files.largest_bytes.get(name, 0) - size) for name, size in written)
         free = self.free_bytes - growth
-        retain(finished, self.keep, self._moment(), used + growth, free, self._delete)
+        retain(files.finished, keep, self._moment(), used + growth, free, self._delete)
 
     def _moment(self) -> Moment:
         synced = self.clock.synced
@@ -185,13 +198,9 @@ class Recordings:
         return Moment(self.clock.now() if believed else None, synced, self._since_boot())
 
     def _delete(self, recording: Recording) -> bool:
-        try:
-            recording.path.unlink(missing_ok=True)
-        except OSError as error:
-            _log.error("%s: can't be deleted (%s)", recording.path, error.strerror)
-            return False
-        self.deleted += 1
-        return True
+        is_gone = self._files.delete(recording)
+        self.deleted += is_gone
+        return is_gone
 
 
 def _size_bytes(path: Path) -> int:

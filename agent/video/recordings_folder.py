@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
 from agent.errors import OutputError
@@ -25,8 +26,16 @@ _MODE = 0o750
 class RecordingsFolder:
     """One folder in it a stream; what is in those and named as a recording is one.
 
+    To look through 80,000 files takes a third of a second, so what was found is kept.
+
     Args:
         path: created if it isn't there.
+
+    Attributes:
+        finished: all that are finished, the oldest first: as `look` found them, and what was put
+            and deleted since.
+        size_bytes: of those.
+        largest_bytes: of each stream's, by its folder's name.
 
     Raises:
         OutputError: it can't be written to, or another agent records into it.
@@ -34,7 +43,9 @@ class RecordingsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: dict[str, Recording] = {}
+        self.finished: list[Recording] = []
+        self.size_bytes = 0
+        self.largest_bytes: dict[str, int] = {}
         self._descriptor: int | None = _locked(path)
 
     @property
@@ -68,22 +79,47 @@ class RecordingsFolder:
                 if name is not None and entry.is_file(follow_symlinks=False):
                     yield folder / entry.name, name
 
-    def finished(self, told: Callable[[RecordingName], RecordingName]) -> list[Recording]:
-        """All that are finished; one of which another name is told gets that one now."""
-        known = {}
-        for folder in self._folders():
+    def look(self, told: Callable[[RecordingName], RecordingName]) -> None:
+        """See what is there; what is told another name gets it now."""
+        folders = self._folders()
+        known = {str(each.path): each for each in self.finished}  # whose sizes stay
+        self.finished, self.size_bytes, self.largest_bytes = [], 0, {}
+        for folder in folders:
             for entry in _entries(folder):
-                recording = self._known.get(entry.path) or _recording(folder, entry)
-                if recording is None:
-                    continue
-                name = told(recording.name)
-                if name == recording.name:
-                    known[entry.path] = recording
-                else:
-                    recording = _renamed(recording, name)
-                    known[str(recording.path)] = recording
-        self._known = known  # a finished one's size stays
-        return list(known.values())
+                recording = known.get(entry.path) or _recording(folder, entry)
+                if recording is not None:
+                    name = told(recording.name)
+                    if name is not recording.name:
+                        recording = _renamed(recording, name)
+                    self.finished.append(recording)
+                    self._count(recording)
+        self.finished.sort(key=_number)
+
+    def put(self, part: Path, name: RecordingName) -> None:
+        """Give what was written its name; it is finished.
+
+        Raises:
+            OSError: it can't be renamed.
+        """
+        path = part.with_name(str(name))
+        part.rename(path)
+        recording = Recording(part.parent, name, path.stat().st_size)
+        insort(self.finished, recording, key=_number)
+        self._count(recording)
+
+    def delete(self, recording: Recording) -> bool:
+        """Delete one that is finished; False, and a line in the log, where that can't be done."""
+        try:
+            recording.path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.error("%s: can't be deleted (%s)", recording.path, error.strerror)
+            return False
+        at = bisect_left(self.finished, _number(recording), key=_number)
+        while self.finished[at] is not recording:  # a person's copy has the same number
+            at += 1
+        del self.finished[at]
+        self.size_bytes -= recording.size_bytes
+        return True
 
     def close(self) -> None:
         """Let others have it."""
@@ -91,8 +127,18 @@ class RecordingsFolder:
         if descriptor is not None:
             os.close(descriptor)
 
+    def _count(self, recording: Recording) -> None:
+        self.size_bytes += recording.size_bytes
+        stream = recording.folder.name
+        largest = self.largest_bytes.get(stream, 0)
+        self.largest_bytes[stream] = max(largest, recording.size_bytes)
+
     def _folders(self) -> list[Path]:
         return [self.path / entry.name for entry in _entries(self.path) if entry.is_dir()]
+
+
+def _number(recording: Recording) -> int:
+    return recording.name.number
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -105,11 +151,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _recording(folder: Path, entry: os.DirEntry[str]) -> Recording | None:
     name = RecordingName.parse(entry.name)
-    if name is None or not entry.is_file(follow_symlinks=False):
-        return None
     try:
+        if name is None or not entry.is_file(follow_symlinks=False):
+            return None
         return Recording(folder, name, entry.stat(follow_symlinks=False).st_size)
-    except FileNotFoundError:
+    except OSError:  # deleted meanwhile, or its place on the disk is damaged
         return None
 
 

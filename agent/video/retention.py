@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from agent.video.recording_name import RecordingName, SinceBoot
 
 _DAY_S = 86400.0
+_MOST_AT_ONCE = 200
+"""So many are deleted in one go, for frames wait meanwhile: where limits were lowered it may be ten
+thousands. Chosen, not measured: eight streams bring eight a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,17 @@ class Moment:
 
 
 def retain(
-    recordings: Iterable[Recording],
+    oldest_first: Sequence[Recording],
     keep: Keep,
     now: Moment,
     used_bytes: int,
     free_bytes: int,
     delete: Callable[[Recording], bool],
 ) -> None:
-    """Delete what is too old, then the oldest until the rest fits.
+    """Delete what is too old, then the oldest until the rest fits; some now, the others next time.
 
     Args:
+        oldest_first: by their numbers; `delete` may take them out.
         used_bytes: of all recordings, those that are being written included.
         free_bytes: on their file system.
         delete: deletes one, and says whether it is gone.
@@ -77,14 +81,19 @@ def retain(
         0 if keep.bytes is None else used_bytes - keep.bytes,
         0 if keep.free is None else keep.free - free_bytes,
     )
-    oldest_first = sorted(recordings, key=lambda recording: recording.name.number)
     old = _expired(oldest_first, keep.days, now)
-    for recording in oldest_first:
+    if excess_bytes <= 0 and not old:
+        return
+    deleted = 0
+    for recording in tuple(oldest_first):
         if (recording.name.number in old or excess_bytes > 0) and delete(recording):
             excess_bytes -= recording.size_bytes
+            deleted += 1
+            if deleted == _MOST_AT_ONCE:
+                return
 
 
-def _expired(oldest_first: list[Recording], days: float | None, now: Moment) -> set[int]:
+def _expired(oldest_first: Sequence[Recording], days: float | None, now: Moment) -> set[int]:
     """Numbers of those that are surely older than `days`.
 
     One whose time nobody knows is at least as old as what was recorded later.

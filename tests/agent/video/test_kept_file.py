@@ -67,6 +67,23 @@ def test_a_session_without_a_picture_leaves_nothing(tmp_path):
     assert leftovers(tmp_path) == []
 
 
+def test_a_session_that_can_not_be_kept_leaves_nothing_open(tmp_path):
+    """Neither a descriptor nor the lock on it, which would keep out every later session."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for finishes in (True, False):
+        output = KeptFile(tmp_path / "out.mp4")
+        with EncodingSink(
+            VideoEncoder(CAMERA, clock=output.clock(CAMERA), gop_s=2), output
+        ) as sink:
+            for n in range(50):
+                sink.write(numbered(n, n * 3600, CAMERA))
+            (tmp_path / ".out.mp4.part").unlink()
+            if finishes:
+                with pytest.raises(OutputError, match="can't be written"):
+                    sink.finish()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_what_another_agent_writes_is_not_taken_for_a_left_over(tmp_path):
     """Locks are a process's own, so this one is another."""
     path = tmp_path / "out.mp4"

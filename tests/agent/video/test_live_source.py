@@ -154,7 +154,7 @@ def test_a_clock_that_jumps_opens_a_scene_and_times_go_on(mortal, by_s):
     assert shown == list(range(shown[0], shown[0] + 90))
     opening = [number for number, frame in zip(shown, frames, strict=True) if frame.opens_scene]
     assert len(opening) == 1
-    assert at - 2 <= opening[0] <= at + 3  # what was drawn before was sent after
+    assert at - 25 <= opening[0] <= at  # what was drawn before was sent after, on a busy machine
     assert float((frames[-1].pts - frames[0].pts) * frames[0].time_base) < 60
     assert source.repairs.jumps == 1
 

@@ -138,6 +138,19 @@ def test_a_file_of_another_size_in_its_place_is_a_successor_s(tmp_path, clips):
     assert after.successor() is None
 
 
+def test_a_file_of_other_colours_in_its_place_is_a_successor_s(tmp_path, clips):
+    """What is written says how its colours are to be read once, at its beginning."""
+    path = clips.write(tmp_path / "clip.mp4")
+    source = PacedFile(path, loop=True)
+    before = list(islice(source, 5))
+    clips.write(path, pixel_format="yuvj420p")
+    before += list(islice(source, 40))
+    after = source.successor()
+    assert {frame.colour.full_range for frame in before} == {False}
+    assert {frame.colour.full_range for frame in islice(after, 5)} == {True}
+    after.close()
+
+
 @pytest.mark.parametrize("spoil", ["removed", "emptied", "a text"])
 def test_a_file_that_can_not_be_opened_again_is_a_fault(clip, clips, spoil):
     source = PacedFile(clip, loop=True)

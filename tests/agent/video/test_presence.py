@@ -1,6 +1,9 @@
 """A cheap look whether a source is there."""
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from camera import Camera
@@ -41,7 +44,35 @@ def test_a_file_or_a_device(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["rtsp://", "rtsp://127.0.0.1:99999/", "rtsp://127.0.0.1:port/", "rtsp:///door"]
+    "url",
+    [
+        "rtsp://",
+        "rtsp://127.0.0.1:99999/",
+        "rtsp://127.0.0.1:port/",
+        "rtsp:///door",
+        "rtsp://[::1/door",
+    ],
 )
 def test_an_address_that_is_none_is_not_there(url):
     assert not is_there(url)
+
+
+NOBODY = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from agent.video.presence import is_there
+os.chmod(sys.argv[2], 0)
+if os.geteuid() == 0:
+    os.setuid(65534)
+print(is_there(sys.argv[2] + "/clip.mp4"))
+"""
+
+
+def test_what_may_not_be_looked_at_is_not_there(tmp_path):
+    """Whoever asks is the thread that keeps the stream going, so it must get an answer."""
+    (tmp_path / "clip.mp4").touch()
+    command = [sys.executable, "-c", NOBODY, str(Path(__file__).parents[3]), str(tmp_path)]
+    asked = subprocess.run(command, capture_output=True, text=True, check=True)
+    tmp_path.chmod(0o700)
+    assert asked.stdout == "False\n"
+    assert not is_there(f"/{'x' * 300}.mp4")

@@ -17,6 +17,7 @@ from recording import INFO, leftovers, numbered
 from agent.errors import OutputError
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
+from agent.video.recording_name import RecordingName
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
 
@@ -237,6 +238,7 @@ def test_days_go_by_the_clock(folder, open_folder):
     machine = MachineClock(NOW_S)
     recordings = open_folder(machine, Keep(days=7))
     for _ in range(10):
+        recordings.retain().result()
         record(recordings)
         machine.turn(86_400)
     assert len(names(folder)) == 8
@@ -250,8 +252,10 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_until_it_is_synced(folder, ope
     machine.turn(7200)
     machine.wall_s += 365 * 86_400
     record(recordings)
+    recordings.retain().result()
     assert len(names(folder)) == 2
     machine.synced = True
+    recordings.retain().result()
     record(recordings)
     assert [name[-10:] for name in names(folder)] == ["000002.mp4", "000003.mp4"]
 
@@ -262,10 +266,10 @@ def test_an_unsynchronised_clock_deletes_nothing_in_its_first_hour(folder, open_
     machine = MachineClock(NOW_S + 365 * 86_400, synced=False, boot_id="b" * 32)
     recordings = open_folder(machine, Keep(days=7))
     machine.turn(3500)
-    recordings.retain()
+    recordings.retain().result()
     assert len(names(folder)) == 1
     machine.turn(200)
-    recordings.retain()
+    recordings.retain().result()
     assert names(folder) == []
 
 
@@ -275,12 +279,61 @@ def test_days_hold_where_nothing_is_recorded(folder, open_folder):
     record(recordings)
     machine.turn(8 * 86_400)
     assert len(names(folder)) == 1
-    recordings.retain()
+    recordings.retain().result()
     assert names(folder) == []
     record(recordings)
     machine.turn(8 * 86_400)
     open_folder(machine, Keep(days=7))
     assert names(folder) == []
+
+
+def test_what_somebody_else_deletes_or_brings_is_seen(folder, open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine)
+    for stream in ("door", "yard", "door"):
+        record(recordings, stream)
+    first, last = (folder / "door" / name for name in names(folder))
+    brought = folder / "gate" / first.name  # of the same number as the one it was copied from
+    brought.parent.mkdir()
+    shutil.copy(first, brought)
+    last.unlink()
+    recordings.retain().result()
+    left = [*folder.glob("*/*.mp4")]
+    assert len(left) == 3
+    assert recordings.size_bytes == sum(path.stat().st_size for path in left)
+    recordings.keep = Keep(bytes=0)
+    recordings.retain().result()
+    assert (recordings.size_bytes, recordings.deleted) == (0, 3)
+    assert not [*folder.glob("*/*.mp4")]
+
+
+def test_a_folder_that_can_not_be_looked_through_is_nobody_elses_fault(folder, open_folder, caplog):
+    """Whoever asks for it looks after all streams."""
+    recordings = open_folder(MachineClock(NOW_S))
+    folder.rmdir()
+    folder.symlink_to(folder)
+    recordings.retain().result()
+    (folder.parent / "elsewhere").mkdir()
+    folder.unlink()
+    folder.mkdir()
+    (folder / "loop").symlink_to("loop")
+    recordings.retain().result()
+    assert caplog.messages == [
+        f"{folder}: can't be looked through (Too many levels of symbolic links)"
+    ]
+
+
+def test_to_begin_a_recording_looks_through_no_others(folder, open_folder):
+    """Frames wait for it; a week of eight streams is 80,000 files, a third of a second of work."""
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(bytes=0, days=7, free=0))
+    stray = folder / "door" / str(RecordingName(NOW_S, 7))
+    stray.parent.mkdir()
+    stray.write_bytes(b"a person's")
+    record(recordings)
+    assert stray.exists()
+    recordings.retain().result()
+    assert not stray.exists()
 
 
 def test_what_is_being_written_is_never_deleted(folder, open_folder):
@@ -337,6 +390,7 @@ from machine_clock import MachineClock
 import recording as t
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
+from agent.video.recording_name import RecordingName
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
 recordings = Recordings(Path(folder), Keep(), MachineClock(0).clock())
@@ -367,6 +421,7 @@ import _strptime, os, sys  # the first comes late, when this user may not look f
 from pathlib import Path
 folder, *sys.path[:0] = sys.argv[1:]
 from machine_clock import MachineClock
+from agent.video.recording_name import RecordingName
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
 folder = Path(folder)
