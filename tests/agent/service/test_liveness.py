@@ -85,7 +85,7 @@ def test_a_session_is_not_charged_with_what_another_of_its_name_waited(clock):
         session.waiting = 3
         supervisor = Supervisor("door", Plan(lambda session=session: session, lambda: True, 10.0))
         supervisor.start()
-        worlds.until(lambda: supervisor.session is not None)
+        worlds.until(lambda supervisor=supervisor: supervisor.session is not None)
         assert liveness.fault([supervisor], 0) is None
         clock.turn(100)
         assert liveness.fault([supervisor], 0) is None

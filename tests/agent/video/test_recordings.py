@@ -307,6 +307,26 @@ def test_a_recording_that_someone_deleted_or_has_open_is_no_error(folder, open_f
     assert [name[-10:] for name in names(folder)] == ["000004.mp4"]
 
 
+def test_one_that_was_closed_deletes_nothing_and_begins_nothing(folder, open_folder):
+    """A stream that hung at the end goes on when the folder is no longer the agent's."""
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(free=1))
+    for _ in range(3):
+        record(recordings)
+    late = record(recordings, ends=False, segment_s=2)
+    kept = names(folder)[:3]
+    recordings.close()
+    recordings.retain()
+    with pytest.raises(OutputError, match="the agent ends|restart the agent"):
+        for n in range(13, 100):
+            late.write(numbered(n, n * 7200, CAMERA))
+    with late:
+        pass
+    assert names(folder)[:3] == kept
+    open_folder(machine)
+    assert len(names(folder)) == 4  # what it wrote is recovered
+
+
 def test_a_second_agent_is_refused(folder, open_folder):
     recordings = open_folder(MachineClock(NOW_S))
     with pytest.raises(OutputError, match="video: another agent records into it"):
