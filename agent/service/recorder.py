@@ -41,12 +41,18 @@ class Recorder:
         self._config, self._clock = config, clock or WallClock()
         self._lock = threading.Lock()
         self._recordings: Recordings | None = None
+        self._opens = False
         self._closed = threading.Event()
         # Apart, for a disk may hang, and whoever feeds the watchdog must not wait for one.
         self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
 
-    def start(self) -> None:
-        """Recover what a killed run left, and from now on delete what is not to be kept."""
+    def start(self, *, opens: bool) -> None:
+        """From now on delete what is not to be kept.
+
+        Args:
+            opens: recover what a killed run left now, and not only once a stream records.
+        """
+        self._opens = opens
         self._retention.start()
 
     def output(self, stream: str, on_segment: Callable[[], None]) -> SegmentsOutput:
@@ -96,8 +102,9 @@ class Recorder:
             return self._recordings
 
     def _retain(self) -> None:
-        with suppress(OutputError):  # the streams that record say so
-            self._opened()
+        if self._opens:
+            with suppress(OutputError):  # the streams that record say so
+                self._opened()
         while not self._closed.wait(_RETAIN_S):
             if self._recordings is None:
                 continue

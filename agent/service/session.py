@@ -96,6 +96,7 @@ class StreamSession:
         self._lock = threading.Lock()
         self._cancelled = False
         self._weaker: Redactor | None = None
+        self._effect: str = config.hide.effect
         url = around.secrets.fill(config.source.url)
         self._is_live = is_live(url)
         source = open_source(name, url, config.source)

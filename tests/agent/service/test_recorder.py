@@ -27,7 +27,7 @@ def left_over(config):
 def test_what_a_killed_run_left_is_looked_after_before_any_camera_is_there(config):
     part = left_over(config)
     recorder = Recorder(config)
-    recorder.start()
+    recorder.start(opens=True)
     until(lambda: not part.exists())
     recorder.close()
 

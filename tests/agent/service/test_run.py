@@ -1,6 +1,8 @@
 """`sfumato run` as its own process, on files that stand for cameras."""
 
 import signal
+import socket
+import time
 
 import av
 import numpy as np
@@ -149,6 +151,47 @@ def test_a_bad_file_changes_nothing(tmp_path, bundle, clip):
         assert agent.stop() == 0
     assert times_of(tmp_path / "door.mp4") == times_of(clip)
     assert "Traceback" not in agent.said()
+
+
+def test_a_reload_whose_metrics_nobody_can_serve_changes_nothing_else_either(
+    tmp_path, bundle, clip
+):
+    door = to_file(tmp_path, clip, "door")
+    with RunningAgent(tmp_path, configured(bundle, {"door": door})) as agent:
+        agent.ready()
+        agent.until(lambda: agent.stream("door", "output_frames_total") > 10)
+        both = {"door": door, "yard": to_file(tmp_path, clip, "yard")}
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            elsewhere = {"prometheus": f"127.0.0.1:{taken.getsockname()[1]}"}
+            agent.configure(configured(bundle, both, telemetry=elsewhere))
+            assert any("stays as it was" in each for each in agent.reload())
+            assert "sfumato_stream_state" in {name for name, *_ in agent.metrics()}
+            agent.configure(configured(bundle, both))
+            agent.reload()
+            agent.until(lambda: agent.state("yard") in ("running", "ended"))
+        assert agent.stop() == 0
+
+
+def test_nobody_waits_for_cameras_that_do_not_answer(tmp_path, bundle, clip):
+    """They take a connection and say nothing, for far longer than anything here may take."""
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+        url = f"rtsp://127.0.0.1:{camera.getsockname()[1]}/silent"
+        silent = {"source": {"url": url, "open_timeout_s": 300}, "record": False}
+        streams = dict.fromkeys("abcde", silent)
+        with RunningAgent(tmp_path, configured(bundle, streams)) as agent:
+            agent.ready()
+            held = [camera.accept() for _ in streams]
+            fewer = {"e": silent, "door": to_file(tmp_path, clip, "door")}
+            agent.configure(configured(bundle, fewer))
+            began_s = time.monotonic()
+            agent.reload()
+            assert time.monotonic() - began_s < 20  # to wait 8 for each of four would be longer
+            agent.until(lambda: agent.stream("door", "output_frames_total") > 10)
+            assert agent.stop() == 0
+            for connection, _ in held:
+                connection.close()
+    assert "did not stop in time" not in agent.said()
+    assert len(times_of(tmp_path / "door.mp4")) > 10
 
 
 def test_paused_closes_the_source_and_is_shown(tmp_path, bundle, clip):
