@@ -118,9 +118,7 @@ def _code_of(command: Callable[[], int], interrupted: threading.Event) -> int:
     except BaseException:  # noqa: BLE001 - a fault of ours, and nobody else is left to say it
         if interrupted.is_set():  # while a library was imported, which makes another error of it
             return _stopped()
-        import traceback
-
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())  # by which a service hides secrets
         return AgentError.exit_code
 
 

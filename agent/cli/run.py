@@ -18,7 +18,8 @@ no other. What can't be redacted with confidence is covered whole. SIGHUP (syste
 the configuration again and touches only what changed; a bad file changes nothing. Ctrl-C or SIGTERM
 ends it with the last recordings whole.
 
-exit codes: 0 asked to stop, 2 the configuration is invalid, 5 no model that may run, 1 a fault
+exit codes: 0 asked to stop, 2 the configuration is invalid, 4 metrics can't be served there,
+5 no model that may run, 1 a fault
 """
 
 

@@ -131,17 +131,18 @@ class Pipeline(Generic[ShownT]):
             threading.Thread(target=self._guard, args=(clock, stage), name=clock.name, daemon=True)
             for clock, stage in self._stages.items()
         ]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             self._join(threads[0], stalls=self._is_live)
             self._decoded.close()  # for a decoder that was left behind
             for thread in threads[1:]:
                 self._join(thread)
-        except BaseException:  # Ctrl-C: whoever opened the source and the sink closes them now
+        except BaseException:  # Ctrl-C, or no more threads: who opened source and sink closes them
             self._stop()
             for thread in threads:
-                thread.join(_STOP_TIMEOUT_S)
+                if thread.ident is not None:
+                    thread.join(_STOP_TIMEOUT_S)
             raise
         self.wall_s = time.monotonic() - self._began
         if self._error is not None:
@@ -246,9 +247,13 @@ class Pipeline(Generic[ShownT]):
         self._go.set()
 
     def _decode(self, clock: StageClock) -> None:
+        began_s, computed_s = time.monotonic(), time.thread_time()
         try:
             for frame in self._source:
                 self.last_in_s = time.monotonic()
+                if self._is_live:  # what this thread doesn't compute, it waits for the camera
+                    busy_s = time.thread_time() - computed_s
+                    clock.wait_in_s = self.last_in_s - began_s - clock.wait_out_s - busy_s
                 self._decoded.put(frame)
                 clock.frames += 1
                 del frame

@@ -6,24 +6,22 @@ import logging
 import os
 import queue
 import threading
-import time
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 from agent.config.difference import difference
 from agent.config.loading import load
-from agent.errors import AgentError
+from agent.errors import AgentError, OutputError
 from agent.hidden import hidden_classes
 from agent.service.liveness import Liveness
 from agent.service.model import Model
 from agent.service.recorder import Recorder
 from agent.service.resident import resident_bytes
-from agent.service.session import StreamSession, Surroundings
-from agent.service.supervisor import Plan, Supervisor
+from agent.service.session import Surroundings
+from agent.service.streams import Streams
 from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus
-from agent.video.presence import is_there
 from models.errors import ModelError
 
 if TYPE_CHECKING:
@@ -31,20 +29,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.secrets import Secrets
-    from agent.config.tree import AgentConfig, StreamConfig
+    from agent.config.tree import AgentConfig
     from agent.service.notify import Notifier
 
 _log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 """How often to look after streams: a stalled one is seen within 2 s."""
-_STOP_TIMEOUT_S = 8.0
-"""How long streams may take to write what is under way; systemd is told 10 s and a little."""
 _LOADING_S = 20
 """How much longer loading may take, said every half of that."""
-
-_RETAIN_S = 60.0
-"""How often recordings are looked through for what is too old; segments do it, too."""
 
 Request = Literal["stop", "reload"]
 
@@ -66,9 +59,7 @@ class Agent:
         self, path: Path, secrets: Secrets, notifier: Notifier, state: Path | None = None
     ) -> None:
         self._path, self._secrets, self._notifier, self._state = path, secrets, notifier, state
-        self._supervisors: dict[str, Supervisor] = {}
         self._metrics: MetricsServer | None = None
-        self._retained_s = 0.0
         self.requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
 
     def run(self) -> int:
@@ -77,6 +68,7 @@ class Agent:
         Raises:
             UsageError: the configuration is invalid.
             ModelError: there is no model that may run.
+            OutputError: metrics can't be served where it says.
         """
         try:
             with self._taking_long():
@@ -95,7 +87,7 @@ class Agent:
             device=self._config.device,
             model=self._around.model.status(),
             hung_detections=self._around.model.pool.hung,
-            streams={name: each.status() for name, each in list(self._supervisors.items())},
+            streams=self._streams.statuses(),
             recordings=self._around.recorder.status(),
         )
 
@@ -105,12 +97,15 @@ class Agent:
         self._around = Surroundings(
             model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
         )
+        self._streams = Streams(self._around)
         self._liveness = Liveness(config.model.detect_timeout_s)
         self._check(config)
-        self._look_for_weakest(config)
+        model.detector.min_score = self._weakest(config)
         self._serve_metrics(config)
+        sinks = [stream.sink for stream in config.streams.values()]
+        self._around.recorder.start(opens=any(sink.record and sink.file is None for sink in sinks))
         for name, stream in config.streams.items():
-            self._add(name, stream)
+            self._streams.add(name, stream)
 
     def _attend(self) -> int:
         """Look after everything, once a second and whenever there is a request."""
@@ -124,14 +119,13 @@ class Agent:
                 if request == "stop":
                     return 0
                 self._reload()
-            for supervisor in self._supervisors.values():
+            for supervisor in self._streams:
                 supervisor.tick()
-            self._retain()
             if (too_much := self._over_memory()) is not None:
                 _log.error("%s; ending, to be started anew", too_much)
                 return AgentError.exit_code
             hangs = self._around.model.pool.hangs_lately
-            fault = self._liveness.fault(self._supervisors.values(), hangs)
+            fault = self._liveness.fault(self._streams, hangs)
             if fault is None:
                 self._notifier.watchdog()
             before, said = said, fault or self._said()
@@ -154,26 +148,27 @@ class Agent:
         self._notifier.ready(f"{said}; {self._said()}" if said else self._said())
 
     def _change_to(self, config: AgentConfig) -> str:
-        """Do what a configuration that was checked asks for; what to say about it."""
+        """Do what a configuration that was checked asks for; what to say about it.
+
+        Raises:
+            OutputError: metrics can't be served where it says; nothing was changed.
+        """
         before, change = self._config, difference(self._config, config)
-        self._config = config.model_copy(
-            update={"device": before.device, "model": before.model, "limits": before.limits}
-        )
-        self._around.recorder.adjust(config.record)
         if "telemetry" in change.settings:
-            self._serve_metrics(config)
-        self._look_for_weakest(config)
-        gone = [self._supervisors.pop(name) for name in change.removed]
-        for supervisor in gone:
-            supervisor.stop()
-        for name in change.added:
-            self._add(name, config.streams[name])
-        for name in change.restarted:
-            self._supervisors[name].replace(self._plan(name, config.streams[name]))
-        for name in change.live:
-            self._adjust(name, config.streams[name])
-        for supervisor in gone:
-            supervisor.join(_STOP_TIMEOUT_S)
+            self._move_metrics(config)
+        model, recorder = self._around.model, self._around.recorder
+        self._config = config.model_copy(
+            update={
+                "device": before.device,
+                "model": before.model,
+                "limits": before.limits,
+                "record": config.record.model_copy(update={"dir": before.record.dir}),
+            }
+        )
+        recorder.adjust(config.record)
+        # Never more: what leaves, or has frames under way, still looks for what it looked for.
+        model.detector.min_score = min(model.detector.min_score, self._weakest(config))
+        self._streams.change(config.streams, change)
         if not change.needs_restart:
             return ""
         said = f"restart the agent to change {', '.join(change.needs_restart)}"
@@ -189,31 +184,25 @@ class Agent:
         for stream in config.streams.values():
             hidden_classes(self._around.model.bundle, stream.hide)
 
-    def _look_for_weakest(self, config: AgentConfig) -> None:
-        """Have the detector give whatever any stream may hide."""
+    def _weakest(self, config: AgentConfig) -> float:
+        """The least score that any stream may hide."""
         model = self._around.model
-        model.detector.min_score = min(
+        return min(
             (hidden_classes(model.bundle, s.hide).weakest for s in config.streams.values()),
             default=model.detector.min_score,
         )
 
-    def _add(self, name: str, stream: StreamConfig) -> None:
-        self._supervisors[name] = supervisor = Supervisor(name, self._plan(name, stream))
-        supervisor.start()
+    def _move_metrics(self, config: AgentConfig) -> None:
+        """Serve metrics elsewhere; where that can't be, go on as before.
 
-    def _adjust(self, name: str, stream: StreamConfig) -> None:
-        session = self._supervisors[name].keep(self._plan(name, stream))
-        if isinstance(session, StreamSession):
-            session.adjust(stream)
-
-    def _plan(self, name: str, stream: StreamConfig) -> Plan:
-        url = self._secrets.fill(stream.source.url)
-        return Plan(
-            lambda: StreamSession(name, stream, self._around),
-            lambda: is_there(url),
-            stream.source.stall_s,
-            stream.paused,
-        )
+        Raises:
+            OutputError: it can't be.
+        """
+        try:
+            self._serve_metrics(config)
+        except OutputError:
+            self._serve_metrics(self._config)
+            raise
 
     def _serve_metrics(self, config: AgentConfig) -> None:
         if self._metrics is not None:
@@ -221,12 +210,6 @@ class Agent:
             self._metrics = None
         if config.telemetry.prometheus is not None:
             self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
-
-    def _retain(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._retained_s >= _RETAIN_S:
-            self._retained_s = now_s
-            self._around.recorder.retain()
 
     def _over_memory(self) -> str | None:
         most = self._config.limits.memory
@@ -237,14 +220,14 @@ class Agent:
     def _said(self) -> str:
         """How everything is, in a line for a person."""
         hide = self._secrets.hide
-        states = [(name, each.status()) for name, each in self._supervisors.items()]
-        running = sum(status.state == "running" for _, status in states)
+        statuses = self._streams.statuses()
+        running = sum(status.state == "running" for status in statuses.values())
         odd = [
             f"{name} {status.state}" + (f" ({hide(status.reason)})" if status.reason else "")
-            for name, status in states
+            for name, status in statuses.items()
             if status.state != "running"
         ]
-        return "; ".join([f"{running} of {len(states)} streams running", *odd])
+        return "; ".join([f"{running} of {len(statuses)} streams running", *odd])
 
     @contextmanager
     def _taking_long(self) -> Iterator[None]:
@@ -266,12 +249,8 @@ class Agent:
 
     def _end(self) -> None:
         """Have every stream write what is under way, and let go of everything."""
-        for supervisor in self._supervisors.values():
-            supervisor.stop()
-        deadline_s = time.monotonic() + _STOP_TIMEOUT_S
-        for supervisor in self._supervisors.values():
-            if not supervisor.join(max(0.0, deadline_s - time.monotonic())):
-                _log.warning("did not stop in time", extra={"stream": supervisor.name})
+        if hasattr(self, "_streams"):
+            self._streams.end()
         if self._metrics is not None:
             self._metrics.close()
         if hasattr(self, "_around"):

@@ -26,7 +26,7 @@ class Backoff:
         self._most_s = FIRST_S
 
     def next_s(self, ran_s: float) -> float:
-        """Seconds to wait after a try that failed when it had run for `ran_s` seconds.
+        """Seconds to wait after a try that failed when it had run for `ran_s` seconds, once open.
 
         One that ran longer than it could have been waited for is no repetition.
         """

@@ -13,7 +13,7 @@ from agent.detect.hang_limit import MAX_HANGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.service.supervisor import Supervisor
+    from agent.service.supervisor import Session, Supervisor
 
 _HANGS_WAITED_FOR = MAX_HANGS + 1
 """Detections that may hang, one after the other, before a stream that shows nothing is stuck: the
@@ -36,7 +36,7 @@ class Liveness:
     def __init__(self, detect_timeout_s: float, now: Callable[[], float] = time.monotonic) -> None:
         self._stuck_s = _HANGS_WAITED_FOR * detect_timeout_s + _SLACK_S
         self._now = now
-        self._moved: dict[str, tuple[int, float]] = {}
+        self._moved: dict[Session, tuple[int, float]] = {}
 
     def fault(self, supervisors: Iterable[Supervisor], hangs_lately: int) -> str | None:
         """Why the process should be started anew; None where all is well.
@@ -46,22 +46,25 @@ class Liveness:
         """
         if hangs_lately >= MAX_HANGS:
             return f"the detector hung {hangs_lately} times within ten minutes"
+        before, self._moved = self._moved, {}
         for supervisor in supervisors:
             if not supervisor.alive:
                 return f"the thread of stream {supervisor.name} has died"
-            if self._is_stuck(supervisor):
+            session = supervisor.session
+            if session is not None and self._is_stuck(session, before.get(session)):
                 return f"stream {supervisor.name} has frames, and none came out for {self._stuck_s:.0f} s"
         return None
 
-    def _is_stuck(self, supervisor: Supervisor) -> bool:
-        """Whether frames wait between two stages, and none has left for too long."""
-        session, now_s = supervisor.session, self._now()
-        if session is None or not any(session.queues()[stage] for stage in _STAGES):
-            self._moved.pop(supervisor.name, None)
+    def _is_stuck(self, session: Session, before: tuple[int, float] | None) -> bool:
+        """Whether frames wait between two stages, and none has left for too long.
+
+        Args:
+            before: how many had left when the last one did, and when that was.
+        """
+        queues, out = session.queues(), session.counts().frames_out
+        if not any(queues[stage] for stage in _STAGES):
             return False
-        out = session.counts().frames_out
-        before = self._moved.get(supervisor.name)
         if before is None or before[0] != out:
-            self._moved[supervisor.name] = (out, now_s)
-            return False
-        return now_s - before[1] > self._stuck_s
+            before = out, self._now()
+        self._moved[session] = before
+        return self._now() - before[1] > self._stuck_s

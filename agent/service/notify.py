@@ -22,21 +22,12 @@ class Notifier:
     """Silent where no systemd waits for it ($NOTIFY_SOCKET); one that can't be reached is logged.
 
     Texts are shown by `systemctl status`: they must not hold secrets.
-
-    Attributes:
-        watchdog_s: `watchdog` must be called more often than this, seconds; None where systemd
-            doesn't watch this process.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         address = environment.get("NOTIFY_SOCKET", "")
         # An @ stands for the zero byte that begins the name of an abstract socket.
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        usec = environment.get("WATCHDOG_USEC", "")
-        ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watchdog_s: float | None = None
-        if usec.isdecimal() and ours:
-            self.watchdog_s = int(usec) / 1e6 or None
 
     def ready(self, status: str) -> None:
         """It is started, or has read its configuration anew."""

@@ -5,9 +5,12 @@ A disk that isn't there is a fault of the streams that record, who try again; th
 
 from __future__ import annotations
 
+import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from agent.errors import OutputError
 from agent.telemetry.status import RecordingsStatus
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
@@ -19,9 +22,16 @@ if TYPE_CHECKING:
     from agent.config.tree import RecordConfig
     from agent.video.segments_output import SegmentsOutput
 
+_log = logging.getLogger(__name__)
+
+_RETAIN_S = 60.0
+"""How often recordings are looked through for what is too old; segments do it, too."""
+_CLOSE_S = 1.0
+"""How long that may hold up the end."""
+
 
 class Recorder:
-    """Makes outputs for the segments of streams.
+    """Makes outputs for the segments of streams, and keeps no more of them than it is told.
 
     Args:
         clock: what segments are named by.
@@ -31,45 +41,74 @@ class Recorder:
         self._config, self._clock = config, clock or WallClock()
         self._lock = threading.Lock()
         self._recordings: Recordings | None = None
+        self._opens = False
+        self._closed = threading.Event()
+        # Apart, for a disk may hang, and whoever feeds the watchdog must not wait for one.
+        self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
+
+    def start(self, *, opens: bool) -> None:
+        """From now on delete what is not to be kept.
+
+        Args:
+            opens: recover what a killed run left now, and not only once a stream records.
+        """
+        self._opens = opens
+        self._retention.start()
 
     def output(self, stream: str, on_segment: Callable[[], None]) -> SegmentsOutput:
         """Where a stream's packets go.
 
         Raises:
-            OutputError: the folder can't be written to, or another agent records into it.
+            OutputError: the folder can't be written to, another agent records into it, or this was
+                closed.
         """
-        with self._lock:
-            if self._recordings is None:
-                folder = self._config.dir
-                self._recordings = Recordings(folder, _keep(self._config), self._clock)
-            recordings, segment_s = self._recordings, self._config.segment_s
-        return recordings.output(stream, segment_s, on_segment)
+        return self._opened().output(stream, self._config.segment_s, on_segment)
 
     def adjust(self, config: RecordConfig) -> None:
         """Keep as much as another configuration says; sessions that begin cut as it says."""
-        with self._lock:
-            self._config = config.model_copy(update={"dir": self._config.dir})
-            if self._recordings is not None:
-                self._recordings.keep = _keep(config)
-
-    def retain(self) -> None:
-        """Delete what is not to be kept, also where nothing is recorded now."""
-        if self._recordings is not None:
-            self._recordings.retain()
+        self._config = config.model_copy(update={"dir": self._config.dir})
+        if (recordings := self._recordings) is not None:
+            recordings.keep = _keep(self._config)
 
     def status(self) -> RecordingsStatus | None:
-        """How much there is; None while nothing was recorded."""
+        """How much there is; None while nothing was recorded, or the disk doesn't say."""
         recordings = self._recordings
         if recordings is None:
             return None
-        return RecordingsStatus(recordings.size_bytes, recordings.free_bytes, recordings.deleted)
+        try:
+            return RecordingsStatus(
+                recordings.size_bytes, recordings.free_bytes, recordings.deleted
+            )
+        except OSError:
+            return None
 
     def close(self) -> None:
         """Let another agent record here."""
+        self._closed.set()
+        if self._retention.is_alive():
+            self._retention.join(_CLOSE_S)
         with self._lock:
             if self._recordings is not None:
                 self._recordings.close()
-                self._recordings = None
+
+    def _opened(self) -> Recordings:
+        with self._lock:
+            if self._closed.is_set():
+                raise OutputError(f"{self._config.dir}: the agent ends")
+            if self._recordings is None:
+                folder = self._config.dir
+                self._recordings = Recordings(folder, _keep(self._config), self._clock)
+                self._recordings.keep = _keep(self._config)  # `adjust` may have come meanwhile
+            return self._recordings
+
+    def _retain(self) -> None:
+        if self._opens:
+            with suppress(OutputError):  # the streams that record say so
+                self._opened()
+        while not self._closed.wait(_RETAIN_S):
+            with self._lock:
+                if self._recordings is not None and not self._closed.is_set():
+                    self._recordings.retain()
 
 
 def _keep(config: RecordConfig) -> Keep:

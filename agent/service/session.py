@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.frames.redacted import RedactedFrame
     from agent.service.model import Model
     from agent.service.recorder import Recorder
+    from agent.service.source import ContinuedSource
     from agent.video.segments_output import SegmentsOutput
 
 
@@ -44,6 +45,35 @@ class Surroundings:
     encoder_threads: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What runs for as long as the source's pictures keep their size.
+
+    Attributes:
+        past: what the stretches before did.
+    """
+
+    source: ContinuedSource
+    sink: EncodingSink[RedactedFrame] | NoSink
+    stream: Stream[RedactedFrame]
+    journal: WindowJournal
+    past: Counts
+
+    def counts(self) -> Counts:
+        """What it did so far, with those before."""
+        pipeline, journal = self.stream.pipeline, self.journal
+        return self.past + Counts(
+            pipeline.frames_in,
+            pipeline.frames_out,
+            pipeline.dropped,
+            self.source.damaged,
+            journal.keyframes,
+            journal.objects,
+            Counter(journal.whole),
+            Counter(pipeline.stage_s()),
+        )
+
+
 @final
 class StreamSession:
     """A stream's source, open, and what becomes of its frames.
@@ -56,6 +86,7 @@ class StreamSession:
 
     Raises:
         InputError: the source can't be opened.
+        OutputError: what it is recorded into can't be.
         UsageError: the bundle doesn't know a class that is to be hidden.
     """
 
@@ -64,65 +95,53 @@ class StreamSession:
         self._hidden = hidden_classes(around.model.bundle, config.hide)
         self._lock = threading.Lock()
         self._cancelled = False
-        self._past = Counts()
         self._weaker: Redactor | None = None
-        self._source = open_source(name, config.source, around.secrets)
+        self._effect: str = config.hide.effect
+        url = around.secrets.fill(config.source.url)
+        self._is_live = is_live(url)
+        source = open_source(name, url, config.source)
         try:
-            self._prepare()
+            self._now = self._prepared(source, Counts())
         except BaseException:
-            self._source.close()
+            source.close()
             raise
 
     @property
     def last_in_s(self) -> float | None:
         """See `Session`."""
-        return self._stream.pipeline.last_in_s
+        return self._now.stream.pipeline.last_in_s
 
     @property
     def last_out_s(self) -> float | None:
         """See `Session`."""
-        return self._stream.pipeline.last_out_s
+        return self._now.stream.pipeline.last_out_s
 
     def run(self) -> None:
         """See `Session`."""
+        following: ContinuedSource | None = self._now.source
         try:
-            while True:
-                with self._sink:
-                    self._stream.run()
-                following = None if self._cancelled else self._source.successor()
-                if following is None:
-                    return
-                with self._lock:
-                    self._past, self._source = self.counts(), following
-                    self._prepare()
-                    if self._cancelled:
-                        self._stream.pipeline.cancel()
+            while following is not None:
+                with self._now.sink:
+                    self._now.stream.run()
+                following = None if self._cancelled else self._now.source.successor()
+                if following is not None:
+                    self._go_on(following)
         finally:
-            self._source.close()
+            self._now.source.close()
 
     def cancel(self) -> None:
         """See `Session`."""
         with self._lock:
             self._cancelled = True
-            self._stream.pipeline.cancel()
+            self._now.stream.pipeline.cancel()
 
     def counts(self) -> Counts:
         """See `Session`."""
-        pipeline, journal = self._stream.pipeline, self._journal
-        return self._past + Counts(
-            pipeline.frames_in,
-            pipeline.frames_out,
-            pipeline.dropped,
-            self._source.damaged,
-            journal.keyframes,
-            journal.objects,
-            Counter(journal.whole),
-            Counter(pipeline.stage_s()),
-        )
+        return self._now.counts()
 
     def queues(self) -> Mapping[str, int]:
         """See `Session`."""
-        return self._stream.pipeline.queues
+        return self._now.stream.pipeline.queues
 
     def adjust(self, config: StreamConfig) -> None:
         """Hide and look as another configuration says, from the next frame on.
@@ -135,47 +154,61 @@ class StreamSession:
         hidden = hidden_classes(self._around.model.bundle, config.hide)
         with self._lock:
             old, self._config = self._config, config
-            self._stream.set_every(config.look.every)
-            self._stream.set_margin(config.hide.margin)
+            stream = self._now.stream
+            stream.set_every(config.look.every)
+            stream.set_margin(config.hide.margin)
             if hidden != self._hidden:
                 self._hidden = hidden
-                self._stream.set_hidden(hidden)
-            if config.hide.effect == old.hide.effect:
-                return
-            redactor = self._redactor()
-            if self._records and is_weaker(config.hide.effect, old.hide.effect):
-                self._weaker = redactor
-            else:
-                self._weaker = None
-                self._stream.set_redactor(redactor.redact)
+                stream.set_hidden(hidden)
+            if config.hide.effect != old.hide.effect:
+                self._hide_by(config.hide.effect)
+
+    def _hide_by(self, effect: str) -> None:
+        redactor = self._redactor(self._now.source)
+        if self._records and is_weaker(effect, self._effect):
+            self._weaker = redactor
+            return
+        self._weaker, self._effect = None, effect
+        self._now.stream.set_redactor(redactor.redact)
 
     @property
     def _records(self) -> bool:
         return self._config.sink.record and self._config.sink.file is None
 
-    def _prepare(self) -> None:
-        """Get ready for the frames of the source as it is now."""
-        self._journal = WindowJournal()
-        self._sink = self._opened_sink()
-        around = self._around
-        self._stream = Stream(
-            self._source,
-            around.model.pool.lane(self._name),
+    def _go_on(self, source: ContinuedSource) -> None:
+        with self._lock:
+            try:
+                self._now = self._prepared(source, self.counts())
+            except BaseException:
+                source.close()
+                raise
+            if self._cancelled:
+                self._now.stream.pipeline.cancel()
+
+    def _prepared(self, source: ContinuedSource, past: Counts) -> _Stretch:
+        """Ready for the frames of a source as it is now."""
+        hide = self._config.hide
+        self._weaker, self._effect = None, hide.effect
+        journal, sink, redactor = WindowJournal(), self._opened_sink(source), self._redactor(source)
+        stream = Stream(
+            source,
+            self._around.model.pool.lane(self._name),
             self._hidden,
-            self._config.hide,
+            hide,
             self._config.look,
-            self._redactor().redact,
-            self._sink,
-            self._journal,
+            redactor.redact,
+            sink,
+            journal,
             lambda _shown, _cover: None,
-            keep_newest=is_live(self._around.secrets.fill(self._config.source.url)),
+            keep_newest=self._is_live,
         )
+        return _Stretch(source, sink, stream, journal, past)
 
-    def _redactor(self) -> Redactor:
-        return redactor_of(self._source, self._config.hide)
+    def _redactor(self, source: ContinuedSource) -> Redactor:
+        return redactor_of(source, self._config.hide)
 
-    def _opened_sink(self) -> EncodingSink[RedactedFrame] | NoSink:
-        info, sink = self._source.info, self._config.sink
+    def _opened_sink(self, source: ContinuedSource) -> EncodingSink[RedactedFrame] | NoSink:
+        info, sink = source.info, self._config.sink
         output: KeptFile | SegmentsOutput
         if sink.file is not None:
             output = KeptFile(sink.file)
@@ -198,5 +231,6 @@ class StreamSession:
         """Called on the encoder's thread."""
         with self._lock:
             if self._weaker is not None:
-                self._stream.set_redactor(self._weaker.redact)
+                self._effect = self._config.hide.effect
+                self._now.stream.set_redactor(self._weaker.redact)
                 self._weaker = None

@@ -10,7 +10,6 @@ from agent.video.live_source import LiveSource
 from agent.video.paced_file import PacedFile
 
 if TYPE_CHECKING:
-    from agent.config.secrets import Secrets
     from agent.config.tree import SourceConfig
 
 
@@ -32,14 +31,16 @@ def is_live(url: str) -> bool:
     return url.startswith(("rtsp://", "rtsps://", "/dev/"))
 
 
-def open_source(name: str, config: SourceConfig, secrets: Secrets) -> ContinuedSource:
+def open_source(name: str, url: str, config: SourceConfig) -> ContinuedSource:
     """The source that a configuration names.
+
+    Args:
+        name: the stream's; stands in errors about cameras.
+        url: with its secrets filled in.
 
     Raises:
         InputError: it can't be opened.
-        UsageError: a secret is missing.
     """
-    url = secrets.fill(config.url)
     if is_live(url):
         return LiveSource(
             url, name=name, open_timeout_s=config.open_timeout_s, stall_s=config.stall_s + _GRACE_S

@@ -32,6 +32,9 @@ _PROBE_S = 1.0
 """How often to look whether a source that is away is there again. Chosen, not measured: a stream
 shall go on within 5 s, of which connecting takes 1.3 (to an RTSP server on the same machine)."""
 
+_OPENING = ("starting", "reconnecting")
+"""States in which a session is being opened, or will be."""
+
 
 class Session(Protocol):
     """One run of a stream, opened and not yet running.
@@ -155,11 +158,12 @@ class Supervisor:
     def keep(self, plan: Plan) -> Session | None:
         """Have later sessions go by another plan; the one that runs now, for the caller to adjust.
 
-        Where none runs, one that is about to begin does so by the new plan.
+        Where none runs, one that is about to begin does so by the new plan. A file that has ended
+        stays so.
         """
         with self._lock:
             self._plan = plan
-            if self._session is None:
+            if self._session is None and self._state in (*_OPENING, "failed"):
                 self._changed.set()
             return self._session
 
@@ -213,31 +217,31 @@ class Supervisor:
                 plan = self._plan
                 if self._stopping:
                     return
+                if not plan.paused and self._state not in _OPENING:
+                    self._enter("starting", "")
             if plan.paused:
                 self._rest("paused", "")
             else:
                 self._attempt(plan)
 
     def _attempt(self, plan: Plan) -> None:
-        if self._state not in ("starting", "reconnecting"):
-            self._enter("starting", "")
-        began_s = self._clock.now_s()
+        self._opened_s: float | None = None
         try:
             self._run(plan)
         except UsageError as error:
             self._rest("failed", str(error), logging.ERROR)
         except (AgentError, ModelError, OSError) as error:
-            self._come_back(plan, str(error), self._clock.now_s() - began_s)
+            self._come_back(plan, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, the other streams go on
             _log.exception("a fault of ours", extra={"stream": self.name})
-            reason = f"a fault of ours ({type(error).__name__})"
-            self._come_back(plan, reason, self._clock.now_s() - began_s)
+            self._come_back(plan, f"a fault of ours ({type(error).__name__})")
         else:
             if not self._changed.is_set():
                 self._rest("ended", "the file has ended")
 
     def _run(self, plan: Plan) -> None:
         session = plan.open_session()
+        self._opened_s = self._clock.now_s()
         with self._lock:
             self._session = session
             if self._changed.is_set():
@@ -254,14 +258,16 @@ class Supervisor:
         if session.last_out_s is not None:
             self._last_out_s = session.last_out_s
 
-    def _come_back(self, plan: Plan, reason: str, ran_s: float) -> None:
+    def _come_back(self, plan: Plan, reason: str) -> None:
         """Wait until it is worth trying again."""
+        now_s = self._clock.now_s()
+        ran_s = 0.0 if self._opened_s is None else now_s - self._opened_s
         self._reconnections += 1
-        line = self._outage.failed(reason, self._clock.now_s())
+        line = self._outage.failed(reason, now_s)
         if line is not None:
             _log.warning("%s", line, extra={"stream": self.name})
         self._enter("reconnecting", reason)
-        until_s = self._clock.now_s() + self._backoff.next_s(ran_s)
+        until_s = now_s + self._backoff.next_s(ran_s)
         if plan.is_there():
             self._clock.wait(self._changed, until_s - self._clock.now_s())
             return

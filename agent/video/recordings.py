@@ -107,9 +107,13 @@ class Recordings:
         return self._retaining
 
     def close(self) -> None:
-        """Wait for what is being named, and let others have the folder; all outputs have ended."""
+        """Wait for what is being named, and let others have the folder.
+
+        An output that has not ended fails, and what it wrote is recovered at the next start.
+        """
         self._settler.shutdown()
-        self._files.close()
+        with self._lock:
+            self._files.close()
 
     def begin(self, stream: str) -> Path:
         """Make room for a recording that begins now; the file it is to be written to.
@@ -131,8 +135,14 @@ class Recordings:
         """Have the disk hold what `begin` made room for, and give it its name, on another thread.
 
         The result raises OutputError when that can't be done; then the next start tries again.
+
+        Raises:
+            OutputError: after `close`; likewise.
         """
-        return self._settler.submit(self._settle, part)
+        try:
+            return self._settler.submit(self._settle, part)
+        except RuntimeError as error:
+            raise OutputError(f"{part.parent}: the agent ends") from error
 
     def _retain(self) -> None:
         try:
@@ -181,6 +191,8 @@ class Recordings:
     def _make_room(self, keep: Keep, stream: str | None = None) -> None:
         """Delete until the rest fits, with what is being written and what `stream` begins."""
         files = self._files
+        if files.closed:  # nobody knows how much is free any more
+            return
         written = [(part.parent.name, _size_bytes(part)) for part in self._open]
         used = files.size_bytes + sum(size for _, size in written)
         if stream is not None:

@@ -49,6 +49,11 @@ class RecordingsFolder:
         self._descriptor: int | None = _locked(path)
 
     @property
+    def closed(self) -> bool:
+        """Whether others may have it by now."""
+        return self._descriptor is None
+
+    @property
     def free_bytes(self) -> int:
         """That the agent may still write to the file system; 0 once it was closed."""
         if self._descriptor is None:

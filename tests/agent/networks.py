@@ -9,6 +9,13 @@ _BRIGHT, _GAIN = 0.38, 12.0
 """Of the network that computes: mean brightness (0 to 1) from which a cell is part of a person, and
 what is above it weighs so much. The ground of `worlds` has 0.31 at most, things have 0.78."""
 
+_GLARE = 0.42
+"""Of the network that hangs: mean brightness of what it is shown, bars included, from which it
+does. A world of the darker ground has 0.34; one whose ground is as bright as it may be, 0.51."""
+
+_FLOAT, _INT64, _BOOL = 1, 7, 9
+"""Types of elements."""
+
 
 def protobuf(number, value):
     """One field of a message, numbers and bytes."""
@@ -55,6 +62,38 @@ def computing_network(value=0.9):
     return _model({"output0": rows, "output1": np.empty((1, 32, 16, 16))}, [*parts, convolution])
 
 
+def hanging_network(value=0.9):
+    """As `network`, but a picture that glares keeps it busy for years."""
+    rows = predictions(PLACE, value)
+    body = b"".join(
+        [
+            protobuf(2, "body"),
+            _node("Identity", ["goes_on"], ["goes_on_still"]),
+            _node("Identity", ["nothing"], ["still_nothing"]),
+            protobuf(11, _info("turn", (), _INT64)),
+            protobuf(11, _info("goes_on", (), _BOOL)),
+            protobuf(11, _info("nothing", (1,))),
+            protobuf(12, _info("goes_on_still", (), _BOOL)),
+            protobuf(12, _info("still_nothing", (1,))),
+        ]
+    )
+    parts = [
+        _tensor("rows", rows),
+        _tensor("glare", np.array(_GLARE, "f4")),
+        _tensor("years", np.array(1e16, "f4")),
+        _tensor("zero", np.zeros(1, "f4")),
+        _node("ReduceMean", ["image"], ["mean"], _attribute("keepdims", 2, protobuf(3, 0))),
+        _node("Sub", ["mean", "glare"], ["over"]),
+        _node("Relu", ["over"], ["glaring"]),
+        _node("Mul", ["glaring", "years"], ["long"]),
+        _node("Cast", ["long"], ["turns"], _attribute("to", 2, protobuf(3, _INT64))),
+        _node("Loop", ["turns", "", "zero"], ["after"], _attribute("body", 5, protobuf(6, body))),
+        _node("Add", ["rows", "after"], ["output0"]),
+        *_constant("output1", np.ones((1, 32, 16, 16), "f4")),
+    ]
+    return _model({"output0": rows, "output1": np.empty((1, 32, 16, 16))}, parts)
+
+
 def predictions(place, score):
     """What a network says of one person in x0, y0, x1, y1 of a frame of 160x96: [1, 39, 84]."""
     # 160x96 fits into 64x64 at 0.4, with 12.8 rows of bars above.
@@ -86,11 +125,20 @@ def _constant(name, array):
     return [_tensor(name + "_", array), protobuf(1, node)]
 
 
+def _node(kind, inputs, outputs, *attributes):
+    ends = [protobuf(1, name) for name in inputs] + [protobuf(2, name) for name in outputs]
+    return protobuf(1, b"".join(ends) + protobuf(4, kind) + b"".join(attributes))
+
+
+def _attribute(name, kind, value):
+    return protobuf(5, protobuf(1, name) + value + protobuf(20, kind))
+
+
 def _tensor(name, array):
     dims = b"".join(protobuf(1, size) for size in array.shape)
     return protobuf(5, dims + protobuf(2, 1) + protobuf(8, name) + protobuf(9, array.tobytes()))
 
 
-def _info(name, shape):
+def _info(name, shape, kind=_FLOAT):
     dims = b"".join(protobuf(1, protobuf(1, size)) for size in shape)
-    return protobuf(1, name) + protobuf(2, protobuf(1, protobuf(1, 1) + protobuf(2, dims)))
+    return protobuf(1, name) + protobuf(2, protobuf(1, protobuf(1, kind) + protobuf(2, dims)))

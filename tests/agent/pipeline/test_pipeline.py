@@ -327,6 +327,21 @@ def test_the_first_frame_of_a_scene_is_not_dropped(world, pipeline_of):
     assert [frame.index for frame in sink.shown][-4:] == [150, 197, 198, 199]
 
 
+def test_a_stage_that_waits_for_its_camera_is_not_busy(world, pipeline_of):
+    gate = threading.Event()
+
+    def source():
+        for i in range(4):
+            gate.wait(0.25)  # a second in all: so long nothing was computed
+            yield world.frame(i)
+
+    pipeline = pipeline_of(Gallery(), source=source(), keep_newest=True)
+    pipeline.run()
+    spent = pipeline.stage_s()
+    assert spent["decode", "wait_in"] >= 0.9
+    assert spent["decode", "busy"] < spent["decode", "wait_in"]
+
+
 def test_no_frame_of_a_file_is_dropped(pipeline_of):
     sink = Slow()
     pipeline = pipeline_of(sink)

@@ -118,10 +118,13 @@ def test_another_size_is_another_recording_and_every_picture_is_in_one(tmp_path,
             so_far = agent.stream("door", "output_frames_total")
             agent.until(lambda: agent.stream("door", "output_frames_total") > so_far + 60)
             assert agent.stream("door", "reconnections_total") == 0
+            dropped = agent.stream("door", "dropped_frames_total")
             assert agent.stop() == 0
     first, second = numbers_of(tmp_path / "video" / "door")
     recorded = first + second
-    assert recorded == list(range(recorded[0], recorded[-1] + 1))
+    assert recorded == sorted(set(recorded))
+    # On a machine that is too busy some are dropped, and counted.
+    assert recorded[-1] + 1 - recorded[0] - len(recorded) <= dropped
     paths = sorted((tmp_path / "video" / "door").glob("*.mp4"))
     sizes = []
     for path in paths:

@@ -1,4 +1,7 @@
-"""What an agent holds doesn't grow with how long it runs; `make bench BENCH=endurance` is longer."""
+"""What an agent holds doesn't grow with how long it runs.
+
+`PYTHONPATH=.:tests/agent python tests/world/tireless.py 1000 3000000` is longer: an hour.
+"""
 
 import json
 import os

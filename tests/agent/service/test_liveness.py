@@ -77,6 +77,22 @@ def test_a_camera_that_gives_nothing_is_none(supervisor, clock):
         clock.turn(600)
 
 
+def test_a_session_is_not_charged_with_what_another_of_its_name_waited(clock):
+    """A stream was removed while its frames waited, and is added again."""
+    liveness = Liveness(TIMEOUT_S, clock)
+    for _ in range(2):
+        session = Working()
+        session.waiting = 3
+        supervisor = Supervisor("door", Plan(lambda session=session: session, lambda: True, 10.0))
+        supervisor.start()
+        worlds.until(lambda supervisor=supervisor: supervisor.session is not None)
+        assert liveness.fault([supervisor], 0) is None
+        clock.turn(100)
+        assert liveness.fault([supervisor], 0) is None
+        supervisor.stop()
+        assert supervisor.join(5)
+
+
 def test_a_thread_that_died_is_one():
     supervisor = Supervisor("door", Plan(Working, lambda: True, 10.0))
     supervisor.start()

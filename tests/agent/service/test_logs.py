@@ -229,3 +229,21 @@ def test_a_closed_stderr_loses_records_and_raises_nothing(service, how):
     program = f'import os\n{begin}{how if not begin else ""}\nlog.info("lost")\nprint("went on")'
     assert service.run(program) == ""
     assert service.out == "went on\n"
+
+
+COMMAND_FAILS = """
+from agent.cli import process
+
+def fail():
+    raise OSError("se" "cret")
+
+sys.exit(process.run(fail))
+"""
+
+
+@pytest.mark.slow
+def test_the_fault_that_ends_a_command_is_logged_like_any_other(service):
+    said = service.run(COMMAND_FAILS)
+    assert service.code == 1
+    assert "OSError: ***" in said
+    assert "secret" not in said

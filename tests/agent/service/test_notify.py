@@ -82,7 +82,6 @@ def test_where_nobody_waits_it_says_nothing(environment, caplog):
     notifier = Notifier(environment)
     notifier.ready("on")
     notifier.watchdog()
-    assert notifier.watchdog_s is None
     assert caplog.records == []
 
 
@@ -105,11 +104,3 @@ def test_a_systemd_that_does_not_listen_holds_nothing_up(notifier, systemd):
         pytest.fail("the queue has no end")
     notifier.watchdog()
     assert systemd.hear() == {"X": "1"}
-
-
-def test_the_watchdog_is_for_the_process_that_it_names():
-    usec = {"WATCHDOG_USEC": "30000000"}
-    assert Notifier(usec).watchdog_s == 30
-    assert Notifier(usec | {"WATCHDOG_PID": str(os.getpid())}).watchdog_s == 30
-    assert Notifier(usec | {"WATCHDOG_PID": str(os.getppid())}).watchdog_s is None
-    assert Notifier({"WATCHDOG_USEC": "0"}).watchdog_s is None

@@ -1,13 +1,15 @@
 """`sfumato run` as its own process, on files that stand for cameras."""
 
 import signal
+import socket
+import time
 
 import av
 import numpy as np
 import pytest
-from networks import PLACE, network
+from networks import PLACE, hanging_network, network
 from running_agent import RunningAgent
-from worlds import Thing, World, leaks, lumas, write_world_bundle
+from worlds import Thing, World, covered_whole, leaks, lumas, write_world_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -151,6 +153,47 @@ def test_a_bad_file_changes_nothing(tmp_path, bundle, clip):
     assert "Traceback" not in agent.said()
 
 
+def test_a_reload_whose_metrics_nobody_can_serve_changes_nothing_else_either(
+    tmp_path, bundle, clip
+):
+    door = to_file(tmp_path, clip, "door")
+    with RunningAgent(tmp_path, configured(bundle, {"door": door})) as agent:
+        agent.ready()
+        agent.until(lambda: agent.stream("door", "output_frames_total") > 10)
+        both = {"door": door, "yard": to_file(tmp_path, clip, "yard")}
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            elsewhere = {"prometheus": f"127.0.0.1:{taken.getsockname()[1]}"}
+            agent.configure(configured(bundle, both, telemetry=elsewhere))
+            assert any("stays as it was" in each for each in agent.reload())
+            assert "sfumato_stream_state" in {name for name, *_ in agent.metrics()}
+            agent.configure(configured(bundle, both))
+            agent.reload()
+            agent.until(lambda: agent.state("yard") in ("running", "ended"))
+        assert agent.stop() == 0
+
+
+def test_nobody_waits_for_cameras_that_do_not_answer(tmp_path, bundle, clip):
+    """They take a connection and say nothing, for far longer than anything here may take."""
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+        url = f"rtsp://127.0.0.1:{camera.getsockname()[1]}/silent"
+        silent = {"source": {"url": url, "open_timeout_s": 300}, "record": False}
+        streams = dict.fromkeys("abcde", silent)
+        with RunningAgent(tmp_path, configured(bundle, streams)) as agent:
+            agent.ready()
+            held = [camera.accept() for _ in streams]
+            fewer = {"e": silent, "door": to_file(tmp_path, clip, "door")}
+            agent.configure(configured(bundle, fewer))
+            began_s = time.monotonic()
+            agent.reload()
+            assert time.monotonic() - began_s < 20  # to wait 8 for each of four would be longer
+            agent.until(lambda: agent.stream("door", "output_frames_total") > 10)
+            assert agent.stop() == 0
+            for connection, _ in held:
+                connection.close()
+    assert "did not stop in time" not in agent.said()
+    assert len(times_of(tmp_path / "door.mp4")) > 10
+
+
 def test_paused_closes_the_source_and_is_shown(tmp_path, bundle, clip):
     door = {"source": {"url": str(clip), "realtime": True, "loop": True}}
     with RunningAgent(tmp_path, configured(bundle, {"door": door})) as agent:
@@ -195,6 +238,39 @@ def test_streams_share_one_model_fairly(tmp_path, bundle, clip):
         assert agent.stop() == 0
     assert jain(undisturbed) >= 0.95, undisturbed
     assert jain(restarted) >= 0.95, restarted
+
+
+def test_a_detector_that_hangs_ends_no_stream_and_three_times_the_feeding(tmp_path):
+    """Once in each turn of a clip, at a picture that glares; what waits for it is covered whole."""
+    bundle = write_world_bundle(tmp_path / "world.sfm", hanging_network())
+    glare = Thing(lambda i: (0, 0) if i == 40 else None, size=(160, 96), luma=138)
+    bright = Thing(lambda _: (PLACE[0] + 2, PLACE[1] + 2), size=(28, 28))
+    clip = World(glare, bright, frames=75).write(tmp_path / "clip.mp4")
+    source = {"url": str(clip), "realtime": True, "loop": True}
+    config = configured(bundle, {"door": {"source": source, "effect": "solid"}})
+    config["model"]["detect_timeout_s"] = 5
+
+    def hung(agent):
+        return agent.metrics()["sfumato_hung_detections",]
+
+    with RunningAgent(tmp_path, config) as agent:
+        agent.ready()
+        agent.until(lambda: hung(agent) == 1)
+        fed = agent.told.count("WATCHDOG=1")
+        agent.until(lambda: agent.told.count("WATCHDOG=1") > fed + 1)
+        written = agent.stream("door", "output_frames_total")
+        agent.until(lambda: agent.stream("door", "output_frames_total") > written + 75)
+        agent.until(lambda: any("hung 3 times" in each for each in agent.told), 120)
+        written, told = agent.stream("door", "output_frames_total"), len(agent.told)
+        agent.until(lambda: agent.stream("door", "output_frames_total") > written + 75)
+        assert "WATCHDOG=1" not in agent.told[told:]
+        reason = {"reason": "detector timed out"}
+        assert agent.stream("door", "covered_whole_frames_total", **reason) >= 3
+        assert agent.stream("door", "reconnections_total") == 0
+        assert agent.stop() == 0
+    pictures = [luma for path in segments(tmp_path, "door") for luma in lumas(path)]
+    assert not leaks(pictures)
+    assert 0 < len(covered_whole(pictures)) < len(pictures) / 2
 
 
 def test_what_was_killed_is_whole_after_the_next_start(tmp_path, bundle, clip):

@@ -1,6 +1,7 @@
 """A stream's session that is changed while it runs."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from networks import PLACE, network
@@ -104,3 +105,39 @@ def test_what_is_cancelled_keeps_what_it_recorded(around, config, tmp_path):
     assert not thread.is_alive()
     (only,) = recordings(around, tmp_path)
     assert len(only) == session.counts().frames_out
+
+
+def test_what_waits_for_the_next_recording_is_not_overtaken_by_as_weak_an_effect(
+    around, config, tmp_path
+):
+    session, thread = running(config, around)
+    until(lambda: session.counts().frames_out > 10)
+    session.adjust(hidden_by(config, effect="blur"))
+    session.adjust(hidden_by(config, effect="pixelate"))
+    thread.join(60)
+    first, *_, last = recordings(around, tmp_path)
+    assert {picture[INSIDE].mean() < 30 for picture in first} == {True}
+    assert last[-1][INSIDE].mean() > 60
+
+
+def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
+    around, config, tmp_path
+):
+    """A looped file that is replaced; an effect waited, made for the size that was."""
+    path = Path(config.source.url)
+    thing = Thing(lambda _: (42, 26), size=(28, 28))
+    World(thing, frames=50).write(path)
+    source = SourceConfig(url=str(path), realtime=True, loop=True)
+    config = config.model_copy(update={"source": source})
+    session, thread = running(config, around)
+    until(lambda: session.counts().frames_out > 10)
+    session.adjust(hidden_by(config, effect="blur"))
+    World(thing, frames=50, size=(176, 96)).write(tmp_path / "wide.mp4").replace(path)
+    until(lambda: session.counts().frames_out > 200)
+    session.cancel()
+    thread.join(10)
+    assert "resolution change" not in session.counts().whole
+    files = recordings(around, tmp_path)
+    wide = [pictures for pictures in files if pictures[0].shape == (96, 176)]
+    assert len(wide) > 1
+    assert sum(map(len, files)) == session.counts().frames_out

@@ -141,6 +141,22 @@ def test_one_that_answers_and_fails_is_asked_ever_less_often(began):
     assert camera.probes == len(camera.tries_s)  # not while it waits
 
 
+def test_one_that_takes_long_to_fail_is_asked_ever_less_often(began):
+    """What swallows packets: each try takes as long as it may."""
+    time = SimulatedTime(3600)
+    camera = Camera(time, there=())
+
+    def open_session():
+        camera.tries_s.append(time.now_s())
+        time.pass_by(15)
+        raise InputError("door: can't be reached")
+
+    began(Plan(open_session, lambda: True, stall_s=10), time)
+    assert time.over.wait(10)
+    waits = [b - a - 15 for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
+    assert 10 < max(waits) < 61
+
+
 def test_a_long_run_is_no_repetition(began):
     time = SimulatedTime(3600)
     camera = Camera(time, frames=1, runs_s=100)
@@ -208,3 +224,38 @@ def test_a_file_that_has_ended_rests(began):
     supervisor = began(Plan(lambda: run, lambda: True, stall_s=10), time)
     until(lambda: supervisor.status().state == "ended")
     assert supervisor.status().frames_in == 1
+
+
+def test_a_file_that_has_ended_is_not_begun_again_by_what_changes_live(began):
+    time = SimulatedTime()
+    camera = Camera(time, frames=1)
+    run = Run(camera)
+    run.cancel()
+    supervisor = began(Plan(lambda: run, lambda: True, stall_s=10), time)
+    until(lambda: supervisor.status().state == "ended")
+    time.over.clear()
+    assert supervisor.keep(camera.plan()) is None
+    supervisor.tick()
+    assert not time.over.wait(0.2)
+    assert supervisor.status().state == "ended"
+    assert camera.tries_s == []
+    supervisor.replace(camera.plan())
+    until(lambda: supervisor.session is not None)
+
+
+def test_what_is_being_opened_by_an_old_plan_is_opened_again_by_the_new_one(began):
+    time = SimulatedTime()
+    camera, opening, opened = Camera(time, frames=1), threading.Event(), threading.Event()
+    old = Run(camera)
+
+    def open_session():
+        opening.set()
+        opened.wait()
+        return old
+
+    supervisor = began(Plan(open_session, lambda: True, stall_s=10), time)
+    assert opening.wait(5)
+    assert supervisor.keep(camera.plan()) is None
+    opened.set()
+    until(lambda: supervisor.session not in (None, old))
+    assert supervisor.status().reconnections == 0

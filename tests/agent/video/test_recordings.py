@@ -63,6 +63,11 @@ def record(recordings, stream="door", *, machine=None, seconds=1, segment_s=60, 
     return sink
 
 
+def go_on(sink):
+    for n in range(13, 100):
+        sink.write(numbered(n, n * 7200, CAMERA))
+
+
 def names(folder, stream="door"):
     return sorted(leftovers(folder / stream), key=lambda name: name.removesuffix(".part")[-10:])
 
@@ -358,6 +363,22 @@ def test_a_recording_that_someone_deleted_or_has_open_is_no_error(folder, open_f
         record(recordings)
         assert file.read(8)[4:] == b"ftyp"
     assert [name[-10:] for name in names(folder)] == ["000004.mp4"]
+
+
+def test_one_that_was_closed_deletes_nothing_and_begins_nothing(folder, open_folder):
+    """A stream that hung at the end goes on when the folder is no longer the agent's."""
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(free=1))
+    for _ in range(3):
+        record(recordings)
+    late = record(recordings, ends=False, segment_s=2)
+    kept = names(folder)[:3]
+    recordings.close()
+    with late, pytest.raises(OutputError, match="the agent ends"):
+        go_on(late)
+    assert names(folder)[:3] == kept
+    open_folder(machine)
+    assert len(names(folder)) == 4  # what it wrote is recovered
 
 
 def test_a_second_agent_is_refused(folder, open_folder):

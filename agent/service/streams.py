@@ -1,0 +1,81 @@
+"""Streams: the supervisors of all streams of an agent."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from agent.service.session import StreamSession
+from agent.service.supervisor import Plan, Supervisor
+from agent.video.presence import is_there
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.config.difference import Difference
+    from agent.config.tree import StreamConfig
+    from agent.service.session import Surroundings
+    from agent.telemetry.status import StreamStatus
+
+_log = logging.getLogger(__name__)
+
+_STOP_TIMEOUT_S = 8.0
+"""How long streams may take to write what is under way; systemd is told 10 s and a little."""
+
+
+class Streams:
+    """Begins, changes and ends streams; all but `statuses` in one thread."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._supervisors: dict[str, Supervisor] = {}
+        self._leaving: list[Supervisor] = []
+
+    def __iter__(self) -> Iterator[Supervisor]:
+        return iter(self._supervisors.values())
+
+    def statuses(self) -> dict[str, StreamStatus]:
+        """How each is now, by name; from any thread."""
+        return {name: each.status() for name, each in list(self._supervisors.items())}
+
+    def add(self, name: str, config: StreamConfig) -> None:
+        """Begin one."""
+        self._supervisors[name] = supervisor = Supervisor(name, self._plan(name, config))
+        supervisor.start()
+
+    def change(self, configs: Mapping[str, StreamConfig], change: Difference) -> None:
+        """Begin, end, begin anew and adjust those that differ, and wait for none of them."""
+        self._leaving = [each for each in self._leaving if each.alive]
+        for name in change.removed:
+            self._leaving.append(self._supervisors.pop(name))
+            self._leaving[-1].stop()
+        for name in change.added:
+            self.add(name, configs[name])
+        for name in change.restarted:
+            self._supervisors[name].replace(self._plan(name, configs[name]))
+        for name in change.live:
+            session = self._supervisors[name].keep(self._plan(name, configs[name]))
+            if isinstance(session, StreamSession):
+                session.adjust(configs[name])
+
+    def end(self) -> None:
+        """Have every one write what is under way."""
+        supervisors = [*self._leaving, *self._supervisors.values()]
+        for supervisor in supervisors:
+            supervisor.stop()
+        deadline_s = time.monotonic() + _STOP_TIMEOUT_S
+        for supervisor in supervisors:
+            if supervisor.session is None:  # it is being opened, and its camera may not answer
+                continue
+            if not supervisor.join(max(0.0, deadline_s - time.monotonic())):
+                _log.warning("did not stop in time", extra={"stream": supervisor.name})
+
+    def _plan(self, name: str, config: StreamConfig) -> Plan:
+        url = self._around.secrets.fill(config.source.url)
+        return Plan(
+            lambda: StreamSession(name, config, self._around),
+            lambda: is_there(url),
+            config.source.stall_s,
+            config.paused,
+        )
