@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
     from agent.hidden import Hidden
-    from agent.pipeline.pipeline import Pipeline, ShownT, Sink
+    from agent.pipeline.pipeline import Pipeline
+    from agent.pipeline.sink import ShownT, Sink
     from agent.run_report import RunReport
     from agent.settings import BlurSettings
     from models.bundle import Bundle

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.frames.ports import Source
-    from agent.pipeline.pipeline import Pipeline, ShownT
+    from agent.pipeline.pipeline import Pipeline
     from agent.pipeline.run_journal import RunJournal
+    from agent.pipeline.sink import ShownT
     from agent.stage_clock import StageClock
     from models.bundle import Bundle
     from models.runtime.choose import Chosen

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic
 
 from agent.pipeline.analyst import Analyst
-from agent.pipeline.pipeline import Pipeline, ShownT
+from agent.pipeline.pipeline import Pipeline
 from agent.pipeline.rhythm import Rhythm
+from agent.pipeline.sink import ShownT
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.track.tracker import Tracker
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from agent.frames.frame import Frame
     from agent.frames.ports import Source
     from agent.hidden import Hidden
-    from agent.pipeline.pipeline import Sink
     from agent.pipeline.rhythm import Every
     from agent.pipeline.run_journal import Journal
+    from agent.pipeline.sink import Sink
     from agent.settings import Hiding, Looking
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from agent.frames.cover import Cover
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
-    from agent.pipeline.pipeline import Pipeline, ShownT
+    from agent.pipeline.pipeline import Pipeline
     from agent.pipeline.run_journal import RunJournal
+    from agent.pipeline.sink import ShownT
     from agent.run_report import RunReport
     from agent.settings import BlurSettings
 

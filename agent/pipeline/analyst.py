@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from agent.pipeline.certainty import Certainty, Settled
 from agent.pipeline.keyframes import CutFinder, needs_another
 from agent.pipeline.next_keyframe import NextKeyframe
 from agent.pipeline.rising_time import RisingTime
+from agent.pipeline.waiting import Ask, View, Waiting
 from agent.track.camera import Camera
 from agent.track.extrapolate import extrapolated
 from agent.track.interpolate import interpolated
@@ -34,50 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from agent.detect.lane import Lane
-    from agent.detect.ticket import Ticket
     from agent.frames.frame import Frame
     from agent.pipeline.rhythm import Rhythm
     from agent.stage_clock import StageClock
     from agent.track.tracker import Tracker
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """What is looked for in a stream, and what was found.
-
-    Attributes:
-        labels: class names by class id.
-    """
-
-    tracker: Tracker
-    labels: Mapping[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A frame that has not left.
-
-    Attributes:
-        moment: its time, made to rise, and where the scene lies in it.
-    """
-
-    frame: Frame
-    scene: int
-    moment: Moment
-    view: _View
-
-
-@dataclass(order=True, slots=True)
-class _Ask:
-    """A keyframe whose result is not taken in yet."""
-
-    index: int
-    waiting: _Waiting = field(compare=False)
-    ticket: Ticket = field(compare=False)
-
-    @property
-    def scene(self) -> int:
-        return self.waiting.scene
 
 
 class Analyst:
@@ -104,12 +64,12 @@ class Analyst:
         on_keyframe: Callable[[int], None],
     ) -> None:
         self._lane, self._rhythm, self._size = lane, rhythm, size
-        self._wanted = self._taken = self._settled = _View(tracker, labels)
+        self._wanted = self._taken = self._settled = View(tracker, labels)
         self.margin = margin
         self._on_keyframe = on_keyframe
         self._cuts, self._camera, self._times = CutFinder(), Camera(), RisingTime()
-        self._waiting: deque[_Waiting] = deque()
-        self._asks: list[_Ask] = []
+        self._waiting: deque[Waiting] = deque()
+        self._asks: list[Ask] = []
         self._certainty = Certainty(look_ahead=rhythm.look_ahead)
         self._next_keyframe = NextKeyframe(rhythm)
         self._scene = 0
@@ -144,7 +104,7 @@ class Analyst:
         Args:
             tracker: a new one, whose track numbers go on after those given so far.
         """
-        self._wanted = _View(tracker, labels)  # one assignment: a frame sees the old or the new one
+        self._wanted = View(tracker, labels)  # one assignment: a frame sees the old or the new one
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
         """Every frame once, in order, with its cover."""
@@ -185,14 +145,14 @@ class Analyst:
             self._scene += 1
             self._next_keyframe.look_at_once()
         moment = Moment(frame.index, time_s, self._camera.follow(frame))
-        waiting = _Waiting(frame, self._scene, moment, view)
+        waiting = Waiting(frame, self._scene, moment, view)
         self._waiting.append(waiting)
         if self._next_keyframe.is_due(frame.index, moment.time_s) and not unfit:
             self._ask(waiting)
 
-    def _ask(self, waiting: _Waiting) -> None:
+    def _ask(self, waiting: Waiting) -> None:
         index = waiting.frame.index
-        insort(self._asks, _Ask(index, waiting, self._lane.submit(waiting.frame)))
+        insort(self._asks, Ask(index, waiting, self._lane.submit(waiting.frame)))
         self._last_keyframe = max(self._last_keyframe, index)
         self._next_keyframe.note(index, waiting.moment.time_s)
         self._on_keyframe(index)
@@ -232,7 +192,7 @@ class Analyst:
         del self._asks[0]
         yield from self._leaving()
 
-    def _tracker_for(self, ask: _Ask) -> Tracker:
+    def _tracker_for(self, ask: Ask) -> Tracker:
         """What a keyframe's result goes to; all frames of the view before have left by now."""
         view = ask.waiting.view
         if view is not self._settled:
@@ -240,7 +200,7 @@ class Analyst:
             self._settled = view
         return view.tracker
 
-    def _middle(self, ask: _Ask) -> _Waiting | None:
+    def _middle(self, ask: Ask) -> Waiting | None:
         """The frame half-way to the keyframe before, where there is one to look at."""
         last = self._certainty.last
         if not self._rhythm.adaptive or not self._rhythm.look_ahead or last is None:
@@ -266,20 +226,20 @@ class Analyst:
             yield waiting.frame, cover
             del waiting, cover
 
-    def _is_certain(self, waiting: _Waiting) -> bool:
+    def _is_certain(self, waiting: Waiting) -> bool:
         open_scene = self._asks[0].scene if self._asks else None
         return bool(self._unfit(waiting.frame)) or self._certainty.may_leave(
             waiting.frame.index, waiting.scene, self._scene, open_scene
         )
 
-    def _cover(self, waiting: _Waiting) -> Cover:
+    def _cover(self, waiting: Waiting) -> Cover:
         frame = waiting.frame
         fault = self._unfit(frame) or self._certainty.fault(frame.index, waiting.scene)
         if fault is not None:
             return Cover.all_of_it(fault)
         return Cover(tuple(self._outlines(waiting)))
 
-    def _outlines(self, waiting: _Waiting) -> Iterator[PlacedOutline]:
+    def _outlines(self, waiting: Waiting) -> Iterator[PlacedOutline]:
         placed = interpolated if self._rhythm.look_ahead else extrapolated
         at = np.tile(waiting.moment.scene_at, 2)
         labels = waiting.view.labels

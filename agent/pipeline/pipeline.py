@@ -14,22 +14,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from agent.errors import InputError, PipelineError
 from agent.frames.cover import Cover
 from agent.pipeline.channel import Channel, Stopped
 from agent.pipeline.run_journal import LoadSample
+from agent.pipeline.sink import ShownT
 from agent.stage_clock import StageClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.frames.annotated import AnnotatedFrame
     from agent.frames.frame import Frame
-    from agent.frames.redacted import RedactedFrame
     from agent.pipeline.analyst import Analyst
     from agent.pipeline.run_journal import Journal
+    from agent.pipeline.sink import Sink
 
 _log = logging.getLogger(__name__)
 
@@ -45,22 +45,6 @@ _PATIENCE_S = 2.0
 """How long a live source is waited for at first: what a camera sent while it was being opened comes
 all at once, and is no sign of a slow reader. Chosen, not measured: 1.1 s of video is the most that
 was seen to come so."""
-
-
-ShownT = TypeVar("ShownT", bound="RedactedFrame | AnnotatedFrame")
-ShownT_contra = TypeVar("ShownT_contra", bound="RedactedFrame | AnnotatedFrame", contravariant=True)
-
-
-class Sink(Protocol[ShownT_contra]):
-    """Takes frames of one type, and nothing else: those that were redacted, unless for tuning."""
-
-    def write(self, frame: ShownT_contra) -> None:
-        """Take the next frame."""
-        ...
-
-    def finish(self) -> None:
-        """Put the whole of it in place; there are no more frames."""
-        ...
 
 
 class Pipeline(Generic[ShownT]):

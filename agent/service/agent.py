@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import threading
-from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +23,6 @@ from agent.telemetry.status import AgentStatus
 from models.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from agent.config.secrets import Secrets
@@ -36,8 +33,6 @@ _log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 """How often to look after streams: a stalled one is seen within 2 s."""
-_LOADING_S = 20
-"""How much longer loading may take, said every half of that."""
 
 Request = Literal["stop", "reload"]
 
@@ -71,7 +66,7 @@ class Agent:
             OutputError: metrics can't be served where it says.
         """
         try:
-            with self._taking_long():
+            with self._notifier.taking_long():
                 self._begin()
             self._notifier.ready(self._said())
             _log.info("ready: %s", self._said())
@@ -228,24 +223,6 @@ class Agent:
             if status.state != "running"
         ]
         return "; ".join([f"{running} of {len(statuses)} streams running", *odd])
-
-    @contextmanager
-    def _taking_long(self) -> Iterator[None]:
-        """Have systemd wait while a model loads."""
-        over = threading.Event()
-
-        def extend() -> None:
-            while not over.is_set():
-                self._notifier.extend_timeout(_LOADING_S)
-                over.wait(_LOADING_S / 2)
-
-        thread = threading.Thread(target=extend, name="loading", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
 
     def _end(self) -> None:
         """Have every stream write what is under way, and let go of everything."""

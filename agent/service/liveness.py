@@ -13,7 +13,8 @@ from agent.detect.hang_limit import MAX_HANGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.service.supervisor import Session, Supervisor
+    from agent.service.plan import Session
+    from agent.service.supervisor import Supervisor
 
 _HANGS_WAITED_FOR = MAX_HANGS + 1
 """Detections that may hang, one after the other, before a stream that shows nothing is stuck: the

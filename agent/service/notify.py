@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _log = logging.getLogger(__name__)
 
 SEND_S = 1.0
 """Seconds that a notice may wait for systemd. Chosen, not measured: far below the watchdog's."""
+
+EXTENSION_S = 20.0
+"""So much longer what takes long may take, said every half of that. Chosen, not measured."""
 
 
 @final
@@ -50,9 +55,23 @@ class Notifier:
         """It ends."""
         self._send("STOPPING=1")
 
-    def extend_timeout(self, seconds: float) -> None:
-        """Starting, reloading or stopping takes until `seconds` from now."""
-        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+    @contextmanager
+    def taking_long(self) -> Iterator[None]:
+        """Have systemd wait for as long as this takes: loading a model may take minutes."""
+        over = threading.Event()
+
+        def extend() -> None:
+            while not over.is_set():
+                self._send(f"EXTEND_TIMEOUT_USEC={round(EXTENSION_S * 1e6)}")
+                over.wait(EXTENSION_S / 2)
+
+        thread = threading.Thread(target=extend, name="loading", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _send(self, *lines: str) -> None:
         if not self._address.startswith(("/", "\0")):

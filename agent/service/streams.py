@@ -6,8 +6,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from agent.service.plan import Plan
 from agent.service.session import StreamSession
-from agent.service.supervisor import Plan, Supervisor
+from agent.service.supervisor import Supervisor
 from agent.video.presence import is_there
 
 if TYPE_CHECKING:

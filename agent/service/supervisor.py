@@ -11,8 +11,7 @@ import logging
 import random
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, UsageError
 from agent.service.backoff import Backoff
@@ -22,8 +21,7 @@ from agent.telemetry.status import StreamStatus
 from models.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
+    from agent.service.plan import Plan, Session
     from agent.telemetry.status import State
 
 _log = logging.getLogger(__name__)
@@ -36,41 +34,6 @@ _OPENING = ("starting", "reconnecting")
 """States in which a session is being opened, or will be."""
 
 
-class Session(Protocol):
-    """One run of a stream, opened and not yet running.
-
-    Attributes:
-        last_in_s: when the source gave a frame, on the supervisor's clock; None before the first.
-        last_out_s: when the sink took one.
-    """
-
-    @property
-    def last_in_s(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def last_out_s(self) -> float | None: ...  # noqa: D102
-
-    def run(self) -> None:
-        """Run until the source has ended, or `cancel` was called.
-
-        Raises:
-            AgentError: it can't go on.
-        """
-        ...
-
-    def cancel(self) -> None:
-        """Take no more frames, from any thread; those under way are finished and written."""
-        ...
-
-    def counts(self) -> Counts:
-        """What it did so far."""
-        ...
-
-    def queues(self) -> Mapping[str, int]:
-        """Frames that wait, by the stage that they wait for."""
-        ...
-
-
 class Time:
     """The clock that supervisors go by."""
 
@@ -81,23 +44,6 @@ class Time:
     def wait(self, changed: threading.Event, most_s: float | None) -> None:
         """Wait for `changed`, but only so long."""
         changed.wait(most_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a supervisor has to keep going.
-
-    Attributes:
-        open_session: may block for as long as a source may take to open.
-        is_there: whether it is worth trying; asked only while the source is away.
-        stall_s: without a frame for so long a running stream is stalled.
-        paused: there are no sessions, until there is another plan.
-    """
-
-    open_session: Callable[[], Session]
-    is_there: Callable[[], bool]
-    stall_s: float
-    paused: bool = False
 
 
 class Supervisor:

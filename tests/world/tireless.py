@@ -18,10 +18,11 @@ from agent.config.tree import RecordConfig, SinkConfig, SourceConfig, StreamConf
 from agent.detect.pool import DetectorPool
 from agent.errors import InputError
 from agent.service.model import Model
+from agent.service.plan import Plan
 from agent.service.recorder import Recorder
 from agent.service.resident import resident_bytes
 from agent.service.session import StreamSession, Surroundings
-from agent.service.supervisor import Plan, Supervisor
+from agent.service.supervisor import Supervisor
 from agent.settings import Hiding, Looking
 
 

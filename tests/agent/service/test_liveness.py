@@ -10,7 +10,8 @@ from agent.detect.hang_limit import HANG_WINDOW_S, MAX_HANGS
 from agent.detect.pool import DetectorPool
 from agent.service.counts import Counts
 from agent.service.liveness import Liveness
-from agent.service.supervisor import Plan, Supervisor
+from agent.service.plan import Plan
+from agent.service.supervisor import Supervisor
 
 TIMEOUT_S = 20.0
 

@@ -9,7 +9,8 @@ from worlds import until
 
 from agent.errors import InputError, UsageError
 from agent.service.counts import Counts
-from agent.service.supervisor import Plan, Supervisor
+from agent.service.plan import Plan
+from agent.service.supervisor import Supervisor
 
 
 class SimulatedTime:
