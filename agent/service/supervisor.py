@@ -120,7 +120,8 @@ class Supervisor:
             if session is None or session.last_in_s is None:
                 return
             if now_s - session.last_in_s > self._plan.stall_s:
-                self._enter("stalled", f"no frame for {self._plan.stall_s:g} s", logging.WARNING)
+                if self._state != "stalled":
+                    self._fail("stalled", f"no frame for {self._plan.stall_s:g} s")
             elif self._state != "running":
                 self._enter("running", "")
                 if line := self._outage.over(now_s):
@@ -209,10 +210,7 @@ class Supervisor:
         now_s = self._clock.now_s()
         ran_s = 0.0 if self._opened_s is None else now_s - self._opened_s
         self._reconnections += 1
-        line = self._outage.failed(reason, now_s)
-        if line is not None:
-            _log.warning("%s", line, extra={"stream": self.name})
-        self._enter("reconnecting", reason)
+        self._fail("reconnecting", reason)
         until_s = now_s + self._backoff.next_s(ran_s)
         if plan.is_there():
             self._clock.wait(self._changed, until_s - self._clock.now_s())
@@ -222,6 +220,11 @@ class Supervisor:
             if plan.is_there():
                 self._backoff.begin_anew()
                 return
+
+    def _fail(self, state: State, reason: str) -> None:
+        if line := self._outage.failed(reason, self._clock.now_s()):
+            _log.warning("%s", line, extra={"stream": self.name})
+        self._enter(state, reason)
 
     def _rest(self, state: State, reason: str, level: int = logging.INFO) -> None:
         """Do nothing until there is another plan."""

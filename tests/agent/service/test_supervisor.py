@@ -260,3 +260,19 @@ def test_what_is_being_opened_by_an_old_plan_is_opened_again_by_the_new_one(bega
     opened.set()
     until(lambda: supervisor.session not in (None, old))
     assert supervisor.status().reconnections == 0
+
+
+def test_a_stream_that_stalls_again_and_again_says_so_once(began, caplog):
+    caplog.set_level(logging.INFO)
+    time = SimulatedTime()
+    supervisor = began(Camera(time, frames=1).plan(), time)
+    until(lambda: supervisor.session is not None)
+    for _ in range(20):
+        time.pass_by(10.5)
+        supervisor.tick()
+        assert supervisor.status().state == "stalled"
+        supervisor.session.last_in_s = time.now_s()
+        supervisor.tick()
+        assert supervisor.status().state == "running"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["no frame for 10 s", "runs again, after 0 s"]
