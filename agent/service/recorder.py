@@ -5,7 +5,6 @@ A disk that isn't there is a fault of the streams that record, who try again; th
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from agent.config.tree import RecordConfig
     from agent.video.segments_output import SegmentsOutput
-
-_log = logging.getLogger(__name__)
 
 _RETAIN_S = 60.0
 """How often recordings are looked through for what is too old; segments do it, too."""

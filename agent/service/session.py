@@ -164,7 +164,7 @@ class StreamSession:
                 self._hide_by(config.hide.effect)
 
     def _hide_by(self, effect: str) -> None:
-        redactor = self._redactor(self._now.source)
+        redactor = redactor_of(self._now.source, self._config.hide)
         if self._records and is_weaker(effect, self._effect):
             self._weaker = redactor
             return
@@ -189,23 +189,20 @@ class StreamSession:
         """Ready for the frames of a source as it is now."""
         hide = self._config.hide
         self._weaker, self._effect = None, hide.effect
-        journal, sink, redactor = WindowJournal(), self._opened_sink(source), self._redactor(source)
+        journal, sink = WindowJournal(), self._opened_sink(source)
         stream = Stream(
             source,
             self._around.model.pool.lane(self._name),
             self._hidden,
             hide,
             self._config.look,
-            redactor.redact,
+            redactor_of(source, hide).redact,
             sink,
             journal,
             lambda _shown, _cover: None,
             keep_newest=self._is_live,
         )
         return _Stretch(source, sink, stream, journal, past)
-
-    def _redactor(self, source: ContinuedSource) -> Redactor:
-        return redactor_of(source, self._config.hide)
 
     def _opened_sink(self, source: ContinuedSource) -> EncodingSink[RedactedFrame] | NoSink:
         info, sink = source.info, self._config.sink

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 _PROBE_S = 1.0
 """How often to look whether a source that is away is there again. Chosen, not measured: a stream
-shall go on within 5 s, of which connecting takes 1.3 (to an RTSP server on the same machine)."""
+shall go on within 5 s, of which connecting takes 0.3 (to an RTSP server on the same machine)."""
 
 _OPENING = ("starting", "reconnecting")
 """States in which a session is being opened, or will be."""

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from agent.frames.redacted import RedactedFrame
 
 
 @final
-class NoSink:
+class NoSink(AbstractContextManager["NoSink"]):
     """Takes frames, and lets them go."""
 
-    def __enter__(self) -> NoSink:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def write(self, frame: RedactedFrame) -> None:
