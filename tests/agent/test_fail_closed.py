@@ -126,7 +126,7 @@ def test_every_function_that_takes_an_annotated_frame_is_known():
         ("pictures/contact_sheet.py", "add"),  # refuses it unless it was made for it
         ("pictures/tile.py", "tile_of"),
         ("frames/ports.py", "encode"),  # what an encoder promises
-        ("pipeline/pipeline.py", "write"),  # what a sink promises
+        ("pipeline/sink.py", "write"),  # what a sink promises
         ("video/encoder.py", "encode"),  # refuses it unless it was made for it
         ("video/encoder.py", "_open"),
         ("video/encoding_sink.py", "write"),  # gives it to such an encoder
