@@ -47,7 +47,7 @@ test: .venv/cv2 .venv/apt check
 # Prometheus only the program that judges rules: its package would start a server.
 APT := chromium curl faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
-  gstreamer1.0-plugins-bad procps python3-gi python3-venv strace systemd-container
+  gstreamer1.0-plugins-bad mosquitto mosquitto-clients procps python3-gi python3-venv strace systemd-container
 .venv/apt: .venv/ready
 	@if { dpkg --status $(APT) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) \
