@@ -1,0 +1,329 @@
+"""Exchange: what passes between an agent and its broker, and when; it opens no connection itself.
+
+Whatever a broker retains is published at each connection, and so is all that it has not answered
+for: one that was killed may have forgotten everything, and doesn't say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pydantic import ValidationError
+
+from agent.control import discovery
+from agent.control.admission import Admission
+from agent.control.delivery import Message
+from agent.control.messages import ConfigDesired, Conn, ControlTele
+from agent.control.ops import OPS
+from agent.control.orders import Orders
+from agent.control.refusal import Refusal
+from agent.control.signed import authorised
+from agent.control.state import State
+from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
+from agent.control.twin import Twin
+from agent.control.window import Parcel, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
+
+    from agent.control.clock import EventClock
+    from agent.control.commands import Workers
+    from agent.control.controlled import Controlled
+    from agent.control.delivery import Received
+    from agent.control.messages import EventKind, Result, Scalar
+    from agent.control.ops import ReplayArgs
+    from agent.control.store import Store
+    from agent.control.terms import Terms
+    from models.strict_model import StrictModel
+
+Reason = Literal["start", "clean", "lost", "twin"]
+
+_log = logging.getLogger(__name__)
+
+COMMIT_S = 2.5
+"""How long an event may wait to be written down with others: at 5 a second, 13 together. Each alone
+would write 21 KiB (SQLite 3.40), and a card of flash wears out by that."""
+
+CONN_S = 60.0
+"""How often it is asked whether the broker still answers, by a PUBACK of the device's own `conn`:
+a connection whose other end is gone says that it is connected for as long as it likes."""
+ANSWER_S = 30.0
+"""How long that may take. Chosen, not measured: 30 times what a satellite takes."""
+
+TWIN_S = 600.0
+"""How long a twin is told of after it was seen. Chosen, not measured: ten times its way back."""
+TWIN_HOLD_OFF_S = 60.0
+
+TRIM_S = 60.0
+"""How often what is no longer needed is deleted, many rows at once. Chosen, not measured."""
+
+_UNHEARD, _REFUSED = 0x10, 0x80
+"""Reason codes of MQTT 5: nobody subscribes to it; from here on, the broker did not take it."""
+
+
+class Connection(Protocol):
+    """What an exchange needs of a session; see `agent.control.session`."""
+
+    def publish(self, message: Message, token: object) -> bool: ...  # noqa: D102
+    def acknowledge(self, receipt: object) -> None: ...  # noqa: D102
+    def reconnect(self, reason: str) -> None: ...  # noqa: D102
+    def hold_off(self, seconds: float) -> None: ...  # noqa: D102
+
+
+class Exchange:
+    """All of it happens on one thread, and nothing waits but for the disk.
+
+    Args:
+        controlled: what it speaks for.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        controlled: Controlled,
+        connection: Connection,
+        workers: Workers,
+        store: Store,
+    ) -> None:
+        self._terms, self._controlled = terms, controlled
+        self._connection, self._store, self._clock = connection, store, store.clock
+        self._state = State(terms, controlled)
+        self._window = Window(connection.publish, self._next_event)
+        self._orders = Orders(
+            admission_of(terms, store.clock),
+            store.inbox,
+            workers,
+            {"refresh": self._refresh, "replay": self._replay},
+            self._publish_result,
+            self._acknowledge,
+            self.tell,
+        )
+        self._twin = Twin(store.clock.boot_id)
+        self._twin_seen_s = -TWIN_S
+        self._connected = False
+        self._refused: Counter[str] = Counter()
+        self._unheard = self._reconnections = self._published = 0
+        self._noted_s: float | None = None
+        self._asked_s: float | None = None
+        self._conn_due_s = self._tele_due_s = self._trim_due_s = 0.0
+        self._orders.take_up(controlled)
+
+    def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
+        """Something happened."""
+        self._store.outbox.add(kind, data)
+        if self._noted_s is None:
+            self._noted_s = self._now_s
+
+    def connected(self) -> None:
+        """All that the broker should know is published (again)."""
+        self._connected = True
+        self._window.clear()
+        self._store.outbox.rewind()
+        self._state.forget()
+        self._asked_s, self._conn_due_s = None, 0.0
+        self._say_conn()
+        self._tend_state()
+        for entry in self._store.inbox.undelivered():
+            self._publish_result(entry.id, entry.result_json)
+
+    def disconnected(self) -> None:
+        """Nothing that was in flight will be answered any more."""
+        if self._connected:
+            self._reconnections += 1
+        self._connected = False
+        self._window.clear()
+        self._orders.disconnected()
+
+    def received(self, message: Received) -> None:
+        """A message came."""
+        prefix = f"{self._terms.root}/{self._terms.device}/cmd/"
+        if message.topic.startswith(prefix):
+            dropped = self._orders.received(message.topic[len(prefix) :], message)
+            if dropped is not None:
+                self._refused[dropped] += 1
+            return
+        self._acknowledge(message.receipt)
+        place = place_of(message.topic, self._terms.root)
+        if place is not None and place.topic is CONN:
+            self._saw_conn(message)
+        elif place is not None and place.topic is CONFIG_DESIRED:
+            self._desired(message.payload)
+
+    def published(self, token: object, code: int) -> None:
+        """The broker has answered for a message."""
+        if not isinstance(token, tuple) or not self._window.landed(token):
+            return
+        kind, what = token
+        if code >= _REFUSED:
+            self._refused[f"{kind} by the broker"] += 1
+            if kind != "res":  # an answer that nobody may read is answered nevertheless
+                return
+        if kind == "conn":
+            self._asked_s = None
+        elif kind == "evt":
+            self._store.outbox.acknowledged(what, heard=code != _UNHEARD)
+        elif kind == "res":
+            self._orders.delivered(what)
+            self._unheard += code == _UNHEARD
+
+    def finished(self, result: Result) -> None:
+        """A worker is done with a command."""
+        self._orders.finished(result)
+
+    def tend(self) -> None:
+        """Whatever is due; often."""
+        now_s = self._now_s
+        self._write_down(now_s)
+        if self._connected:
+            if self._asked_s is not None and now_s - self._asked_s > ANSWER_S:
+                self._connection.reconnect(f"the broker has not answered for {ANSWER_S:.0f} s")
+                self._asked_s = None
+            if now_s >= self._conn_due_s:
+                self._say_conn()
+            if now_s >= self._tele_due_s:
+                self._say_tele(now_s)
+            self._tend_state()
+        if now_s >= self._trim_due_s:
+            self._trim_due_s = now_s + TRIM_S
+            self._store.trim()
+        self._window.pump()
+
+    @property
+    def has_all_sent(self) -> bool:
+        """Whether the broker has answered for everything but events."""
+        return self._window.is_empty and not self._orders.pending
+
+    def adjust(self, terms: Terms) -> None:
+        """Go by other terms, of the same broker."""
+        if self._terms.home_assistant and not terms.home_assistant:
+            topic = discovery.topic_of(terms.device)
+            self._put("state", self._published, Message(topic, b"", retain=True))
+        self._terms = self._state.terms = terms
+        self._orders.admission = admission_of(terms, self._clock)
+
+    def counts(self) -> ControlTele:
+        """How it is, in numbers."""
+        outbox = self._store.outbox
+        return ControlTele(
+            queued=outbox.depth,
+            queued_bytes=outbox.depth_bytes,
+            dropped=outbox.dropped,
+            unheard=self._unheard + outbox.unheard,
+            refused=dict(self._refused),
+            reconnections=self._reconnections,
+        )
+
+    @property
+    def _now_s(self) -> float:
+        return self._clock.mono_ms() / 1000
+
+    def _write_down(self, now_s: float) -> None:
+        """Commit what must not wait, with all else; and then do what waited for that."""
+        is_due = self._noted_s is not None and now_s - self._noted_s >= COMMIT_S
+        while self._orders.pending or is_due:
+            self._store.commit()
+            self._noted_s, is_due = None, False
+            self._orders.committed()
+
+    def _say_conn(self) -> None:
+        twin = self._now_s - self._twin_seen_s < TWIN_S
+        self._put("conn", self._published, conn_of(self._terms, self._clock, "twin" if twin else "start"))
+        self._conn_due_s = self._now_s + CONN_S
+        if self._asked_s is None:
+            self._asked_s = self._now_s
+
+    def _say_tele(self, now_s: float) -> None:
+        self._tele_due_s = now_s + self._terms.tele_interval_s
+        tele = self._controlled.tele(self.counts(), self._clock.boot_id)
+        topic = TELE.of(self._terms.root, self._terms.device)
+        self._put("tele", self._published, Message(topic, tele.model_dump_json().encode(), qos=0))
+
+    def _tend_state(self) -> None:
+        for message in self._state.changed():
+            self._put("state", self._published, message)
+
+    def _saw_conn(self, message: Received) -> None:
+        if not self._twin.saw(message):
+            return
+        if self._now_s - self._twin_seen_s >= TWIN_S:
+            _log.error("another device connects as %s: one of the two needs another name and "
+                       "certificate", self._terms.device)  # fmt: skip
+            self.tell("twin", {"device": self._terms.device})
+        self._twin_seen_s = self._now_s
+        self._connection.hold_off(TWIN_HOLD_OFF_S)
+        self._say_conn()
+
+    def _desired(self, payload: bytes) -> None:
+        if not payload:  # it was taken back; what runs, runs on
+            return
+        try:
+            keys = self._terms.operators
+            body = authorised(payload, keys, needed=bool(keys))
+            desired = ConfigDesired.model_validate_json(body)
+            if self._terms.operators and desired.device != self._terms.device:
+                raise Refusal("unauthorised", "it was signed for another device")
+        except ValidationError as error:
+            self._refuse_desired(f"{error.error_count()} faults, the first: "
+                                 f"{error.errors(include_url=False, include_input=False)[0]['msg']}")  # fmt: skip
+        except Refusal as refusal:
+            self._refuse_desired(refusal.message)
+        else:
+            self._controlled.apply(desired)
+
+    def _refuse_desired(self, reason: str) -> None:
+        _log.warning("config/desired is refused: %s", reason)
+        self._refused[CONFIG_DESIRED.id] += 1
+        self.tell("config", {"refused": reason[:500]})
+
+    def _refresh(self, _args: StrictModel) -> Mapping[str, JsonValue]:
+        self._state.forget()
+        self._say_conn()
+        self._tend_state()
+        return {}
+
+    def _replay(self, args: StrictModel) -> Mapping[str, JsonValue]:
+        wanted: ReplayArgs = args  # type: ignore[assignment]
+        return {"queued": self._store.outbox.replay(wanted.epoch, wanted.from_seq, wanted.to_seq)}
+
+    def _next_event(self) -> Parcel | None:
+        stored = self._store.outbox.next()
+        if stored is None:
+            return None
+        topic = EVENTS[stored.kind].of(self._terms.root, self._terms.device)
+        payload = self._store.outbox.event_of(stored).model_dump_json().encode()
+        return Parcel(("evt", stored.seq), Message(topic, payload))
+
+    def _publish_result(self, command_id: str, text: str) -> None:
+        if self._connected:  # else it is published once there is a connection
+            topic = RESULT.of(self._terms.root, self._terms.device, command_id)
+            self._put("res", command_id, Message(topic, text.encode()))
+
+    def _put(self, kind: str, what: object, message: Message) -> None:
+        self._published += 1
+        self._window.put(Parcel((kind, what), message))
+
+    def _acknowledge(self, receipt: object | None) -> None:
+        if receipt is not None:
+            self._connection.acknowledge(receipt)
+
+
+def conn_of(terms: Terms, clock: EventClock, reason: Reason) -> Message:
+    """What is said of the connection itself; `lost` is for the broker to say."""
+    conn = Conn(
+        online=reason in ("start", "twin"),
+        boot_id=clock.boot_id,
+        reason=reason,
+        ts=None if reason == "lost" else clock.now(),
+        clock_synced=clock.synced,
+    )
+    topic = CONN.of(terms.root, terms.device)
+    return Message(topic, conn.model_dump_json().encode(), qos=1, retain=True)
+
+
+def admission_of(terms: Terms, clock: EventClock) -> Admission:
+    """The rules of a device for its commands."""
+    return Admission(terms.device, OPS, terms.ops, terms.operators, clock)
