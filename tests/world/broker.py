@@ -1,0 +1,140 @@
+"""Brokers: a real mosquitto, which can be ended, killed and frozen, and forgets as brokers do."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING, Literal, final
+
+import pytest
+from running_agent import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_START_S = 30.0
+
+PERSISTENCE = {
+    "debian_default": ("persistence true",),  # which saves every 1,800 s, and at an orderly end
+    "right": ("persistence true", "autosave_interval 10"),  # as in configs/mosquitto
+    "none": ("persistence false",),
+}
+
+
+def _program() -> str:
+    """Where mosquitto is; Debian has it where only root looks."""
+    found = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
+    if found is None:
+        pytest.skip("needs mosquitto")
+    return found
+
+
+@final
+class Broker:
+    """A mosquitto on this machine, on a port that stays when it is started again.
+
+    Args:
+        folder: for its configuration, its log and what it keeps.
+        persistence: what it keeps. By Debian's default a killed one forgets everything since its
+            start.
+        settings: further lines of its configuration.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        persistence: Literal["debian_default", "right", "none"] = "debian_default",
+        settings: Sequence[str] = ("allow_anonymous true",),
+    ) -> None:
+        self._folder = folder
+        self._kept = folder / "kept"
+        self._settings = (*PERSISTENCE[persistence], *settings)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "mosquitto.log"
+        self.port = free_port()
+
+    def __enter__(self) -> Broker:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Be there; it answers when this returns."""
+        assert self._process is None
+        self._kept.mkdir(parents=True, exist_ok=True)
+        configuration = self._folder / "mosquitto.conf"
+        configuration.write_text("\n".join(self._lines()) + "\n")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [_program(), "-c", str(configuration)], stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + _START_S
+        while not self._answers():
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, "mosquitto does not answer"
+            time.sleep(0.01)
+
+    def term(self) -> None:
+        """End as it is told to, and save what it keeps."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Be gone at once, with all that was not saved."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Keep every connection, and answer nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        self._signal(signal.SIGCONT)
+
+    def _lines(self) -> list[str]:
+        return [
+            f"listener {self.port} {self.host}",
+            f"user {getpass.getuser()}",  # root's would become one that may not write here
+            f"persistence_location {self._kept}/",
+            *self._settings,
+        ]
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection((self.host, self.port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.send_signal(signal.SIGCONT)  # a frozen one would not hear SIGTERM
+        self._process.wait(_START_S)
+        self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
