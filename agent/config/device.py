@@ -43,4 +43,7 @@ _SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_PATTERN}$"})
 StreamName = Annotated[str, AfterValidator(fit_name), _SCHEMA]
 """A folder's name, and a label of metrics."""
 
+GroupName = Annotated[str, AfterValidator(fit_name), _SCHEMA]
+"""Of many devices: a level of a topic."""
+
 DeviceName = Annotated[str, AfterValidator(_fit_device), _SCHEMA]

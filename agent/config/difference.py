@@ -21,8 +21,19 @@ LIVE_IN_STREAM = frozenset(
 )
 """What a stream takes on while it runs; anything else begins it anew."""
 
-_LIVE = (("floor",), ("record", "keep"), ("record", "segment_s"), ("telemetry",))
-_RESTART = (("device",), ("model",), ("record", "dir"), ("limits",))
+_LIVE = (
+    ("floor",),
+    ("record", "keep"),
+    ("record", "segment_s"),
+    ("groups",),
+    ("mqtt",),
+    ("control", "ops"),
+    ("control", "remote"),
+    ("telemetry", "prometheus"),
+    ("telemetry", "interval_s"),
+    ("telemetry", "home_assistant"),
+)
+_RESTART = (("device",), ("model",), ("record", "dir"), ("control", "operators"), ("limits",))
 """The parts of all others: one of these two holds every setting outside of streams."""
 
 
@@ -78,9 +89,10 @@ def _changed(before: StreamConfig, now: StreamConfig) -> set[tuple[str, ...]]:
 def _differing(
     running: AgentConfig, wanted: AgentConfig, parts: tuple[tuple[str, ...], ...]
 ) -> tuple[str, ...]:
-    old, new = dict(leaves(running)), dict(leaves(wanted))
     return tuple(
-        ".".join(part)
-        for part in parts
-        if any(old[path] != new[path] for path in new if path[: len(part)] == part)
+        ".".join(part) for part in parts if _settings(running, part) != _settings(wanted, part)
     )
+
+
+def _settings(config: AgentConfig, part: tuple[str, ...]) -> dict[tuple[str, ...], object]:
+    return {path: value for path, value in leaves(config) if path[: len(part)] == part}

@@ -48,6 +48,12 @@ record:                             # segments by stream; the oldest go when a l
   dir: /var/lib/sfumato/video
   segment_s: 60
   keep: {bytes: 50GiB, days: 7, free: 2GiB}
+
+mqtt:                               # left out, the device is reached by no broker
+  host: broker.example
+  ca: ca.crt
+  cert: device.crt
+  key: ${credential:device.key}     # as for the password above
 """
 
 _FULL = """\
@@ -96,7 +102,7 @@ def _value(field: FieldInfo) -> Any:
     if field.examples:
         return field.examples[0]
     default = field.get_default(call_default_factory=True)
-    kind: TypeAdapter[Any] = TypeAdapter(field.annotation or Any)
+    kind: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
     return kind.dump_python(default, mode="json")
 
 

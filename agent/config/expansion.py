@@ -1,6 +1,7 @@
 """Expansion: the short forms of a configuration, written out in full.
 
 model: FILE, trust: FILE         model: {bundle: FILE, trust: [FILE]}
+mqtt: HOST                       mqtt: {host: HOST}
 door: URL                        door: {source: {url: URL}}; so `door: {source: URL}`
 door: {effect: solid}            door: {hide: {effect: solid}}; so every setting of a stream
 defaults: {effect: solid}        the same, in every stream that doesn't say otherwise
@@ -58,6 +59,8 @@ def expanded(document: Written) -> tuple[Written, list[Fault]]:
     whole = {name: _with_entries(value) for name, value in top.items()}
     if model := top.get("model"):
         whole["model"] = _model(model, trust, faults)
+    if mqtt := top.get("mqtt"):
+        whole["mqtt"] = _mqtt(mqtt)
     if isinstance(streams := whole.get("streams"), Written) and isinstance(streams.value, dict):
         full = {
             name: _overlaid(defaults, _stream(stream, faults))
@@ -134,6 +137,11 @@ def _model(model: Written, trust: Written | None, faults: list[Fault]) -> Writte
     if trust is not None:
         section.put("trust", trust)
     return replace(model, value=section.entries)
+
+
+def _mqtt(mqtt: Written) -> Written:
+    """Left empty it is none, and no section whose host was forgotten."""
+    return replace(mqtt, value={"host": mqtt}) if isinstance(mqtt.value, str) else mqtt
 
 
 def _stream(stream: Written, faults: list[Fault]) -> Written:

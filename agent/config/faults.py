@@ -26,16 +26,7 @@ _MOST = 10
 _MOST_SHOWN = 60
 """Letters of a value. Chosen: enough to find it by."""
 
-_WITH_MQTT = "it comes with MQTT"
-_LATER = {
-    ("mqtt",): _WITH_MQTT,
-    ("control",): _WITH_MQTT,
-    ("groups",): _WITH_MQTT,
-    ("telemetry", "interval_s"): _WITH_MQTT,
-    ("telemetry", "home_assistant"): _WITH_MQTT,
-    ("limits", "outbox"): _WITH_MQTT,
-    ("update",): "it comes with updates over the air",
-}
+_LATER = {("update",): "it comes with updates over the air"}
 """Refused, since what is ignored is taken for what is done."""
 
 _SECTION = "should be a section of `key: value` lines"
@@ -104,8 +95,9 @@ def _wrong(written: Written, several: list[ErrorDetails]) -> str:
         for each in several
     )
     said = " or ".join([first, *(other.removeprefix("should be ") for other in others)])
-    is_url = several[0]["loc"][2:4] == ("source", "url")  # it may hold what nobody should see
-    if is_url or written.value is None or isinstance(written.value, (dict, list)):
+    where = several[0]["loc"]
+    may_be_secret = where[0] == "mqtt" or where[2:4] == ("source", "url")
+    if may_be_secret or written.value is None or isinstance(written.value, (dict, list)):
         return said
     shown = repr(written.value)
     shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."

@@ -17,7 +17,7 @@ from agent.config.tree import AgentConfig, leaves
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from agent.config.document import Written
@@ -46,7 +46,7 @@ def load(path: Path, secrets: Secrets | None) -> Loaded:
 
     Raises:
         UsageError: something is wrong; each line of the message is `FILE:LINE: key: what`, ten at
-            most. No value of a source's URL is shown.
+            most. No value of a source's URL and none of `mqtt` is shown.
     """
     whole, faults = expanded(read_document(path))
     faults += _misplaced_secrets(whole)
@@ -74,16 +74,30 @@ def line_of(path: Path, loaded: Loaded, key: str) -> str:
 
 def _misplaced_secrets(whole: Written) -> Iterator[Fault]:
     for where, written in texts(whole):
-        if "${" in str(written.value) and (where[0], *where[2:]) != ("streams", "source", "url"):
-            yield written, "a secret, ${...}, stands in a source's URL and nowhere else"
+        if "${" in str(written.value) and not _may_be_secret(where):
+            said = "a secret, ${...}, stands in a source's URL, mqtt.key or mqtt.password, and nowhere else"
+            yield written, said
+
+
+def _may_be_secret(where: tuple[str, ...]) -> bool:
+    is_url = (where[0], *where[2:]) == ("streams", "source", "url")
+    return is_url or where in (("mqtt", "key"), ("mqtt", "password"))
 
 
 def _unfilled(config: AgentConfig, whole: Written, secrets: Secrets) -> Iterator[Fault]:
-    for name, stream in config.streams.items():
+    uses: list[tuple[tuple[str, ...], Callable[[str], object], str | None]] = [
+        (("streams", name, "source", "url"), secrets.fill, stream.source.url)
+        for name, stream in config.streams.items()
+    ]
+    if config.mqtt is not None:
+        uses.append((("mqtt", "key"), secrets.path_of, config.mqtt.key))
+        uses.append((("mqtt", "password"), secrets.value_of, config.mqtt.password))
+    for where, use, template in uses:
         try:
-            secrets.fill(stream.source.url)
+            if template is not None:
+                use(template)
         except UsageError as error:
-            yield place(whole, ("streams", name, "source", "url")), str(error)
+            yield place(whole, where), str(error)
 
 
 def _origin(whole: Written, where: tuple[str, ...]) -> Origin:

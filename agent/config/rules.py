@@ -10,6 +10,7 @@ from agent.config.strength import is_weaker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.config.mqtt import MqttConfig
     from agent.config.tree import AgentConfig
 
 
@@ -25,6 +26,8 @@ def broken_rules(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
             said = f"{stream.hide.effect!r} is weaker than floor.effect, {config.floor.effect!r}"
             yield ("streams", name, "hide", "effect"), said
     yield from _files(config)
+    if config.mqtt is not None:
+        yield from _mqtt(config.mqtt)
 
 
 def _files(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -43,3 +46,19 @@ def _files(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
         if file.is_relative_to(config.record.dir):
             yield where, "lies in record.dir, where old files are deleted"
         written[file] = name
+
+
+def _mqtt(mqtt: MqttConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """One way to say where the broker is, and whole credentials."""
+    if mqtt.identity is not None:
+        for name in ("host", "port", "ca", "cert", "key", "root"):
+            if getattr(mqtt, name) != type(mqtt).model_fields[name].default:
+                yield ("mqtt", name), "mqtt.identity holds it; take one of the two out"
+    elif mqtt.host is None:
+        yield ("mqtt", "host"), "has to be given, or mqtt.identity"
+    if mqtt.cert is not None and mqtt.key is None:
+        yield ("mqtt", "key"), "has to be given: the key that mqtt.cert belongs to"
+    if mqtt.key is not None and mqtt.cert is None:
+        yield ("mqtt", "cert"), "has to be given: the certificate that mqtt.key belongs to"
+    if mqtt.password is not None and mqtt.username is None:
+        yield ("mqtt", "username"), "has to be given: whose mqtt.password it is"

@@ -17,7 +17,8 @@ def schema() -> dict[str, Any]:
     properties, parts = whole["properties"], whole["$defs"]
     for part, name in (("Hiding", "classes"), ("ModelConfig", "trust")):
         parts[part]["properties"][name] = _or_text(parts[part]["properties"][name])
-    properties["model"] = _or_text(properties["model"])
+    for name in ("model", "mqtt"):
+        properties[name] = _or_text(properties[name])
     properties["trust"] = {"$ref": "#/$defs/ModelConfig/properties/trust"}
 
     short = {

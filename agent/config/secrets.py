@@ -82,6 +82,31 @@ class Secrets:
             raise UsageError("should begin with / or rtsp:// once its secrets are filled in")
         return filled
 
+    def value_of(self, template: str) -> str:
+        """What `${credential:NAME}` or `${env:NAME}` stands for, which is never shown.
+
+        Raises:
+            UsageError: it is missing or empty, or no line of text.
+        """
+        found = REFERENCE.fullmatch(template)
+        if found is None:
+            raise UsageError("should be ${credential:NAME} or ${env:NAME}")
+        value = self._read(found)
+        self._remember([value])
+        return value
+
+    def path_of(self, template: str) -> Path:
+        """The file of `${credential:NAME}`; of another text, the file that it names.
+
+        Raises:
+            UsageError: there is no such credential.
+        """
+        found = REFERENCE.fullmatch(template)
+        if found is None:
+            return Path(template)
+        path, _ = self._credential(found["credential"])
+        return path
+
     def hide(self, text: str) -> str:
         """The text with *** for every value that was filled in, and for every URL's user-info.
 
@@ -105,14 +130,19 @@ class Secrets:
             if value is None:
                 raise UsageError(f"{found[0]}: the environment has no {found['env']}")
         else:
-            value = self._credential(found["credential"])
+            path, data = self._credential(found["credential"])
+            try:
+                value = data.decode().removesuffix("\n").removesuffix("\r")
+            except UnicodeDecodeError as error:
+                raise UsageError(f"{found[0]}: {path} is no text") from error
         if not value:
             raise UsageError(f"{found[0]}: it is empty")
         if not value.isprintable():
             raise UsageError(f"{found[0]}: it holds more than one line of text")
         return value
 
-    def _credential(self, name: str) -> str:
+    def _credential(self, name: str) -> tuple[Path, bytes]:
+        """Its file, and what that holds."""
         if self._credentials is None:
             raise UsageError(
                 f"${{credential:{name}}}: there are no credentials, since $CREDENTIALS_DIRECTORY is "
@@ -130,7 +160,4 @@ class Secrets:
             ) from error
         if len(data) > _MOST_BYTES:
             raise UsageError(f"${{credential:{name}}}: {path} is larger than {_MOST_BYTES} bytes")
-        try:
-            return data.decode().removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise UsageError(f"${{credential:{name}}}: {path} is no text") from error
+        return path, data

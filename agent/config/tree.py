@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 
 from agent.config.address import checked_template
-from agent.config.device import DeviceName, StreamName, device_name
+from agent.config.device import DeviceName, GroupName, StreamName, device_name
 from agent.config.location import Location, beside_the_file
+from agent.config.mqtt import ControlConfig, MqttConfig
 from agent.config.size import Size  # noqa: TC001 pydantic reads the annotations
 from agent.settings import Encoding, Hiding, Looking, usual_workers
 from models.strict_model import StrictModel
@@ -170,11 +171,20 @@ class TelemetryConfig(StrictModel):
     prometheus: _ListenAddress | None = Field(
         "127.0.0.1:9464", description="HOST:PORT where metrics are served; null: nowhere"
     )
+    interval_s: float = Field(
+        60.0, ge=10, le=3600, description="seconds from one report over MQTT to the next"
+    )
+    home_assistant: bool = Field(
+        False, description="also describe the device over MQTT as Home Assistant wants it"
+    )
 
 
 class LimitsConfig(StrictModel):
     """What the agent may take of the machine."""
 
+    outbox: Size = Field(
+        256 << 20, description="bytes of events that wait on disk for a broker; the oldest go"
+    )
     memory: Size | None = Field(
         None,
         description="bytes of memory; beyond it the agent ends, and is started anew by systemd",
@@ -189,6 +199,11 @@ class AgentConfig(StrictModel):
         description="the device's name, of a-z, 0-9 and -; default: the host's",
         examples=["gate-7"],
     )
+    groups: tuple[GroupName, ...] = Field(
+        (),
+        description="that the device belongs to, for what is told to many at once",
+        examples=[["site-north", "canary"]],
+    )
     model: ModelConfig = Field(description="what finds what is hidden, for all streams")
     floor: FloorConfig = Field(FloorConfig(), description="what no stream may fall below")
     streams: dict[StreamName, StreamConfig] = Field(
@@ -198,6 +213,13 @@ class AgentConfig(StrictModel):
     )
     record: RecordConfig = Field(
         default_factory=RecordConfig, description="the folder of recordings"
+    )
+    mqtt: MqttConfig | None = Field(
+        None,
+        description="by which broker the device is reached; a bare host will do; null: by none",
+    )
+    control: ControlConfig = Field(
+        ControlConfig(), description="what the device lets itself be told by it"
     )
     telemetry: TelemetryConfig = Field(
         TelemetryConfig(), description="how the device tells how it is"

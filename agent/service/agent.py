@@ -149,7 +149,7 @@ class Agent:
             OutputError: metrics can't be served where it says; nothing was changed.
         """
         before, change = self._config, difference(self._config, config)
-        if "telemetry" in change.settings:
+        if "telemetry.prometheus" in change.settings:
             self._move_metrics(config)
         model, recorder = self._around.model, self._around.recorder
         self._config = config.model_copy(

@@ -60,12 +60,12 @@ def test_what_is_right_is_said_in_a_line(sfumato, write):
 
 
 def test_every_fault_is_a_line_of_its_own(sfumato, write):
-    path = write(TEXT + "    every: 0\n".replace("    ", "") + "mqtt: {}\n")
+    path = write(TEXT + "    every: 0\n".replace("    ", "") + "mqqt: {}\n")
     code, out, err = sfumato("check", path)
     assert (code, out) == (2, [])
     assert [line.split(": ")[:3] for line in err] == [
         ["sfumato", f"{path}:8", "every"],
-        ["sfumato", f"{path}:9", "mqtt"],
+        ["sfumato", f"{path}:9", "mqqt"],
     ]
 
 

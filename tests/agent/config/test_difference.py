@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.difference import LIVE_IN_STREAM, Difference, difference
+from agent.config.mqtt import ControlConfig, MqttConfig
 from agent.config.tree import (
     AgentConfig,
     FloorConfig,
@@ -111,7 +112,15 @@ def test_what_begins_anew_is_not_live_as_well():
     ("changed", "settings", "needs_restart"),
     [
         ({"floor": FloorConfig(effect="auto")}, ("floor",), ()),
-        ({"telemetry": TelemetryConfig(prometheus=None)}, ("telemetry",), ()),
+        ({"telemetry": TelemetryConfig(prometheus=None)}, ("telemetry.prometheus",), ()),
+        ({"telemetry": TelemetryConfig(interval_s=10)}, ("telemetry.interval_s",), ()),
+        ({"telemetry": TelemetryConfig(home_assistant=True)}, ("telemetry.home_assistant",), ()),
+        ({"groups": ("north",)}, ("groups",), ()),
+        ({"mqtt": MqttConfig(host="b")}, ("mqtt",), ()),
+        ({"control": ControlConfig(ops=("ping",))}, ("control.ops",), ()),
+        ({"control": ControlConfig(remote=())}, ("control.remote",), ()),
+        ({"control": ControlConfig(operators=("/o.pub",))}, (), ("control.operators",)),
+        ({"limits": LimitsConfig(outbox=1 << 20)}, (), ("limits",)),
         ({"record": RecordConfig(dir="/video", segment_s=30)}, ("record.segment_s",), ()),
         ({"record": RecordConfig(dir="/video", keep=KeepConfig(days=1))}, ("record.keep",), ()),
         ({"record": RecordConfig(dir="/other")}, (), ("record.dir",)),
@@ -131,11 +140,18 @@ def test_the_rest_changes_now_or_with_the_next_start(changed, settings, needs_re
     assert found == Difference(settings=settings, needs_restart=needs_restart)
 
 
+def test_another_broker_or_none_is_a_change_of_mqtt():
+    one, other = config(mqtt=MqttConfig(host="a")), config(mqtt=MqttConfig(host="a", port=1883))
+    for before, now in ((one, other), (one, config()), (config(), one)):
+        assert difference(before, now) == Difference(settings=("mqtt",))
+    assert not difference(one, one)
+
+
 def test_no_setting_is_forgotten():
     """Each but the streams' changes now or with the next start."""
     from agent.config import difference as module
 
     parts = module._LIVE + module._RESTART
-    for path, _ in leaves(config()):
+    for path, _ in leaves(config(mqtt=MqttConfig(host="a"))):
         held = [part for part in parts if path[: len(part)] == part]
         assert len(held) == (path[0] != "streams"), path

@@ -4,6 +4,7 @@ import re
 
 from agent.config.example import MINIMAL, TYPICAL, full
 from agent.config.loading import load
+from agent.config.mqtt import MqttConfig
 from agent.config.tree import AgentConfig, leaves
 
 
@@ -11,9 +12,15 @@ def test_four_lines_are_four_lines():
     assert len([line for line in MINIMAL.splitlines() if not line.startswith("#")]) == 4
 
 
-def test_the_typical_one_is_right(write):
+def test_the_typical_one_is_right(write, tmp_path):
     config = load(write(TYPICAL), None).config
     assert set(config.streams) == {"door", "yard", "test"}
+    assert config.mqtt == MqttConfig(
+        host="broker.example",
+        ca=tmp_path / "ca.crt",
+        cert=tmp_path / "device.crt",
+        key="${credential:device.key}",
+    )
 
 
 def test_the_full_one_says_everything_and_means_the_defaults(write, monkeypatch):
@@ -22,10 +29,14 @@ def test_the_full_one_says_everything_and_means_the_defaults(write, monkeypatch)
     loaded = load(path, None)
     folder = path.parent
     model = {"bundle": folder / "person.sfm", "trust": (folder / "office.pub",), "workers": 2}
+    mqtt = {"host": "broker.example", "ca": folder / "ca.crt", "cert": folder / "device.crt"}
     assert loaded.config == AgentConfig.model_validate(
         {
             "device": "gate-7",
+            "groups": ("site-north", "canary"),
             "model": model,
+            "mqtt": {**mqtt, "key": "${credential:device.key}"},
+            "control": {"operators": (folder / "ops.pub",)},
             "streams": {"door": {"source": {"url": "rtsp://10.0.0.5/stream1"}}},
         }
     )

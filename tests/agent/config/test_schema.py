@@ -24,7 +24,15 @@ def test_what_we_show_is_valid(judge, text):
 @pytest.mark.parametrize(
     "more",
     [
-        "mqtt: {host: x}",
+        "mqtt: {hots: x}",
+        "mqtt: {host: 'mqtts://x'}",
+        "mqtt: {host: x, version: 4}",
+        "mqtt: {host: x, password: hunter2}",
+        "control: {ops: [show_raw]}",
+        "control: {remote: [update]}",
+        "groups: [North]",
+        "telemetry: {interval_s: 1}",
+        "update: {}",
         "efect: blur",
         "defaults: {efect: blur}",
         "defaults: {effect: blurr}",
