@@ -4,6 +4,7 @@
 - Ctrl-C and SIGTERM stop the command. What doesn't come to an end soon after the second one (a
   source, a detector or a disk that hangs) is left hanging, and the process ends without it.
 - Nobody has to read what is said on standard error: the video is finished all the same.
+- A service that begins anew stays the same process: who manages it sees no end.
 - No thread is alive when the interpreter is taken down. Python would end it inside its native
   call, and C++ answers that with `terminate called without an active exception`.
 """
@@ -92,6 +93,27 @@ def reloading(reload: Callable[[], None]) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGHUP, before)
         _no_wish_to_stop.discard(signal.SIGHUP)
+
+
+def begin_anew(was_stopped: Callable[[], bool]) -> int:
+    """Run the same command again as the same process; an exit code where that is not to be.
+
+    Args:
+        was_stopped: whether somebody asked to stop. It is asked when that can't be overheard any
+            more: from then on a signal ends the process at once, which has nothing left to do.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is about to read its configuration anyway
+    if was_stopped():
+        return 0
+    _let_go()
+    _keep_standard_files_only()
+    try:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 our own words
+    except OSError as error:
+        print(f"sfumato: can't begin anew ({error.strerror})", file=sys.stderr)
+        return AgentError.exit_code
 
 
 def forbid_core_dumps() -> None:
@@ -203,7 +225,20 @@ def _stop_signals() -> list[signal.Signals]:
 
 
 def _end(code: int) -> NoReturn:
-    """End the process whatever its threads do; what they have not finished writing is deleted."""
+    """End the process whatever its threads do."""
+    _let_go()
+    os._exit(code)
+
+
+def _keep_standard_files_only() -> None:
+    """Have the kernel close all others at `exec`: a library may hold a camera that hangs."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 a folder that changes while it is read
+        with suppress(OSError):  # such as the folder itself
+            os.set_inheritable(int(name), int(name) <= 2)
+
+
+def _let_go() -> None:
+    """Do what is done at the end of a process; what threads have not finished writing is deleted."""
     import atexit
 
     from models.part_file import discard_all
@@ -214,4 +249,3 @@ def _end(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-    os._exit(code)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.cli.process import reloading, stopping
+from agent.cli.process import begin_anew, reloading, stopping
+
+if TYPE_CHECKING:
+    from agent.service.agent import Agent
 
 _EPILOG = """\
   sfumato config example > agent.yaml       # then say where your model and your cameras are
@@ -46,6 +50,12 @@ def _run(args: argparse.Namespace) -> int:
     start_logging(secrets.hide)
     state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     agent = Agent(args.config, secrets, Notifier(os.environ), Path(state) if state else None)
-    put = agent.requests.put  # which a signal handler may call at any time
+    return serve(agent)
+
+
+def serve(agent: Agent) -> int:
+    """Run an agent as this process; the exit code, unless it is to begin anew."""
+    put = agent.errands.put  # which a signal handler may call at any time
     with stopping(lambda: put("stop")), reloading(lambda: put("reload")):
-        return agent.run()
+        code = agent.run()
+        return begin_anew(agent.errands.close) if agent.begins_anew else code

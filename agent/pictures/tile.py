@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from agent.pictures.scaled_rgb import scaled_rgb
 from agent.redact.patch import patches_of
-from models.preprocess import rgb_from_yuv
 
 if TYPE_CHECKING:
     from agent.frames.annotated import AnnotatedFrame
@@ -73,16 +73,11 @@ def tile_of(
         pixel_aspect: width of a pixel over its height.
     """
     width, height = _size(frame.size, pixel_aspect)
-    colour = frame.colour
-    # Twice as large first, then averaged: a single bilinear step would alias.
-    double = rgb_from_yuv(
-        frame.planes, (width * 2, height * 2), colour.matrix, full_range=colour.full_range
-    )
-    rgb = cv2.resize(double, (width, height), interpolation=cv2.INTER_AREA)
+    rgb = scaled_rgb(frame.planes, frame.colour, (width, height))
     scale = width / frame.size[0], height / frame.size[1]
     found = [] if frame.whole else patches_of(cover, frame.size)
     outlines = tuple(_outline(outline, patch, scale) for outline, patch in found)
-    return Tile(number, time_s, np.asarray(rgb, np.uint8), outlines, frame.whole)
+    return Tile(number, time_s, rgb, outlines, frame.whole)
 
 
 def _size(frame_size: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from agent.config.difference import difference
 from agent.config.loading import load
 from agent.errors import AgentError, OutputError
 from agent.hidden import hidden_classes
+from agent.service.errands import Errands
 from agent.service.liveness import Liveness
 from agent.service.model import Model
+from agent.service.override_file import OverrideFile
+from agent.service.pauses import Pauses
 from agent.service.recorder import Recorder
 from agent.service.resident import resident_bytes
 from agent.service.session import Surroundings
 from agent.service.streams import Streams
 from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus
+from agent.wall_clock import WallClock
 from models.errors import ModelError
 
 if TYPE_CHECKING:
@@ -34,8 +37,6 @@ _log = logging.getLogger(__name__)
 _TICK_S = 1.0
 """How often to look after streams: a stalled one is seen within 2 s."""
 
-Request = Literal["stop", "reload"]
-
 
 class Agent:
     """What `sfumato run` is.
@@ -47,7 +48,8 @@ class Agent:
         state: a folder that outlives the process; None where there is none.
 
     Attributes:
-        requests: `stop` and `reload`; may be put by a signal handler.
+        errands: what its main thread is asked for; a signal handler may put requests.
+        begins_anew: whether it ended to begin anew.
     """
 
     def __init__(
@@ -55,10 +57,13 @@ class Agent:
     ) -> None:
         self._path, self._secrets, self._notifier, self._state = path, secrets, notifier, state
         self._metrics: MetricsServer | None = None
-        self.requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._clock = WallClock()
+        self._pauses = Pauses(OverrideFile(state), self._believed_now)
+        self.errands = Errands()
+        self.begins_anew = False
 
     def run(self) -> int:
-        """Run until it is asked to stop; the exit code.
+        """Run until it is asked to stop, or to begin anew; the exit code.
 
         Raises:
             UsageError: the configuration is invalid.
@@ -72,8 +77,13 @@ class Agent:
             _log.info("ready: %s", self._said())
             return self._attend()
         finally:
-            self._notifier.stopping()
+            if self.begins_anew:  # told that it stops, systemd would stop it
+                self._notifier.reloading()
+                self._notifier.watchdog()
+            else:
+                self._notifier.stopping()
             self._end()
+            self.errands.close()
 
     def status(self) -> AgentStatus:
         """How everything is now; from any thread."""
@@ -93,6 +103,7 @@ class Agent:
             model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
         )
         self._streams = Streams(self._around)
+        self._streams.hold(self._pauses.streams)
         self._liveness = Liveness(config.model.detect_timeout_s)
         self._check(config)
         model.detector.min_score = self._weakest(config)
@@ -106,14 +117,14 @@ class Agent:
         """Look after everything, once a second and whenever there is a request."""
         said = self._said()
         while True:
-            try:
-                request = self.requests.get(timeout=_TICK_S)
-            except queue.Empty:
-                pass
-            else:
-                if request == "stop":
-                    return 0
+            request = self.errands.next(_TICK_S)
+            if request == "reload":
                 self._reload()
+            elif request is not None:
+                self.begins_anew = request == "restart"
+                return 0
+            self._pauses.tick(self._config.streams)
+            self._streams.hold(self._pauses.streams)
             for supervisor in self._streams:
                 supervisor.tick()
             if (too_much := self._over_memory()) is not None:
@@ -205,6 +216,10 @@ class Agent:
             self._metrics = None
         if config.telemetry.prometheus is not None:
             self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
+
+    def _believed_now(self) -> float | None:
+        """Unix time; None where nobody has set the clock since boot."""
+        return self._clock.now() if self._clock.synced else None
 
     def _over_memory(self) -> str | None:
         most = self._config.limits.memory

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from agent.service.recent_logs import RecentLogs
+
 _log = logging.getLogger(__name__)
 
 JOURNALD = Path("/run/systemd/journal/socket")
@@ -32,6 +34,7 @@ def start_logging(
     hide: Callable[[str], str],
     environment: Mapping[str, str] = os.environ,
     journald: Path = JOURNALD,
+    recent: RecentLogs | None = None,
 ) -> None:
     """Log from INFO on, errors that nobody caught and warnings included.
 
@@ -40,13 +43,15 @@ def start_logging(
     Args:
         hide: replaces secrets in a text; whatever is logged passes it.
         environment: of this process; $JOURNAL_STREAM says whether stderr is the journal.
+        recent: keeps the last records as well.
     """
     handler: logging.Handler
     if _stderr_is_journal(environment.get("JOURNAL_STREAM", "")) and journald.exists():
         handler = JournaldHandler(journald, hide)
     else:
         handler = _LinesHandler(hide)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    handlers = [handler] if recent is None else [handler, recent]
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread

@@ -57,12 +57,15 @@ class Notifier:
 
     @contextmanager
     def taking_long(self) -> Iterator[None]:
-        """Have systemd wait for as long as this takes: loading a model may take minutes."""
+        """Have systemd wait for as long as this takes: loading a model may take minutes.
+
+        An agent that begins anew by itself is already watched meanwhile.
+        """
         over = threading.Event()
 
         def extend() -> None:
             while not over.is_set():
-                self._send(f"EXTEND_TIMEOUT_USEC={round(EXTENSION_S * 1e6)}")
+                self._send(f"EXTEND_TIMEOUT_USEC={round(EXTENSION_S * 1e6)}", "WATCHDOG=1")
                 over.wait(EXTENSION_S / 2)
 
         thread = threading.Thread(target=extend, name="loading", daemon=True)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agent.service.counts import Counts
+    from agent.service.latest_frame import LatestFrame
 
 
 class Session(Protocol):
@@ -17,6 +18,7 @@ class Session(Protocol):
     Attributes:
         last_in_s: when the source gave a frame, on the supervisor's clock; None before the first.
         last_out_s: when the sink took one.
+        latest: that one.
     """
 
     @property
@@ -24,6 +26,9 @@ class Session(Protocol):
 
     @property
     def last_out_s(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def latest(self) -> LatestFrame: ...  # noqa: D102
 
     def run(self) -> None:
         """Run until the source has ended, or `cancel` was called.

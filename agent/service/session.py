@@ -11,6 +11,7 @@ from agent.config.strength import is_weaker
 from agent.hidden import hidden_classes
 from agent.pipeline.window_journal import WindowJournal
 from agent.service.counts import Counts
+from agent.service.latest_frame import LatestFrame
 from agent.service.source import is_live, open_source
 from agent.stream import Stream, redactor_of
 from agent.video.encoder import VideoEncoder
@@ -57,6 +58,7 @@ class _Stretch:
     sink: EncodingSink[RedactedFrame] | NoSink
     stream: Stream[RedactedFrame]
     journal: WindowJournal
+    latest: LatestFrame
     past: Counts
 
     def counts(self) -> Counts:
@@ -115,6 +117,11 @@ class StreamSession:
     def last_out_s(self) -> float | None:
         """See `Session`."""
         return self._now.stream.pipeline.last_out_s
+
+    @property
+    def latest(self) -> LatestFrame:
+        """See `Session`."""
+        return self._now.latest
 
     def run(self) -> None:
         """See `Session`."""
@@ -189,7 +196,8 @@ class StreamSession:
         """Ready for the frames of a source as it is now."""
         hide = self._config.hide
         self._weaker, self._effect = None, hide.effect
-        journal, sink = WindowJournal(), self._opened_sink(source)
+        journal, latest = WindowJournal(), LatestFrame(source.info)
+        sink = self._opened_sink(source)
         stream = Stream(
             source,
             self._around.model.pool.lane(self._name),
@@ -199,10 +207,10 @@ class StreamSession:
             redactor_of(source, hide).redact,
             sink,
             journal,
-            lambda _shown, _cover: None,
+            latest.note,
             keep_newest=self._is_live,
         )
-        return _Stretch(source, sink, stream, journal, past)
+        return _Stretch(source, sink, stream, journal, latest, past)
 
     def _opened_sink(self, source: ContinuedSource) -> EncodingSink[RedactedFrame] | NoSink:
         info, sink = source.info, self._config.sink

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.service.plan import Plan
@@ -12,7 +13,7 @@ from agent.service.supervisor import Supervisor
 from agent.video.presence import is_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from agent.config.difference import Difference
     from agent.config.tree import StreamConfig
@@ -30,6 +31,8 @@ class Streams:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._plans: dict[str, Plan] = {}
+        self._held: frozenset[str] = frozenset()
         self._supervisors: dict[str, Supervisor] = {}
         self._leaving: list[Supervisor] = []
 
@@ -40,23 +43,49 @@ class Streams:
         """How each is now, by name; from any thread."""
         return {name: each.status() for name, each in list(self._supervisors.items())}
 
+    def supervisor(self, name: str) -> Supervisor | None:
+        """Of a stream, if there is one; from any thread."""
+        return self._supervisors.get(name)
+
+    def is_paused_by_configuration(self, name: str) -> bool:
+        """Whether it rests whoever resumes it; from any thread."""
+        plan = self._plans.get(name)
+        return plan is not None and plan.paused
+
+    def hold(self, names: Collection[str]) -> None:
+        """Pause these over their configuration, and no others; what stays as it is goes on.
+
+        A stream that is paused finishes what is under way and closes its source.
+        """
+        before, self._held = self._held, frozenset(names)
+        for name in (before ^ self._held) & self._supervisors.keys():
+            self.restart(name)
+
+    def restart(self, name: str) -> None:
+        """Begin one anew."""
+        self._supervisors[name].replace(self._held_plan(name))
+
     def add(self, name: str, config: StreamConfig) -> None:
         """Begin one."""
-        self._supervisors[name] = supervisor = Supervisor(name, self._plan(name, config))
+        self._plans[name] = self._plan(name, config)
+        self._supervisors[name] = supervisor = Supervisor(name, self._held_plan(name))
         supervisor.start()
 
     def change(self, configs: Mapping[str, StreamConfig], change: Difference) -> None:
         """Begin, end, begin anew and adjust those that differ, and wait for none of them."""
         self._leaving = [each for each in self._leaving if each.alive]
         for name in change.removed:
+            del self._plans[name]
             self._leaving.append(self._supervisors.pop(name))
             self._leaving[-1].stop()
         for name in change.added:
             self.add(name, configs[name])
         for name in change.restarted:
-            self._supervisors[name].replace(self._plan(name, configs[name]))
+            self._plans[name] = self._plan(name, configs[name])
+            self.restart(name)
         for name in change.live:
-            session = self._supervisors[name].keep(self._plan(name, configs[name]))
+            self._plans[name] = self._plan(name, configs[name])
+            session = self._supervisors[name].keep(self._held_plan(name))
             if isinstance(session, StreamSession):
                 session.adjust(configs[name])
 
@@ -71,6 +100,10 @@ class Streams:
                 continue
             if not supervisor.join(max(0.0, deadline_s - time.monotonic())):
                 _log.warning("did not stop in time", extra={"stream": supervisor.name})
+
+    def _held_plan(self, name: str) -> Plan:
+        plan = self._plans[name]
+        return replace(plan, paused=plan.paused or name in self._held)
 
     def _plan(self, name: str, config: StreamConfig) -> Plan:
         url = self._around.secrets.fill(config.source.url)

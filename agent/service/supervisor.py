@@ -21,6 +21,7 @@ from agent.telemetry.status import StreamStatus
 from models.errors import ModelError
 
 if TYPE_CHECKING:
+    from agent.service.latest_frame import Shown
     from agent.service.plan import Plan, Session
     from agent.telemetry.status import State
 
@@ -67,6 +68,7 @@ class Supervisor:
         self._state: State = "starting"
         self._reason, self._since_s = "", time.time()
         self._last_out_s: float | None = None
+        self._shown: Shown | None = None
         self._backoff, self._outage = Backoff(random.Random()), Outage()  # noqa: S311
         self._thread = threading.Thread(target=self._work, name=f"stream {name}", daemon=True)
 
@@ -133,8 +135,8 @@ class Supervisor:
             session, counts = self._session, self._past
             if session is not None:
                 counts += session.counts()
-                self._note_age(session)
-            last_out_s = self._last_out_s
+                self._note_output(session)
+            last_out_s, shown = self._last_out_s, self._shown
             return StreamStatus(
                 state=self._state,
                 reason=self._reason,
@@ -150,6 +152,9 @@ class Supervisor:
                 queues=session.queues() if session is not None else {},
                 last_frame_age_s=None if last_out_s is None else self._clock.now_s() - last_out_s,
                 reconnections=self._reconnections,
+                size=None if shown is None else shown.size,
+                rate=None if shown is None else shown.rate,
+                covered=shown is not None and shown.covered,
             )
 
     def _interrupt(self) -> None:
@@ -199,9 +204,10 @@ class Supervisor:
             with self._lock:
                 self._session = None
                 self._past += session.counts()
-                self._note_age(session)
+                self._note_output(session)
 
-    def _note_age(self, session: Session) -> None:
+    def _note_output(self, session: Session) -> None:
+        self._shown = session.latest.shown
         if session.last_out_s is not None:
             self._last_out_s = session.last_out_s
 

@@ -31,6 +31,9 @@ class StreamStatus:
         queues: frames that wait now, by the stage that they wait for.
         last_frame_age_s: seconds since the sink took a frame; None before the first.
         reconnections: sessions that ended in a fault.
+        size: width, height of its pictures in pixels; None before the first session.
+        rate: frames a second, as its source said; None where it didn't.
+        covered: whether its last frame was covered whole.
     """
 
     state: State
@@ -47,6 +50,9 @@ class StreamStatus:
     queues: Mapping[str, int] = field(default_factory=dict)
     last_frame_age_s: float | None = None
     reconnections: int = 0
+    size: tuple[int, int] | None = None
+    rate: float | None = None
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
