@@ -25,7 +25,8 @@ class Controlled(Protocol):
     """An agent, or one that is simulated.
 
     What tells something is quick and may be called from any thread. What does something is called
-    on a worker's thread, one at a time for each op, and may take as long as the op's time-out.
+    on a worker's thread, one at a time for each op, and may take as long as the op's time-out. What
+    takes longer is answered `timeout` and left behind; the op's next command then runs beside it.
     """
 
     def info(self) -> Info:
@@ -48,8 +49,10 @@ class Controlled(Protocol):
         """How it is, in numbers."""
         ...
 
-    def do(self, op: str, args: StrictModel) -> Mapping[str, JsonValue]:
+    def do(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
         """Do what a command asks for, but `refresh` and `replay`; what to answer.
+
+        None: it is only accepted by now, and `was_done` says after the next start what came of it.
 
         Raises:
             Refusal: it can't be done.

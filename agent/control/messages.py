@@ -8,9 +8,10 @@ milliseconds since boot.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from models.strict_model import StrictModel
 
@@ -25,6 +26,22 @@ Short = Annotated[str, StringConstraints(max_length=500)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, hexadecimal."""
 Scalar = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Short | None
+
+
+def _finite(value: JsonValue) -> JsonValue:
+    """A value as it is: `allow_inf_nan` is not asked where anything may stand (pydantic 2.14)."""
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, float) and not math.isfinite(part):
+            raise ValueError("should hold finite numbers only")
+        if isinstance(part, dict | list):
+            rest += part.values() if isinstance(part, dict) else part
+    return value
+
+
+Json = Annotated[JsonValue, AfterValidator(_finite)]
+"""Whatever JSON can say; Python's reader and pydantic's would let NaN and 1e999 pass, too."""
 
 MAX_TTL_S = 7 * 86400.0
 """A week: as long as a broker keeps the session of a device that is away, by default."""
@@ -141,9 +158,9 @@ class ConfigDesired(Ordered):
 
     device: Name | None = Field(None, description="has to be given where the message is signed")
     rev: int = Field(ge=1, le=2**53, description="counts up")
-    streams: dict[str, JsonValue] | None = None
-    telemetry: dict[str, JsonValue] | None = None
-    update: dict[str, JsonValue] | None = None
+    streams: dict[str, Json] | None = None
+    telemetry: dict[str, Json] | None = None
+    update: dict[str, Json] | None = None
 
 
 class Override(Told):
@@ -216,7 +233,7 @@ class Command(Ordered):
     """Something to be done once; the op stands in the topic."""
 
     id: MessageId
-    args: dict[str, JsonValue] = Field(default_factory=dict)
+    args: dict[str, Json] = Field(default_factory=dict)
     ts: float | None = Field(None, description="Unix time at which it was sent")
     ttl_s: float = Field(
         60.0, gt=0, le=MAX_TTL_S, description="seconds from then on in which it may begin"
@@ -239,7 +256,7 @@ class Result(Told):
     id: MessageId
     op: Short
     state: Literal["accepted", "done", "failed"]
-    result: dict[str, JsonValue] | None = None
+    result: dict[str, Json] | None = None
     error: CommandError | None = None
 
 

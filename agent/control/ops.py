@@ -18,6 +18,8 @@ Role = Literal["viewer", "operator", "release"]
 
 MAX_SNAPSHOT_PX = 640
 MAX_LOG_LINES = 500
+MAX_SEQ = 2**53
+"""What every reader of JSON can hold."""
 
 
 class Nothing(StrictModel):
@@ -63,8 +65,8 @@ class ReplayArgs(StrictModel):
     """Which events to send again."""
 
     epoch: MessageId
-    from_seq: int = Field(ge=1)
-    to_seq: int = Field(ge=1)
+    from_seq: int = Field(ge=1, le=MAX_SEQ)
+    to_seq: int = Field(ge=1, le=MAX_SEQ)
 
 
 class RollbackArgs(StrictModel):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from agent.control.messages import RETRYABLE, CommandError
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from agent.control.messages import ErrorCode
 
 _MOST_LETTERS = 500
@@ -33,3 +35,14 @@ class Refusal(Exception):  # noqa: N818 it is an answer, not a fault of the prog
             detail=self.detail and self.detail[:_MOST_LETTERS],
             retryable=self.code in RETRYABLE,
         )
+
+
+def invalid(error: ValidationError, part: str = "") -> Refusal:
+    """The refusal of a message that is not as described; it shows nothing of what it holds.
+
+    Args:
+        part: of the message, that was looked at.
+    """
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, (part, *first["loc"]) if part else first["loc"]))
+    return Refusal("invalid_schema", f"{where}: {first['msg']}" if where else first["msg"])
