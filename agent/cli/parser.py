@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
-from agent.cli import blur, config, model, redact_image, run
+from agent.cli import blur, config, ctl, model, provision, redact_image, run
 
 _EPILOG = """\
 exit codes:
@@ -38,6 +38,8 @@ def parser_of_all() -> argparse.ArgumentParser:
     model.add_parser(commands)
     run.add_parser(commands)
     config.add_parser(commands)
+    provision.add_parser(commands)
+    ctl.add_parser(commands)
     return parser
 
 
