@@ -10,16 +10,14 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pydantic import ValidationError
-
 from agent.control import discovery
 from agent.control.admission import Admission
 from agent.control.delivery import Message
-from agent.control.messages import ConfigDesired, Conn, ControlTele
+from agent.control.desired import read_desired
+from agent.control.messages import Conn, ControlTele
 from agent.control.ops import OPS
 from agent.control.orders import Orders
 from agent.control.refusal import Refusal
-from agent.control.signed import authorised
 from agent.control.state import State
 from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
 from agent.control.twin import Twin
@@ -231,7 +229,9 @@ class Exchange:
 
     def _say_conn(self) -> None:
         twin = self._now_s - self._twin_seen_s < TWIN_S
-        self._put("conn", self._published, conn_of(self._terms, self._clock, "twin" if twin else "start"))
+        self._put(
+            "conn", self._published, conn_of(self._terms, self._clock, "twin" if twin else "start")
+        )
         self._conn_due_s = self._now_s + CONN_S
         if self._asked_s is None:
             self._asked_s = self._now_s
@@ -261,23 +261,13 @@ class Exchange:
         if not payload:  # it was taken back; what runs, runs on
             return
         try:
-            keys = self._terms.operators
-            body = authorised(payload, keys, needed=bool(keys))
-            desired = ConfigDesired.model_validate_json(body)
-            if self._terms.operators and desired.device != self._terms.device:
-                raise Refusal("unauthorised", "it was signed for another device")
-        except ValidationError as error:
-            self._refuse_desired(f"{error.error_count()} faults, the first: "
-                                 f"{error.errors(include_url=False, include_input=False)[0]['msg']}")  # fmt: skip
+            desired = read_desired(payload, self._terms.device, self._terms.operators)
         except Refusal as refusal:
-            self._refuse_desired(refusal.message)
+            _log.warning("config/desired is refused: %s", refusal.message)
+            self._refused[CONFIG_DESIRED.id] += 1
+            self.tell("config", {"refused": refusal.message})
         else:
             self._controlled.apply(desired)
-
-    def _refuse_desired(self, reason: str) -> None:
-        _log.warning("config/desired is refused: %s", reason)
-        self._refused[CONFIG_DESIRED.id] += 1
-        self.tell("config", {"refused": reason[:500]})
 
     def _refresh(self, _args: StrictModel) -> Mapping[str, JsonValue]:
         self._state.forget()

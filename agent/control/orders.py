@@ -40,7 +40,7 @@ class Orders:
         own: those that the control plane does itself, at once.
         publish: sends the result of an id, in JSON, if there is a connection.
         acknowledge: tells the broker that a message need not come again.
-        tell: notes an event.    """
+        tell: notes an event."""
 
     def __init__(
         self,
