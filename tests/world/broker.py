@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, final
 import pytest
 from running_agent import free_port
 
+from agent.control import broker as address
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -74,6 +76,10 @@ class Broker:
     ) -> None:
         if self._process is not None:
             self.kill()
+
+    def address(self, **terms: object) -> address.Broker:
+        """What a session connects to, without waiting; `terms` are what else it takes."""
+        return address.Broker(self.host, self.port, **{"jitter_s": 0.0, **terms})
 
     @property
     def pid(self) -> int:

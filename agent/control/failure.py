@@ -1,0 +1,89 @@
+"""Failure: why there is no connection, in one line that says what to do."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+from agent.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.control.broker import Broker
+
+CLOCK = "clock"
+"""The first word, where this device's clock is before the beginning of the broker's certificate."""
+
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_OTHER_NAME, _OTHER_ADDRESS = 62, 64
+"""OpenSSL's X509_V_ERR_…"""
+
+_BY_BROKER = {
+    "Unsupported protocol version": "set mqtt.version to the one it speaks",
+    "Bad user name or password": "check mqtt.username and mqtt.password",
+    "Not authorized": "check that it knows this device's name and certificate",
+    "Client identifier not valid": "check the device's name",
+}
+_ALERTS = {
+    "CERTIFICATE_REQUIRED": "it wants a certificate: set mqtt.cert and mqtt.key",
+    "CERTIFICATE_EXPIRED": "this device's certificate has expired, or is not yet valid: renew it",
+    "CERTIFICATE_REVOKED": "this device's certificate was revoked: ask for another one",
+    "UNKNOWN_CA": "this device's certificate is of a CA that it does not know: check mqtt.cert",
+    "BAD_CERTIFICATE": "this device's certificate is not valid: check mqtt.cert",
+    "PROTOCOL_VERSION": "it speaks none of TLS 1.2 and 1.3",
+}
+
+
+def while_connecting(error: Exception, broker: Broker) -> str:
+    """Why a connection could not be made."""
+    at = f"{broker.host}:{broker.port}"
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, socket.gaierror):
+        return f"{broker.host} has no address: {error.strerror or error}; check mqtt.host and DNS"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _of_certificate(error, broker.host)
+    if isinstance(error, TimeoutError):
+        return f"{at}: {error}; check the network"
+    if isinstance(error, ConnectionRefusedError):
+        return f"nobody listens at {at}; check mqtt.host and mqtt.port"
+    if isinstance(error, ssl.SSLError):
+        return f"{at}: no TLS: {error.reason or error}; check mqtt.port"
+    return f"{at}: {error}"
+
+
+def by_broker(answer: str) -> str:
+    """Why the broker does not let this device in.
+
+    Args:
+        answer: the name of its reason code.
+    """
+    hint = _BY_BROKER.get(answer)
+    return f"the broker refuses the connection: {answer}" + (f"; {hint}" if hint else "")
+
+
+def of_connection(said: str, logged: str | None) -> str:
+    """Why a connection is gone.
+
+    Args:
+        said: the name of the reason code.
+        logged: what was read from its socket last, instead of a message. With TLS 1.3 a broker
+            refuses a certificate only after the handshake, and so in this way.
+    """
+    for alert, hint in _ALERTS.items():
+        if logged and f"ALERT_{alert}" in logged.upper().replace(" ", "_"):
+            return f"the broker refuses the connection: {hint}"
+    return f"the connection broke: {logged or said}"
+
+
+def _of_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
+    code = error.verify_code
+    if code == _NOT_YET_VALID:
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        return f"{CLOCK}: the broker's certificate is not valid yet, and it is {today} here; set it"
+    if code == _EXPIRED:
+        return "the broker's certificate has expired, or this device's clock is ahead; renew it"
+    if code in {_OTHER_NAME, _OTHER_ADDRESS}:
+        return f"the broker's certificate is not for {host}; check mqtt.host"
+    return f"the broker's certificate is not of a CA in mqtt.ca: {error.verify_message}"
