@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from tests.agent.control.gate import DEVICE, NOW, Gate, error_of, signed
 
 from agent.control.admission import MAX_AHEAD_S, MAX_COMMAND_BYTES, Admitted, Answer, Drop
 from agent.control.messages import MAX_TTL_S
 from agent.control.ops import OPS, PauseArgs
 from models.signing import PrivateKey
+from tests.agent.control.gate import DEVICE, NOW, Gate, error_of, signed
 
 KEY = PrivateKey.generate()
 COMMAND = {"v": 1, "id": "c1", "args": {"stream": "door"}}
@@ -163,7 +163,10 @@ def test_a_command_of_just_the_size_that_is_allowed_is_read():
 
 def test_with_operators_whoever_is_no_viewer_has_to_sign():
     for op, described in OPS.items():
-        args = {"snapshot": {"stream": "door"}, "replay": {"epoch": "e", "from_seq": 1, "to_seq": 2}}
+        args = {
+            "snapshot": {"stream": "door"},
+            "replay": {"epoch": "e", "from_seq": 1, "to_seq": 2},
+        }
         args = args.get(op, {})
         plain = Gate([KEY.public]).send(op, args)
         assert isinstance(plain, Admitted) == (described.role == "viewer"), op
@@ -295,7 +298,9 @@ def test_the_result_is_told_also_to_whom_asks_late_or_without_a_clock():
 def test_who_asks_again_may_say_the_same_in_other_words():
     gate = Gate()
     gate.send("pause", ttl_s=60)
-    assert gate.send("pause", {"until_s": None, "stream": None}, ts=NOW, ttl_s=5) == Drop("duplicate")
+    assert gate.send("pause", {"until_s": None, "stream": None}, ts=NOW, ttl_s=5) == Drop(
+        "duplicate"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ SIGNATURE = sign("{}", KEY).sig
         (payload_of(sig=""), "is damaged"),
         (payload_of(sig="sfumato-ed25519 AAAA 0000000000000000"), "64 bytes, not 3"),
         (payload_of(sig="sfumato-ed25519 !!!! 0000000000000000"), "not base64"),
+        (payload_of(sig=SIGNATURE.replace("=", "\ufeff")), "not base64"),
         (payload_of(sig=SIGNATURE.replace("ed25519", "rsa")), "of a kind"),
         (payload_of(sig=f" {SIGNATURE}"), "not written as"),
         (payload_of(sig=f"{SIGNATURE}\n"), "not written as"),
