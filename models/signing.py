@@ -10,7 +10,6 @@ tenth of the time that a one-frame job may take, and unsigned bundles don't need
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from dataclasses import dataclass, field
@@ -207,5 +206,5 @@ def _read(path: Path) -> bytes:
 def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or letters that no base64 has
         raise TrustError("the key or signature is not base64: it is damaged") from error

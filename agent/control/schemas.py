@@ -1,33 +1,75 @@
-"""Schemas: JSON Schema of everything that is said over MQTT, for those who write in other languages."""
+"""Schemas: JSON Schema of all that is said over MQTT, for those who write in other languages."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from agent.control.messages import Ordered, Signed
+from agent.control.messages import Signed
 from agent.control.ops import OPS
 from agent.control.topics import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from agent.control.ops import Op
+    from pydantic import BaseModel
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_TITLE = "What Sfumato's devices say and are told over MQTT: docs/mqtt.md says where"
+_TITLE = "What Sfumato's devices tell and are told over MQTT; docs/mqtt.md says where"
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without what pydantic makes of fields' names, where the names stand already."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 of all fields alike
+        return False
 
 
 def schema() -> dict[str, Any]:
-    """All messages and all commands' arguments, each below `$defs` by its name.
+    """Each message, and each command's arguments, below `$defs` by its name.
 
-    What a device is told is described as it judges it, what it tells as it writes it: there every
-    field stands, also one that has a default.
+    What is told allows more than it describes, what orders something does not.
     """
     told = {topic.model for topic in TOPICS if topic.direction == "up"}
     ordered = {topic.model for topic in TOPICS if topic.direction == "down"} | {Signed}
     ordered |= {op.args for op in OPS.values()}
-    ...
+    _, described = models_json_schema(
+        [*_by_name(told, "serialization"), *_by_name(ordered, "validation")],
+        schema_generator=_Untitled,
+    )
+    return {"$schema": _DIALECT, "title": _TITLE, **described}
+
+
+def schema_text() -> str:
+    """As a file has it."""
+    return f"{json.dumps(schema(), indent=2)}\n"
+
+
+@cache
+def schema_digest() -> str:
+    """SHA-256 of the schema: two devices with the same one speak the same. Hexadecimal."""
+    return _digest(schema())
+
+
+def args_digests(ops: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of each op's arguments' own schema, hexadecimal."""
+    return {name: _args_digest(name) for name in ops}
+
+
+@cache
+def _args_digest(op: str) -> str:
+    return _digest(OPS[op].args.model_json_schema(schema_generator=_Untitled))
+
+
+def _digest(described: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _by_name(
+    models: set[type[BaseModel]], mode: Literal["serialization", "validation"]
+) -> list[tuple[type[BaseModel], Literal["serialization", "validation"]]]:
+    return [(model, mode) for model in sorted(models, key=lambda model: model.__name__)]
