@@ -1,4 +1,4 @@
-"""`sfumato config`: check, show and begin the configuration of a device."""
+"""`sfumato config`: check, show, begin and take back the configuration of a device."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument("--origin", action="store_true", help="and where each value came from")
     show.set_defaults(run=_show)
 
+    reset = add_command(
+        commands, "reset-remote", "drop what was sent from afar, so that the file alone counts"
+    )
+    reset.add_argument("file", type=Path, metavar="FILE")
+    reset.set_defaults(run=_reset_remote)
+
     example = add_command(commands, "example", "print a configuration to begin with")
     example.add_argument("--full", action="store_true", help="every setting with its default")
     example.set_defaults(run=_example)
@@ -59,15 +65,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _check(args: argparse.Namespace) -> int:
-    from agent.config.loading import load
+    from agent.config.loading import line_of, load
+    from agent.config.mqtt_files import unusable
     from agent.config.secrets import Secrets
     from agent.service.admitted import verified
 
-    loaded = load(args.file, Secrets.of_process())
+    secrets = Secrets.of_process()
+    loaded = load(args.file, secrets)
     model, streams = loaded.config.model, loaded.config.streams
     bundle = verified(model)
-    if unknown := [*_unknown_classes(args.file, loaded, bundle)]:
-        raise UsageError("\n".join(unknown))
+    wrong = [*_unknown_classes(args.file, loaded, bundle)]
+    for key, said in unusable(loaded.config, secrets):
+        wrong.append(f"{line_of(args.file, loaded, key)}: {said}")
+    if wrong:
+        raise UsageError("\n".join(wrong))
     said = f"{len(streams)} streams" if len(streams) > 1 else "1 stream"
     manifest = bundle.manifest
     print(f"{args.file} is right: {said}, model {manifest.name} v{manifest.version}")
@@ -92,10 +103,30 @@ def _unknown_classes(path: Path, loaded: Loaded, bundle: Bundle) -> Iterator[str
 
 def _show(args: argparse.Namespace) -> int:
     from agent.config.listing import listing
-    from agent.config.loading import load
+    from agent.config.remote import RemoteConfig
+    from agent.config.state_folder import state_folder
 
-    loaded = load(args.file, secrets=None)
+    remote = RemoteConfig(args.file, None, state_folder(args.file))
+    loaded = remote.load()
+    remote.accept()
+    for key, said in remote.errors.items():
+        print(f"sfumato: warning: sent from afar: {key}: {said}", file=sys.stderr)
     print(listing(loaded.config, loaded.origins if args.origin else None), end="")
+    return 0
+
+
+def _reset_remote(args: argparse.Namespace) -> int:
+    from agent.config.remote_file import RemoteFile
+    from agent.config.state_folder import state_folder
+
+    dropped = RemoteFile(state_folder(args.file)).reset().accepted
+    if dropped is None:
+        print("nothing from afar is in force")
+        return 0
+    print(
+        f"rev {dropped.rev} from afar is dropped; {args.file} alone counts, until a newer one comes"
+    )
+    print("the agent takes it on with its next reload: systemctl reload sfumato-agent")
     return 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from agent.config.reference import REFERENCE, check_references
 
-SCHEMES = ("rtsp", "rtsps")
+SCHEMES = {"rtsp": 554, "rtsps": 322}
+"""With their usual ports."""
 
 _USER_INFO = re.compile(r"(?<=://)[^/?#]*(?=@)")
 """Up to the last @ before the path: a password may hold an @ that nobody encoded."""
@@ -38,6 +39,22 @@ def password(url: str) -> str | None:
     """The password in a URL's user-info, as it stands there; None where there is none."""
     found = user_info(url)
     return (found[0].partition(":")[2] or None) if found else None
+
+
+def camera(url: str) -> tuple[str | int, ...]:
+    """What URLs of one picture share, whoever asks for it and however it is written.
+
+    A camera may have names that can't be told from its URL: another address, another path.
+    """
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.scheme not in SCHEMES:
+            return (url,)
+        port = parts.port or SCHEMES[parts.scheme]
+    except ValueError:  # secrets stand in the place of host or port
+        return (url,)
+    host = parts.hostname.rstrip(".")
+    return host, port, unquote(parts.path).rstrip("/"), unquote(parts.query)
 
 
 def without_passwords(text: str) -> str:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1 << 18
 """Of a file. Chosen: a stream takes about 300 bytes, with every setting."""
 
-_MOST_VALUES = 20_000
+MOST_VALUES = 20_000
 """Of a file, anchors written out. Chosen: a stream has 25, with every setting."""
 
-_MOST_DEPTH = 12
+MOST_DEPTH = 12
 """Of lists and mappings within each other. Chosen: twice what any setting needs."""
 
-_MOST_LETTERS = 200
+MOST_LETTERS = 200
 """Of a key. Chosen: three times the longest name of a stream, so that a message stays a line."""
 
 _TAGS = {
@@ -49,7 +49,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Written:
 
     Attributes:
         key: where, as in `streams.door.every`; empty for the whole file.
-        line: of the key, from 1.
+        line: of the key, from 1; None: it came from afar and stands in no file.
     """
 
     value: bool | int | float | str | list[Written] | dict[str, Written] | None
     key: str
-    line: int
+    line: int | None
 
 
 def read_document(path: Path) -> Written:
@@ -112,7 +112,7 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         self._depth += 1
-        if self._depth > _MOST_DEPTH:
+        if self._depth > MOST_DEPTH:
             raise ComposerError(None, None, "too many things within each other", self.get_mark())
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -123,11 +123,11 @@ class _Reading:
     """Nodes into values; what an anchor stands for counts each time that it is named."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._left = path, _MOST_VALUES
+        self._path, self._left = path, MOST_VALUES
 
     def written(self, node: Node, key: str, line: int, depth: int = 0) -> Written:
         self._left -= 1
-        if self._left < 0 or depth > _MOST_DEPTH:
+        if self._left < 0 or depth > MOST_DEPTH:
             raise self._fault(line, key, "holds more than a configuration ever does")
         if node.tag not in _TAGS:
             raise self._fault(line, key, "has a tag (!...); take it out")
@@ -146,7 +146,7 @@ class _Reading:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             name = str(key_node.value) if isinstance(key_node, ScalarNode) else ""
-            if not 0 < len(name) <= _MOST_LETTERS or _UNPRINTABLE.search(name):
+            if not 0 < len(name) <= MOST_LETTERS or UNPRINTABLE.search(name):
                 raise self._fault(line, key, "has a key that is no plain word")
             where = f"{key}.{name}" if key else name
             if name in entries:
@@ -164,7 +164,7 @@ class _Reading:
                 return int(text)
             if _FLOAT.fullmatch(text):
                 return float(text)
-        if _UNPRINTABLE.search(text):
+        if UNPRINTABLE.search(text):
             raise self._fault(line, key, "has several lines, or a character that can't be printed")
         return text
 

@@ -70,6 +70,12 @@ def expanded(document: Written) -> tuple[Written, list[Fault]]:
     return replace(document, value=whole), faults
 
 
+def expanded_defaults(document: Written) -> dict[str, Written]:
+    """The sections of `defaults`, in full, of a document in which nothing is wrong."""
+    given = (_entries(document) or {}).get(_DEFAULTS, Written({}, _DEFAULTS, 1))
+    return _entries(_stream(given, [])) or {}
+
+
 def is_default(written: Written) -> bool:
     """Whether it stands in the section `defaults`."""
     return written.key.partition(".")[0] == _DEFAULTS
@@ -182,7 +188,8 @@ class _Section:
     def put(self, name: str, written: Written) -> None:
         if name in self.entries:
             other = self.entries[name]
-            self._faults.append((written, f"stands as {other.key} in line {other.line}, too"))
+            line = f" in line {other.line}" if other.line else ""
+            self._faults.append((written, f"stands as {other.key}{line}, too"))
         try:
             self.entries[name] = _as_list(name, written)
         except ValueError as error:

@@ -26,7 +26,7 @@ _MOST = 10
 _MOST_SHOWN = 60
 """Letters of a value. Chosen: enough to find it by."""
 
-_LATER = {("update",): "it comes with updates over the air"}
+LATER = {("update",): "it comes with updates over the air"}
 """Refused, since what is ignored is taken for what is done."""
 
 _SECTION = "should be a section of `key: value` lines"
@@ -46,7 +46,8 @@ _KINDS = {
 def listed(path: Path, faults: Iterable[Fault]) -> str:
     """Faults as lines, in the file's order, each once; there is at least one."""
     lines = {
-        (written.line, f"{path}:{written.line}: {_of(written, said)}") for written, said in faults
+        (written.line or 0, f"{path}:{written.line}: {_of(written, said)}")
+        for written, said in faults
     }
     every = [without_passwords(line) for _, line in sorted(lines)]
     more = [f"{path}: and {len(every) - _MOST} more"] if len(every) > _MOST else []
@@ -55,7 +56,7 @@ def listed(path: Path, faults: Iterable[Fault]) -> str:
 
 def faults_of(error: ValidationError, whole: Written) -> Iterator[Fault]:
     """What pydantic found wrong in `whole`, each with what is written there."""
-    values: dict[tuple[int, str, bool], list[ErrorDetails]] = {}
+    values: dict[tuple[int | None, str, bool], list[ErrorDetails]] = {}
     for each in error.errors(include_url=False):
         written, _ = found(whole, each["loc"])
         if each["type"] == "missing":
@@ -76,8 +77,8 @@ def _of(written: Written, said: str) -> str:
 
 def _unknown(path: tuple[str, ...]) -> str:
     """What to say of a key that there isn't."""
-    if path in _LATER:
-        return f"not in this version, {_LATER[path]}; take it out"
+    if path in LATER:
+        return f"not in this version, {LATER[path]}; take it out"
     name = path[-1]
     if len(path) == 1 and name in SHORT:
         return f"is a stream's; did you mean 'defaults.{name}'?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -30,10 +30,20 @@ class Loaded:
 
     Attributes:
         origins: where each value came from, by its dotted path, as in `streams.door.hide.effect`.
+        document: the device's own file, as it was written.
+        folder: that relative paths in it are relative to.
     """
 
     config: AgentConfig
     origins: Mapping[str, Origin]
+    document: Written = field(repr=False)
+    folder: Path
+
+    @classmethod
+    def of(cls, config: AgentConfig, whole: Written, document: Written, folder: Path) -> Loaded:
+        """A configuration that was made of `whole`."""
+        origins = {".".join(where): _origin(whole, where) for where, _ in leaves(config)}
+        return cls(config, origins, document, folder)
 
 
 def load(path: Path, secrets: Secrets | None) -> Loaded:
@@ -48,22 +58,31 @@ def load(path: Path, secrets: Secrets | None) -> Loaded:
         UsageError: something is wrong; each line of the message is `FILE:LINE: key: what`, ten at
             most. No value of a source's URL and none of `mqtt` is shown.
     """
-    whole, faults = expanded(read_document(path))
+    document = read_document(path)
+    config, whole, faults = checked(document, path.parent, secrets)
+    if config is None or faults:
+        raise UsageError(listed(path, faults))
+    return Loaded.of(config, whole, document, path.parent)
+
+
+def checked(
+    document: Written, folder: Path, secrets: Secrets | None
+) -> tuple[AgentConfig | None, Written, list[Fault]]:
+    """A configuration if there is one, what it was made of, and what is wrong with it."""
+    whole, faults = expanded(document)
     faults += _misplaced_secrets(whole)
     try:
         config = AgentConfig.model_validate_json(
             json.dumps(plain(whole)),  # where a list may be a tuple, and yet no text is a number
             strict=True,
-            context={"folder": path.parent},
+            context={"folder": folder},
         )
     except ValidationError as error:
-        raise UsageError(listed(path, [*faults, *faults_of(error, whole)])) from error
+        return None, whole, [*faults, *faults_of(error, whole)]
     faults += ((place(whole, where), said) for where, said in broken_rules(config))
     if secrets is not None:
         faults += _unfilled(config, whole, secrets)
-    if faults:
-        raise UsageError(listed(path, faults))
-    return Loaded(config, {".".join(where): _origin(whole, where) for where, _ in leaves(config)})
+    return config, whole, faults
 
 
 def line_of(path: Path, loaded: Loaded, key: str) -> str:
@@ -104,4 +123,6 @@ def _origin(whole: Written, where: tuple[str, ...]) -> Origin:
     written, rest = found(whole, where)
     if rest:
         return BUILT_IN
+    if written.line is None:
+        return Origin("remote")
     return Origin("defaults" if is_default(written) else "file", written.line)

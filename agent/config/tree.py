@@ -19,21 +19,21 @@ from agent.config.device import DeviceName, GroupName, StreamName, device_name
 from agent.config.location import Location, beside_the_file
 from agent.config.mqtt import ControlConfig, MqttConfig
 from agent.config.size import Size  # noqa: TC001 pydantic reads the annotations
+from agent.config.state_folder import SERVICES_OWN, given_folder
 from agent.settings import Encoding, Hiding, Looking, usual_workers
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STATE_FOLDER = "/var/lib/sfumato"
 _FILES = (".mp4", ".m4v", ".mov")
 _HOST_AND_PORT = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 
 
 def _recordings_folder() -> Path:
-    """In the state folder that systemd made for the service, which may be one of several."""
-    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(os.path.abspath(Path(state or _STATE_FOLDER) / "video"))  # noqa: PTH100
+    """In the state folder that systemd made for the service."""
+    state = given_folder() or Path(SERVICES_OWN)
+    return Path(os.path.abspath(state / "video"))  # noqa: PTH100
 
 
 def _source_url(url: str, info: ValidationInfo) -> str:
@@ -157,7 +157,7 @@ class RecordConfig(StrictModel):
         default_factory=_recordings_folder,
         description="folder of recordings, one folder a stream; default: `video` in the service's "
         "state folder",
-        examples=[f"{_STATE_FOLDER}/video"],
+        examples=[f"{SERVICES_OWN}/video"],
     )
     segment_s: float = Field(
         60.0, ge=1, le=3600, description="seconds of one file; it ends at the next keyframe"
