@@ -24,7 +24,7 @@ class WindowJournal:
     Attributes:
         frames: how many were redacted.
         keyframes: how many the detector was asked about.
-        objects: how many tracks were hidden.
+        labels: how many tracks were hidden, by their first label.
         whole: frames that were covered whole, by reason.
         hidden: how many objects each of the last frames hid.
         tracks: spans of the tracks that the last frames hid, the longest unseen first.
@@ -32,12 +32,18 @@ class WindowJournal:
     """
 
     def __init__(self, window_frames: int = WINDOW_FRAMES) -> None:
-        self.frames = self.keyframes = self.objects = 0
+        self.frames = self.keyframes = 0
+        self.labels: Counter[str] = Counter()
         self.whole: Counter[str] = Counter()
         self.hidden: deque[int] = deque(maxlen=window_frames)
         self.tracks: OrderedDict[int, TrackSpan] = OrderedDict()
         self.loads: deque[LoadSample] = deque(maxlen=MAX_LOADS)
         self._window_frames = window_frames
+
+    @property
+    def objects(self) -> int:
+        """How many tracks were hidden."""
+        return self.labels.total()
 
     def note_keyframe(self, _index: int) -> None:
         """Count a question to the detector."""
@@ -52,7 +58,7 @@ class WindowJournal:
         for outline in cover.outlines:
             span = self.tracks.get(outline.track)
             if span is None:
-                self.objects += 1
+                self.labels[outline.label] += 1
                 span = TrackSpan(outline.track, outline.label, frame.index, frame.index)
                 self.tracks[outline.track] = span
             span.last = frame.index

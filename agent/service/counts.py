@@ -15,7 +15,7 @@ class Counts:
     dropped: int = 0
     damaged: int = 0
     detections: int = 0
-    objects: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
     whole: Counter[str] = field(default_factory=Counter)
     stage_s: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -27,7 +27,7 @@ class Counts:
             self.dropped + other.dropped,
             self.damaged + other.damaged,
             self.detections + other.detections,
-            self.objects + other.objects,
+            self.labels + other.labels,
             self.whole + other.whole,
             self.stage_s + other.stage_s,
         )

@@ -74,7 +74,10 @@ class Recorder:
             return None
         try:
             return RecordingsStatus(
-                recordings.size_bytes, recordings.free_bytes, recordings.deleted
+                recordings.size_bytes,
+                recordings.free_bytes,
+                recordings.deleted,
+                recordings.deleted_early,
             )
         except OSError:
             return None

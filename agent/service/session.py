@@ -70,7 +70,7 @@ class _Stretch:
             pipeline.dropped,
             self.source.damaged,
             journal.keyframes,
-            journal.objects,
+            Counter(journal.labels),
             Counter(journal.whole),
             Counter(pipeline.stage_s()),
         )

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError, UsageError
+from agent.errors import AgentError, OutputError, UsageError
 from agent.service.backoff import Backoff
 from agent.service.counts import Counts
 from agent.service.outage import Outage
@@ -64,7 +64,7 @@ class Supervisor:
         self._stopping = False
         self._session: Session | None = None
         self._past = Counts()
-        self._reconnections = 0
+        self._reconnections = self._unwritten = 0
         self._state: State = "starting"
         self._reason, self._since_s = "", time.time()
         self._last_out_s: float | None = None
@@ -146,12 +146,13 @@ class Supervisor:
                 dropped=counts.dropped,
                 damaged=counts.damaged,
                 detections=counts.detections,
-                objects=counts.objects,
+                labels=counts.labels,
                 whole=counts.whole,
                 stage_s=counts.stage_s,
                 queues=session.queues() if session is not None else {},
                 last_frame_age_s=None if last_out_s is None else self._clock.now_s() - last_out_s,
                 reconnections=self._reconnections,
+                unwritten=self._unwritten,
                 size=None if shown is None else shown.size,
                 rate=None if shown is None else shown.rate,
                 covered=shown is not None and shown.covered,
@@ -183,6 +184,7 @@ class Supervisor:
         except UsageError as error:
             self._rest("failed", str(error), logging.ERROR)
         except (AgentError, ModelError, OSError) as error:
+            self._unwritten += isinstance(error, OutputError)
             self._come_back(plan, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, the other streams go on
             _log.exception("a fault of ours", extra={"stream": self.name})

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_EARLIEST_S = 1767225600.0
+"""2026-01-01, Unix time: Sfumato is younger than that, so a clock that says less was never set."""
+
 State = Literal["starting", "running", "stalled", "reconnecting", "paused", "ended", "failed"]
 """Of a stream. `ended`: a file that is not looped came to its end. `failed`: its configuration does
 not fit the model, and nothing but another one can mend that."""
@@ -19,13 +22,13 @@ class StreamStatus:
 
     Attributes:
         reason: why it is in this state; empty where there is nothing to say.
-        since_s: Unix time of the state's begin.
+        since_s: Unix time of the state's begin, as the machine believed it.
         frames_in: frames that the source gave.
         frames_out: redacted frames that the sink took.
         dropped: frames of a live source that newer ones pushed out before they were looked at.
         damaged: packets and pictures that could not be decoded.
         detections: frames that the detector was asked about.
-        objects: tracks that were hidden.
+        labels: tracks that were hidden, by what they were first taken for.
         whole: frames that were covered whole, by reason.
         stage_s: seconds by stage and `busy`, `wait_in` or `wait_out`.
         queues: frames that wait now, by the stage that they wait for.
@@ -34,6 +37,7 @@ class StreamStatus:
         size: width, height of its pictures in pixels; None before the first session.
         rate: frames a second, as its source said; None where it didn't.
         covered: whether its last frame was covered whole.
+        unwritten: sessions that ended because what they recorded into can't be written.
     """
 
     state: State
@@ -44,7 +48,7 @@ class StreamStatus:
     dropped: int = 0
     damaged: int = 0
     detections: int = 0
-    objects: int = 0
+    labels: Mapping[str, int] = field(default_factory=dict)
     whole: Mapping[str, int] = field(default_factory=dict)
     stage_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
     queues: Mapping[str, int] = field(default_factory=dict)
@@ -53,6 +57,17 @@ class StreamStatus:
     size: tuple[int, int] | None = None
     rate: float | None = None
     covered: bool = False
+    unwritten: int = 0
+
+    @property
+    def since(self) -> float | None:
+        """Unix time of the state's begin; None where the clock was not set by then."""
+        return self.since_s if self.since_s >= _EARLIEST_S else None
+
+    @property
+    def objects(self) -> int:
+        """Tracks that were hidden."""
+        return sum(self.labels.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +89,13 @@ class RecordingsStatus:
         size_bytes: of all recordings.
         free_bytes: on their file system.
         deleted: recordings that retention deleted since the agent began.
+        deleted_early: those of them that were not yet too old: there was no room.
     """
 
     size_bytes: int
     free_bytes: int
     deleted: int
+    deleted_early: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,13 +51,15 @@ class Recordings:
 
     Attributes:
         deleted: recordings that had to go so far.
+        deleted_early: those of them that `keep.days` would have kept: there was no room.
 
     Raises:
         OutputError: the folder can't be written to, or another agent records into it.
     """
 
     def __init__(self, folder: Path, keep: Keep, clock: WallClock) -> None:
-        self.keep, self.clock, self.deleted = keep, clock, 0
+        self.keep, self.clock = keep, clock
+        self.deleted = self.deleted_early = 0
         self._files = RecordingsFolder(folder)
         self._boot = SinceBoot.of(clock.boot_id, 0).boot
         self._opened_s = clock.monotonic()
@@ -200,7 +202,9 @@ class Recordings:
         # Each may grow to the size of its stream's largest.
         growth = sum(max(0, files.largest_bytes.get(name, 0) - size) for name, size in written)
         free = self.free_bytes - growth
-        retain(files.finished, keep, self._moment(), used + growth, free, self._delete)
+        early = retain(files.finished, keep, self._moment(), used + growth, free, self._delete)
+        if self.keep.days is not None:
+            self.deleted_early += early
 
     def _moment(self) -> Moment:
         synced = self.clock.synced

@@ -68,7 +68,7 @@ def retain(
     used_bytes: int,
     free_bytes: int,
     delete: Callable[[Recording], bool],
-) -> None:
+) -> int:
     """Delete what is too old, then the oldest until the rest fits; some now, the others next time.
 
     Args:
@@ -76,6 +76,9 @@ def retain(
         used_bytes: of all recordings, those that are being written included.
         free_bytes: on their file system.
         delete: deletes one, and says whether it is gone.
+
+    Returns:
+        How many were not too old and had to go all the same.
     """
     excess_bytes = max(
         0 if keep.bytes is None else used_bytes - keep.bytes,
@@ -83,14 +86,17 @@ def retain(
     )
     old = _expired(oldest_first, keep.days, now)
     if excess_bytes <= 0 and not old:
-        return
-    deleted = 0
+        return 0
+    deleted = early = 0
     for recording in tuple(oldest_first):
-        if (recording.name.number in old or excess_bytes > 0) and delete(recording):
+        is_old = recording.name.number in old
+        if (is_old or excess_bytes > 0) and delete(recording):
             excess_bytes -= recording.size_bytes
             deleted += 1
+            early += not is_old
             if deleted == _MOST_AT_ONCE:
-                return
+                break
+    return early
 
 
 def _expired(oldest_first: Sequence[Recording], days: float | None, now: Moment) -> set[int]:

@@ -1,0 +1,131 @@
+"""Operations: the commands that an agent does itself, each by the name of its op."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol, final
+
+from agent.control.ops import LogsArgs, PauseArgs, RestartArgs, ResumeArgs, SnapshotArgs
+from agent.control.refusal import Refusal
+from agent.service.courteous import Courteous
+from models.errors import ModelError
+from models.self_test import self_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import JsonValue
+
+    from agent.service.errands import Errands
+    from agent.service.model import Model
+    from agent.service.recent_logs import RecentLogs
+    from agent.service.stream_operations import StreamOperations
+    from models.strict_model import StrictModel
+
+
+class Clock(Protocol):
+    """What time it is, and whether anybody should believe it."""
+
+    def now(self) -> float | None:
+        """Unix time, seconds; None while nobody should believe it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since the machine's boot."""
+        ...
+
+    @property
+    def synced(self) -> bool:
+        """Whether it follows a better one."""
+        ...
+
+
+@final
+class Operations:
+    """Called on a worker's thread, one command of an op at a time.
+
+    Args:
+        model: that runs now.
+    """
+
+    def __init__(
+        self,
+        streams: StreamOperations,
+        errands: Errands,
+        model: Callable[[], Model],
+        recent: RecentLogs,
+        clock: Clock,
+    ) -> None:
+        self._streams, self._errands = streams, errands
+        self._model, self._recent, self._clock = model, recent, clock
+        self._began_s = clock.monotonic()
+
+    def do(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
+        """See `Controlled.do`; None: it was accepted, and done is told by the next start.
+
+        Raises:
+            Refusal: it can't be done.
+        """
+        match op, args:
+            case "ping", _:
+                return self._ping()
+            case "snapshot", SnapshotArgs():
+                return self._streams.snapshot(args)
+            case "logs", LogsArgs():
+                return self._logs(args)
+            case "pause", PauseArgs():
+                return self._streams.pause(args)
+            case "resume", ResumeArgs():
+                return self._streams.resume(args)
+            case "restart", RestartArgs(stream=None):
+                self._errands.put("restart")
+                return None
+            case "restart", RestartArgs(stream=str(name)):
+                return self._streams.restart(name)
+            case "self_test", _:
+                return self._self_test()
+            case "rollback", _:
+                raise Refusal("precondition_failed", "there is no model to go back to")
+        raise Refusal("unknown_op", f"{op} is nothing that an agent does")
+
+    def was_done(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
+        """See `Controlled.was_done`."""
+        match op, args:
+            case "pause", PauseArgs():
+                return self._streams.was_paused(args)
+            case "resume", ResumeArgs():
+                return self._streams.was_resumed(args)
+            case "restart", RestartArgs(stream=None):
+                return self._ping()
+            case "restart", RestartArgs(stream=str(name)):
+                return self._streams.was_restarted(name)
+        return None
+
+    def _ping(self) -> Mapping[str, JsonValue]:
+        manifest = self._model().bundle.manifest
+        return {
+            "version": version("sfumato"),
+            "model": f"{manifest.name} v{manifest.version}",
+            "uptime_s": round(self._clock.monotonic() - self._began_s, 1),
+            "ts": self._clock.now(),
+            "clock_synced": self._clock.synced,
+        }
+
+    def _logs(self, args: LogsArgs) -> Mapping[str, JsonValue]:
+        lines, shortened = self._recent.lines(args.lines, args.since)
+        return {"lines": [asdict(line) for line in lines], "shortened": shortened}
+
+    def _self_test(self) -> Mapping[str, JsonValue]:
+        model = self._model()
+        if not model.bundle.manifest.golden_files:
+            raise Refusal(
+                "precondition_failed", "the bundle holds no golden frames to test the network with"
+            )
+        try:
+            verdict = self_test(model.bundle, Courteous(model.detector.chosen.network))
+        except ModelError as error:
+            return {"ok": False, "share": None, "line": str(error)}
+        share = verdict.share if math.isfinite(verdict.share) else None
+        return {"ok": verdict.ok, "share": share, "line": verdict.line}
