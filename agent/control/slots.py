@@ -34,7 +34,7 @@ class Slots:
     def current(self) -> Path | None:
         """The one in use, by its own name: a link that moves would mix two; None: none yet."""
         with suppress(OSError):
-            name = os.readlink(self._folder / _CURRENT)
+            name = str((self._folder / _CURRENT).readlink())
             if name in _NAMES:
                 return self._folder / name
         return None

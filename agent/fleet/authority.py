@@ -103,12 +103,10 @@ class Authority:
             hosts: what a broker is reached by.
 
         Raises:
-            UsageError: the name is that of something of another kind, whose rights it would get.
+            UsageError: something of another kind has the name.
             OutputError: it can't be noted.
         """
-        for earlier in self.issued(name):
-            if kind != (other := _kind_of(earlier)):
-                raise UsageError(f"{name} is already the name of: {other}; take another one")
+        self.check_name(name, kind)
         subject = x509.Name(
             [
                 x509.NameAttribute(NameOID.COMMON_NAME, name),
@@ -126,6 +124,16 @@ class Authority:
         noted = self.folder / _ISSUED / f"{certificate.serial_number:x}.crt"
         write_certificate(noted, certificate)
         return certificate
+
+    def check_name(self, name: str, kind: Kind) -> None:
+        """See that nothing of another kind has a name, whose rights would come with it.
+
+        Raises:
+            UsageError: something has.
+        """
+        for earlier in self.issued(name):
+            if (other := _kind_of(earlier)) != kind:
+                raise UsageError(f"{name} is taken, by a certificate of: {other}; choose another")
 
     def issued(self, name: str) -> Iterator[x509.Certificate]:
         """All that were ever issued for a name."""

@@ -125,6 +125,7 @@ def _key_pair(
     authority: Authority, name: str, kind: Kind, days: int, hosts: Sequence[x509.GeneralName] = ()
 ) -> Path:
     """What has a key already gets a new certificate for it."""
+    authority.check_name(name, kind)
     base = authority.folder / name
     key_file, certificate_file = (base.with_name(f"{name}.{ending}") for ending in ("key", "crt"))
     if key_file.exists():

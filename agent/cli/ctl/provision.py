@@ -32,6 +32,11 @@ docs/provisioning.md shows it all, the broker included. Keep the folder of the C
 whoever has it be any device, and without it no certificate is renewed.
 """
 
+_SHOULD = {
+    "broker": "HOST or HOST:PORT",
+    "root": "words of letters, digits and . _ -, with / between them",
+    "groups": "names of a-z, 0-9 and -, with commas between them",
+}
 _DAYS = 365
 _MOST_DAYS = 3650
 
@@ -146,22 +151,23 @@ def _sign(args: argparse.Namespace) -> int:
     answer = asked.answer(chain, trusted, broker)
     write_output_file(args.out, answer.to_json(), overwrite=args.overwrite)
     end = end_date(chain[0].not_valid_after_utc.timestamp())
-    print(f"{args.out} makes its key, SHA-256 {asked.fingerprint}, be {asked.device} until {end}")
+    print(f"{args.out} answers {asked.device}, whose key's SHA-256 is {asked.fingerprint}")
+    print(f"Its certificate ends on {end}")
     return 0
 
 
 def _broker_address(args: argparse.Namespace) -> BrokerAddress:
+    groups = tuple(args.groups.split(",")) if args.groups else ()
     try:
         parts = urlsplit(f"//{args.broker}")
         port = TLS_PORT if parts.port is None else parts.port
-        groups = tuple(args.groups.split(",")) if args.groups else ()
         return BrokerAddress(host=parts.hostname or "", port=port, root=args.root, groups=groups)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        option = {"host": "broker", "port": "broker"}.get(str(first["loc"][0]), first["loc"][0])
-        raise UsageError(f"--{option} {first['input']!r:.80}: {first['msg']}") from error
-    except ValueError as error:
-        raise UsageError(f"--broker {args.broker!r:.80}: should be HOST or HOST:PORT") from error
+        field = str(error.errors()[0]["loc"][0])
+    except ValueError:  # no such port
+        field = "port"
+    option = field if field in _SHOULD else "broker"
+    raise UsageError(f"--{option} {vars(args)[option]!r:.80} should be {_SHOULD[option]}")
 
 
 def _revoke(args: argparse.Namespace) -> int:
