@@ -10,6 +10,8 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from pydantic import ValidationError
+
 from agent.control import discovery
 from agent.control.admission import Admission
 from agent.control.delivery import Message
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from agent.control.delivery import Received
     from agent.control.messages import EventKind, Result, Scalar
     from agent.control.ops import ReplayArgs
-    from agent.control.store import Store
+    from agent.control.records import Records
     from agent.control.terms import Terms
     from models.strict_model import StrictModel
 
@@ -55,9 +57,6 @@ ANSWER_S = 30.0
 TWIN_S = 600.0
 """How long a twin is told of after it was seen. Chosen, not measured: ten times its way back."""
 TWIN_HOLD_OFF_S = 60.0
-
-TRIM_S = 60.0
-"""How often what is no longer needed is deleted, many rows at once. Chosen, not measured."""
 
 _UNHEARD, _REFUSED = 0x10, 0x80
 """Reason codes of MQTT 5: nobody subscribes to it; from here on, the broker did not take it."""
@@ -85,47 +84,48 @@ class Exchange:
         controlled: Controlled,
         connection: Connection,
         workers: Workers,
-        store: Store,
+        records: Records,
     ) -> None:
         self._terms, self._controlled = terms, controlled
-        self._connection, self._store, self._clock = connection, store, store.clock
+        self._connection, self._records, self._clock = connection, records, records.clock
         self._state = State(terms, controlled)
         self._window = Window(connection.publish, self._next_event)
         self._orders = Orders(
-            admission_of(terms, store.clock),
-            store.inbox,
+            admission_of(terms, records.clock),
+            records.inbox,
             workers,
             {"refresh": self._refresh, "replay": self._replay},
             self._publish_result,
             self._acknowledge,
             self.tell,
         )
-        self._twin = Twin(store.clock.boot_id)
-        self._twin_seen_s = -TWIN_S
+        self._twin = Twin(records.boot_id)
+        self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
         self._connected = False
         self._refused: Counter[str] = Counter()
         self._unheard = self._reconnections = self._published = 0
         self._noted_s: float | None = None
         self._asked_s: float | None = None
-        self._conn_due_s = self._tele_due_s = self._trim_due_s = 0.0
-        self._orders.take_up(controlled)
+        self._conn_due_s = self._tele_due_s = 0.0
 
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened."""
-        self._store.outbox.add(kind, data)
+        self._records.outbox.add(kind, data)
         if self._noted_s is None:
             self._noted_s = self._now_s
 
     def connected(self) -> None:
         """All that the broker should know is published (again)."""
         self._connected = True
+        self._twin.connected()
         self._window.clear()
-        self._store.outbox.rewind()
+        self._records.outbox.rewind()
         self._state.forget()
-        self._asked_s, self._conn_due_s = None, 0.0
+        self._asked_s = None
+        self._orders.take_up(self._controlled)
         self._say_conn()
         self._tend_state()
-        for entry in self._store.inbox.undelivered():
+        for entry in self._records.inbox.undelivered():
             self._publish_result(entry.id, entry.result_json)
 
     def disconnected(self) -> None:
@@ -162,8 +162,9 @@ class Exchange:
                 return
         if kind == "conn":
             self._asked_s = None
+            self._twin.published()
         elif kind == "evt":
-            self._store.outbox.acknowledged(what, heard=code != _UNHEARD)
+            self._records.outbox.acknowledged(what, heard=code != _UNHEARD)
         elif kind == "res":
             self._orders.delivered(what)
             self._unheard += code == _UNHEARD
@@ -185,9 +186,6 @@ class Exchange:
             if now_s >= self._tele_due_s:
                 self._say_tele(now_s)
             self._tend_state()
-        if now_s >= self._trim_due_s:
-            self._trim_due_s = now_s + TRIM_S
-            self._store.trim()
         self._window.pump()
 
     @property
@@ -198,14 +196,13 @@ class Exchange:
     def adjust(self, terms: Terms) -> None:
         """Go by other terms, of the same broker."""
         if self._terms.home_assistant and not terms.home_assistant:
-            topic = discovery.topic_of(terms.device)
-            self._put("state", self._published, Message(topic, b"", retain=True))
+            self._put("state", self._published, discovery.removal(terms.device))
         self._terms = self._state.terms = terms
         self._orders.admission = admission_of(terms, self._clock)
 
     def counts(self) -> ControlTele:
         """How it is, in numbers."""
-        outbox = self._store.outbox
+        outbox = self._records.outbox
         return ControlTele(
             queued=outbox.depth,
             queued_bytes=outbox.depth_bytes,
@@ -223,22 +220,21 @@ class Exchange:
         """Commit what must not wait, with all else; and then do what waited for that."""
         is_due = self._noted_s is not None and now_s - self._noted_s >= COMMIT_S
         while self._orders.pending or is_due:
-            self._store.commit()
+            self._records.database.commit()
             self._noted_s, is_due = None, False
             self._orders.committed()
 
     def _say_conn(self) -> None:
         twin = self._now_s - self._twin_seen_s < TWIN_S
-        self._put(
-            "conn", self._published, conn_of(self._terms, self._clock, "twin" if twin else "start")
-        )
+        message = conn_of(self._terms, self._records, "twin" if twin else "start")
+        self._put("conn", self._published, message)
         self._conn_due_s = self._now_s + CONN_S
         if self._asked_s is None:
             self._asked_s = self._now_s
 
     def _say_tele(self, now_s: float) -> None:
         self._tele_due_s = now_s + self._terms.tele_interval_s
-        tele = self._controlled.tele(self.counts(), self._clock.boot_id)
+        tele = self._controlled.tele(self.counts(), self._records.boot_id)
         topic = TELE.of(self._terms.root, self._terms.device)
         self._put("tele", self._published, Message(topic, tele.model_dump_json().encode(), qos=0))
 
@@ -247,12 +243,20 @@ class Exchange:
             self._put("state", self._published, message)
 
     def _saw_conn(self, message: Received) -> None:
-        if not self._twin.saw(message):
+        try:
+            conn = Conn.model_validate_json(message.payload)
+        except ValidationError:
+            self._refused[CONN.id] += 1
+            return
+        began_ts = self._clock.ts_of(self._began_ms, self._clock.machine_boot)
+        if not self._twin.is_shown_by(conn, retained=message.retained, began_ts=began_ts):
             return
         if self._now_s - self._twin_seen_s >= TWIN_S:
-            _log.error("another device connects as %s: one of the two needs another name and "
-                       "certificate", self._terms.device)  # fmt: skip
-            self.tell("twin", {"device": self._terms.device})
+            _log.error(
+                "another device connects as %s: one of the two needs another name and certificate",
+                self._terms.device,
+            )
+            self.tell("twin", {"boot_id": conn.boot_id})
         self._twin_seen_s = self._now_s
         self._connection.hold_off(TWIN_HOLD_OFF_S)
         self._say_conn()
@@ -277,15 +281,15 @@ class Exchange:
 
     def _replay(self, args: StrictModel) -> Mapping[str, JsonValue]:
         wanted: ReplayArgs = args  # type: ignore[assignment]
-        return {"queued": self._store.outbox.replay(wanted.epoch, wanted.from_seq, wanted.to_seq)}
+        return {"queued": self._records.outbox.replay(wanted.epoch, wanted.from_seq, wanted.to_seq)}
 
     def _next_event(self) -> Parcel | None:
-        stored = self._store.outbox.next()
+        stored = self._records.outbox.next()
         if stored is None:
             return None
         topic = EVENTS[stored.kind].of(self._terms.root, self._terms.device)
-        payload = self._store.outbox.event_of(stored).model_dump_json().encode()
-        return Parcel(("evt", stored.seq), Message(topic, payload))
+        payload = self._records.outbox.event_of(stored).model_dump_json().encode()
+        return Parcel(("evt", stored), Message(topic, payload))
 
     def _publish_result(self, command_id: str, text: str) -> None:
         if self._connected:  # else it is published once there is a connection
@@ -301,14 +305,14 @@ class Exchange:
             self._connection.acknowledge(receipt)
 
 
-def conn_of(terms: Terms, clock: EventClock, reason: Reason) -> Message:
+def conn_of(terms: Terms, records: Records, reason: Reason) -> Message:
     """What is said of the connection itself; `lost` is for the broker to say."""
     conn = Conn(
         online=reason in ("start", "twin"),
-        boot_id=clock.boot_id,
+        boot_id=records.boot_id,
         reason=reason,
-        ts=None if reason == "lost" else clock.now(),
-        clock_synced=clock.synced,
+        ts=None if reason == "lost" else records.clock.now(),
+        clock_synced=records.clock.synced,
     )
     topic = CONN.of(terms.root, terms.device)
     return Message(topic, conn.model_dump_json().encode(), qos=1, retain=True)

@@ -40,7 +40,8 @@ class Orders:
         own: those that the control plane does itself, at once.
         publish: sends the result of an id, in JSON, if there is a connection.
         acknowledge: tells the broker that a message need not come again.
-        tell: notes an event."""
+        tell: notes an event.
+    """
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Orders:
     def take_up(self, controlled: Controlled) -> None:
         """Answer what the last run left unfinished."""
         for entry in self._inbox.unfinished():
-            args = OPS[entry.op].args.model_validate_json(entry.args)
+            args = OPS[entry.op].args.model_validate_json(entry.args_json)
             answer = controlled.was_done(entry.op, args)
             if answer is not None:
                 result = Result(id=entry.id, op=entry.op, state="done", result=dict(answer))
@@ -122,8 +123,8 @@ class Orders:
             self._unanswered.setdefault(order.id, []).append(message.receipt)
             self._publish(order.id, _refused(order.id, order.op, refusal).model_dump_json())
             return
-        self._next.append(lambda: self._acknowledge(message.receipt))
-        self._next.append(lambda: self._begin(order))
+        self._acknowledge(message.receipt)
+        self._begin(order)
 
     def _begin(self, order: Admitted) -> None:
         if order.op not in self._own:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, final
 
 from agent.control.commands import Workers
 from agent.control.exchange import Exchange, conn_of
+from agent.control.records import Records
 from agent.control.relay import Relay
 from agent.control.session import Session
-from agent.control.store import Store
 from agent.control.topics import CONFIG_DESIRED, CONN
 
 if TYPE_CHECKING:
@@ -115,13 +115,14 @@ class ControlPlane:
         return None
 
     def _work(self) -> None:
-        with Store(self._path, self._terms.outbox_bytes, self._wall, self._boot_id) as store:
-            self._store = store
-            self._workers = Workers(self._controlled.do, self._finished, store.clock.mono_ms)
-            self._connect()
-            while not self._over.is_set():
-                self._attend()
-            self._end()
+        terms = self._terms
+        self._records = Records.open(self._path, terms.outbox_bytes, self._wall, self._boot_id)
+        clock = self._records.clock
+        self._workers = Workers(self._controlled.do, self._finished, clock.mono_ms)
+        self._connect()
+        while not self._over.is_set():
+            self._attend()
+        self._end()
 
     def _attend(self) -> None:
         """Do what there is to do, for a tick at most, and look after everything else."""
@@ -144,8 +145,7 @@ class ControlPlane:
     def _attempt(self, errand: Callable[[], None]) -> None:
         try:
             errand()
-        except Exception:
-            # Whatever it was, what comes next is done; one message must not make a device deaf.
+        except Exception:  # noqa: BLE001 one message must not make a device deaf
             _log.exception("a fault of ours in the control plane")
 
     def _connect(self) -> None:
@@ -155,7 +155,7 @@ class ControlPlane:
             terms.broker,
             f"sfumato-{terms.device}",
             relay,
-            will=conn_of(terms, self._store.clock, "lost"),
+            will=conn_of(terms, self._records, "lost"),
             subscriptions=[
                 (CONN.of(terms.root, terms.device), 1),
                 (CONFIG_DESIRED.of(terms.root, terms.device), 1),
@@ -163,7 +163,7 @@ class ControlPlane:
             ],
         )
         self._exchange = relay.exchange = Exchange(
-            terms, self._controlled, session, self._workers, self._store
+            terms, self._controlled, session, self._workers, self._records
         )
         session.start()
 
@@ -185,9 +185,9 @@ class ControlPlane:
             if self._exchange.has_all_sent or time.monotonic() > until_s:
                 break
             time.sleep(0.02)
-        self._store.commit()
         self._hang_up(self._terms)
+        self._records.database.close()
 
     def _hang_up(self, terms: Terms) -> None:
         if self._session is not None:
-            self._session.stop(conn_of(terms, self._store.clock, "clean"), _STOP_S)
+            self._session.stop(conn_of(terms, self._records, "clean"), _STOP_S)

@@ -49,7 +49,7 @@ class State:
             yield topic.of(terms.root, terms.device), document.model_dump_json().encode()
         if terms.home_assistant:
             yield (
-                discovery.topic_of(terms.device),
+                discovery.topic(terms.device),
                 discovery.document(
                     terms.root, terms.device, info, streams, buttons=not terms.operators
                 ),
