@@ -72,4 +72,6 @@ class Starts:
 
     def forget(self, sql: sqlite3.Connection) -> None:
         """Delete those of which there is no event any more."""
-        sql.execute("DELETE FROM start WHERE number < (SELECT start FROM event ORDER BY seq LIMIT 1)")
+        sql.execute(
+            "DELETE FROM start WHERE number < (SELECT start FROM event ORDER BY seq LIMIT 1)"
+        )
