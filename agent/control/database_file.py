@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = 1
-SCHEMA = (
-    "CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL)",
-    "CREATE TABLE start(number INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, "
-    "machine_boot TEXT NOT NULL, booted_s REAL)",
-    "CREATE TABLE event(seq INTEGER PRIMARY KEY, start INTEGER NOT NULL, kind TEXT NOT NULL, "
-    "mono_ms INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL)",
-    "CREATE TABLE command(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, op TEXT NOT NULL, "
-    "digest TEXT NOT NULL, args BLOB NOT NULL, result BLOB, delivered INTEGER NOT NULL, "
-    "used_s REAL NOT NULL)",
-)
+SCHEMA = [
+    f"CREATE TABLE {table}"
+    for table in (
+        "fact(name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL)",
+        """start(number INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, machine_boot TEXT NOT NULL,
+        booted_s REAL)""",
+        """event(seq INTEGER PRIMARY KEY, start INTEGER NOT NULL, kind TEXT NOT NULL,
+        mono_ms INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL)""",
+        """command(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, op TEXT NOT NULL,
+        digest TEXT NOT NULL, used_s REAL NOT NULL, delivered INTEGER NOT NULL,
+        args BLOB NOT NULL, result BLOB)""",
+    )
+]
 """Word for word as SQLite keeps it: a file that says otherwise isn't ours, or isn't whole."""
 
 PAGE_BYTES = 4096
@@ -124,16 +127,15 @@ def _prepare(sql: sqlite3.Connection) -> None:
         return
     if version != VERSION:
         raise DamagedError(f"it is of version {version}, not {VERSION}")
-    if said != list(SCHEMA):
+    if said != SCHEMA:
         raise DamagedError("its tables are not ours")
     with closing(sql.execute("PRAGMA integrity_check(1)")) as checked:
         ((verdict,),) = checked
     if verdict != "ok":
-        raise DamagedError(verdict)
+        raise DamagedError(" ".join(verdict.split()))
     facts = sql.execute("SELECT name, value, crc FROM fact").fetchall()
-    if any(crc(value) != said for _, value, said in facts) or "epoch" not in dict(
-        (name, value) for name, value, _ in facts
-    ):
+    names = {name for name, value, checksum in facts if crc(value) == checksum}
+    if len(names) < len(facts) or "epoch" not in names:
         raise DamagedError("a fact is not what was written")
 
 

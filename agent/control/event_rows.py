@@ -11,7 +11,7 @@ from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from agent.control.messages import EventKind, Scalar
     from agent.control.watermark import Watermark
@@ -46,6 +46,11 @@ class Held:
     def size_bytes(self) -> int:
         """What it will take in the file."""
         return ROW_BYTES + len(self.data)
+
+    def crc(self, start: int) -> int:
+        """Checksum of its row: SQLite has none, and a bit may turn in any file."""
+        about = f"{start} {self.kind} {self.mono_ms} ".encode(errors="surrogateescape")
+        return zlib.crc32(about + self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +138,13 @@ class Tally(StrictModel):
         return max((seq for seq, then_s in self.marks if used_s - then_s >= KEPT_S), default=0)
 
 
-def crc(start: int, kind: str, mono_ms: int, data: bytes) -> int:
-    """Of a row: a bit may turn in any file, and SQLite doesn't see it in what it holds."""
-    return zlib.crc32(f"{start} {kind} {mono_ms} ".encode(errors="replace") + data)
-
-
 def insert(sql: sqlite3.Connection, tally: Tally, start: int, events: Sequence[Held]) -> Tally:
     """Write events and give them the next numbers."""
-    sql.executemany(
-        "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (seq, start, each.kind, each.mono_ms, each.data)
-            + (crc(start, each.kind, each.mono_ms, each.data),)
-            for seq, each in enumerate(events, tally.last + 1)
-        ),
-    )
+    rows = [
+        (seq, start, each.kind, each.mono_ms, each.data, each.crc(start))
+        for seq, each in enumerate(events, tally.last + 1)
+    ]
+    sql.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
     return tally.model_copy(
         update={
             "last": tally.last + len(events),

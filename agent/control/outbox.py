@@ -262,7 +262,7 @@ class Outbox:
         """What a row holds; None if that is not what was written."""
         seq, start, kind, mono_ms, data, crc = row
         began = self._starts.of(start)
-        if began is None or event_rows.crc(start, kind, mono_ms, data) != crc:
+        if began is None or Held(kind, mono_ms, data).crc(start) != crc:
             return None
         return Stored(self.epoch, seq, kind, *began, mono_ms, _DATA.validate_json(data))
 
