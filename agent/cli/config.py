@@ -27,7 +27,7 @@ One YAML file tells a device everything. Four lines will do:
 
   sfumato config example > agent.yaml
   sfumato config check agent.yaml
-  sfumato config show agent.yaml --origin
+  sfumato config show agent.yaml --origin   # with what was sent from afar over it
 
 Passwords stand elsewhere: ${credential:NAME} is a credential that systemd hands to the service
 (LoadCredential=NAME:FILE), ${env:NAME} a variable of its environment. To check a file by hand:

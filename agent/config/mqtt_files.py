@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import UsageError
@@ -12,6 +11,7 @@ from models.signing import load_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from agent.config.mqtt import MqttConfig
     from agent.config.secrets import Secrets

@@ -110,15 +110,17 @@ class RemoteConfig:
         if desired.rev <= now.state.rev:
             self._complaint = {"rev": _known(desired.rev, now.state.rev)}
             raise UnfitError(self._complaint)
-        accepted = Accepted(rev=desired.rev, sections=sections)
-        state = RemoteState(rev=desired.rev, digest=digest, accepted=accepted)
+        state = RemoteState(rev=desired.rev, digest=digest)
         self._next = _Candidate(now.local, now.local, state, is_offered=True)
         try:
-            self._next = replace(self._next, loaded=overlaid(now.local, sections))
+            loaded = overlaid(now.local, sections)
         except UnfitError as error:
             self.refuse(error.errors)
             raise
-        return self._next.loaded
+        accepted = Accepted(rev=desired.rev, sections=sections)
+        state = state.model_copy(update={"accepted": accepted})
+        self._next = replace(self._next, loaded=loaded, state=state)
+        return loaded
 
     def accept(self) -> None:
         """What was loaded or offered last is run by; an offer is kept for the next start."""

@@ -72,7 +72,7 @@ class RemoteFile:
         except (OSError, ValueError):
             copy = None
         if copy is None:
-            return RemoteState(), f"{wrong}; nothing of it is left"
+            return RemoteState(), f"{wrong}; its copy is of no use"
         return copy, f"{wrong}; its copy of rev {copy.rev} was taken"
 
     def write(self, state: RemoteState) -> None:

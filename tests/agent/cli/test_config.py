@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from agent.cli import main
+from agent.config.remote import RemoteConfig
+from agent.config.secrets import Secrets
+from agent.control.messages import ConfigDesired
 from models.bundle import Bundle
 from models.signing import load_public
 
@@ -131,6 +134,80 @@ def test_what_is_no_configuration_ends_with_two(sfumato, tmp_path, words, conten
     assert err[0].startswith(f"sfumato: {path}:")
 
 
+@pytest.fixture
+def sent(tmp_path, write):
+    """Has a device accept what was sent from afar, over its own file."""
+
+    def sent(rev, **sections):
+        path, folder = write(TEXT), tmp_path / "agent.yaml.state"
+        remote = RemoteConfig(path, Secrets.of_process(), folder)
+        remote.load()
+        remote.accept()
+        remote.offer(ConfigDesired(v=1, rev=rev, **sections))
+        remote.accept()
+        return path
+
+    return sent
+
+
+def test_what_was_sent_from_afar_is_shown_with_its_origin(sfumato, sent, monkeypatch):
+    """Facts, line 13: of each value it can be seen where it came from."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    path = sent(3, streams={"yard": {"source": "/dev/video0", "every": 3}})
+    code, out, err = sfumato("show", path, "--origin")
+    assert (code, err) == (0, [])
+    remarks = [line.split() for line in out if "  # " in line]
+    assert ["every:", "3", "#", "remote"] in remarks
+    assert ["crf:", "23", "#", "default"] in remarks
+    assert not any("door" in line for line in out)
+    assert sfumato("check", path)[0] == 0
+
+
+def test_what_no_longer_fits_the_file_is_said_and_left_out(sfumato, sent, monkeypatch):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    path = sent(3, streams={"yard": {"source": "/dev/video0", "every": 3}})
+    path.write_text(f"{TEXT}control: {{remote: []}}\n")
+    code, out, err = sfumato("show", path)
+    assert code == 0
+    assert any("door" in line for line in out)
+    said = "control.remote in the device's own file doesn't name it"
+    assert err == [f"sfumato: warning: sent from afar: streams: {said}"]
+
+
+def test_what_was_sent_from_afar_can_be_dropped(sfumato, sent, monkeypatch):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    path = sent(3, streams={"yard": {"source": "/dev/video0", "every": 3}})
+    code, out, err = sfumato("reset-remote", path)
+    assert (code, err) == (0, [])
+    assert out == [
+        f"rev 3 from afar is dropped; {path} alone counts, until a newer one comes",
+        "the agent takes it on with its next reload: systemctl reload sfumato-agent",
+    ]
+    code, out, err = sfumato("show", path, "--origin")
+    assert code == 0
+    assert any("door" in line for line in out)
+    assert not any("remote" in line.partition("#")[2] for line in out)
+    assert "send a higher one" in err[0]
+    assert sfumato("reset-remote", path) == (0, ["nothing from afar is in force"], [])
+
+
+def test_a_device_that_was_never_told_anything_has_nothing_to_drop(sfumato, write, monkeypatch):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    path = write(TEXT)
+    assert sfumato("reset-remote", path) == (0, ["nothing from afar is in force"], [])
+    assert not path.with_name("agent.yaml.state").exists()
+
+
+def test_files_of_the_broker_that_can_not_be_used_are_named_with_their_line(sfumato, write):
+    path = write(f"{TEXT}mqtt:\n  host: h\n  ca: gone.crt\ncontrol:\n  operators: [gone.pub]\n")
+    code, out, err = sfumato("check", path)
+    assert (code, out) == (2, [])
+    assert [line.split(": ")[:3] for line in err] == [
+        ["sfumato", f"{path}:12", "control.operators"],
+        ["sfumato", f"{path}:10", "mqtt.ca"],
+    ]
+
+
 def test_what_is_printed_to_begin_with_is_read_again(sfumato, write):
     for words in (["example"], ["example", "--full"]):
         code, out, err = sfumato(*words)
@@ -144,7 +221,9 @@ def test_the_schema_is_json(sfumato):
     assert json.loads("\n".join(out))["required"] == ["model", "streams"]
 
 
-@pytest.mark.parametrize("words", [[], ["check"], ["show"], ["example"], ["schema"]])
+@pytest.mark.parametrize(
+    "words", [[], ["check"], ["show"], ["reset-remote"], ["example"], ["schema"]]
+)
 def test_help_teaches(capsys, words):
     with pytest.raises(SystemExit) as caught:
         main(["config", *words, "--help"])

@@ -59,8 +59,31 @@ NEARLY_RIGHT = st.fixed_dictionaries(
         "defaults": STREAM.map(lambda stream: {k: v for k, v in stream.items() if k != "source"}),
         "device": st.sampled_from(["gate-7", "Gate 7"]),
         "record": st.just({"keep": {"bytes": "50GiB", "days": None}}),
-        "telemetry": st.sampled_from([{"prometheus": None}, {"prometheus": "[::1]:80"}, {"x": 1}]),
-        "limits": st.sampled_from([{"memory": "1.5GiB"}, {"memory": 0}, {"memory": "1G"}]),
+        "telemetry": st.sampled_from(
+            [{"prometheus": None}, {"prometheus": "[::1]:80"}, {"x": 1}, {"interval_s": 9}]
+        ),
+        "limits": st.sampled_from([{"memory": "1.5GiB"}, {"memory": 0}, {"outbox": "1G"}]),
+        "groups": st.lists(st.sampled_from(["north", "North"]), max_size=2),
+        "mqtt": st.none()
+        | st.sampled_from(["broker.example", "b:1", "::1", "mqtts://b"])
+        | st.fixed_dictionaries(
+            {"host": st.sampled_from(["b", "[::1]", "127.0.0.1"])},
+            optional={
+                "port": st.sampled_from([1, 65535, 65536]),
+                "version": st.sampled_from([5, "3.1.1", 4]),
+                "root": st.sampled_from(["a", "a/b", "a/+", "/"]),
+                "ca": st.just("ca.crt"),
+                "identiti": st.just("x"),
+            },
+        ),
+        "control": st.fixed_dictionaries(
+            {},
+            optional={
+                "ops": st.lists(st.sampled_from(["ping", "pause", "show"]), max_size=2),
+                "remote": st.lists(st.sampled_from(["streams", "model"]), max_size=1),
+                "operators": st.lists(st.just("ops.pub"), max_size=2),
+            },
+        ),
     },
 )
 
