@@ -6,12 +6,13 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
-from agent.cli import blur, config, model, redact_image, run
+from agent.cli import blur, config, ctl, model, redact_image, run
 
 _EPILOG = """\
 exit codes:
   0 done   1 a fault of ours   2 invalid arguments   3 an input can't be read
   4 an output can't be written   5 the model can't be used   6 redaction could not go on
+  7 a device refused or failed   8 a device gave no answer in time
   130 stopped with Ctrl-C
 """
 
@@ -38,6 +39,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     model.add_parser(commands)
     run.add_parser(commands)
     config.add_parser(commands)
+    ctl.add_parser(commands)
     return parser
 
 
