@@ -4,7 +4,9 @@ AgentError             1  a fault of ours
 ├── UsageError         2  invalid arguments or settings
 ├── InputError         3  an input can't be read, or holds nothing to redact
 ├── OutputError        4  an output can't be written
-└── PipelineError      6  redaction could not go on; nothing unredacted was written
+├── PipelineError      6  redaction could not go on; nothing unredacted was written
+├── AbortedError       7  a device refused, or failed
+└── UnansweredError    8  a device gave no answer in time
 
 5 is `models.errors.ModelError`; 130 is Ctrl-C.
 """
@@ -38,3 +40,15 @@ class PipelineError(AgentError):
     """A stage failed in a way that leaves nothing safe to write."""
 
     exit_code = 6
+
+
+class AbortedError(AgentError):
+    """A device did not do what it was told to."""
+
+    exit_code = 7
+
+
+class UnansweredError(AgentError):
+    """A device gave no answer in time; it may do what it was told all the same."""
+
+    exit_code = 8

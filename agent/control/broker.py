@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -42,3 +43,11 @@ class Broker:
     password: str | None = field(default=None, repr=False)
     session_expiry_s: int = 604800
     jitter_s: float = 10.0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine itself, so that nobody can listen in."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -126,7 +126,8 @@ class Exchange:
         self._say_conn()
         self._tend_state()
         for entry in self._records.inbox.undelivered():
-            self._publish_result(entry.id, entry.result_json)
+            if entry.result_json is not None:
+                self._publish_result(entry.id, entry.result_json)
 
     def disconnected(self) -> None:
         """Nothing that was in flight will be answered any more."""
