@@ -19,11 +19,12 @@ from agent.control.desired import read_desired
 from agent.control.messages import Conn, ControlTele
 from agent.control.ops import OPS
 from agent.control.orders import Orders
+from agent.control.outbox import Stored
 from agent.control.refusal import Refusal
 from agent.control.state import State
 from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
 from agent.control.twin import Twin
-from agent.control.window import Parcel, Window
+from agent.control.window import EVENT, Parcel, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,21 +155,22 @@ class Exchange:
 
     def published(self, token: object, code: int) -> None:
         """The broker has answered for a message."""
-        if not isinstance(token, tuple) or not self._window.landed(token):
+        parcel = self._window.landed(token)
+        if parcel is None:
             return
-        kind, what = token
+        kind, which = parcel.token
         if code >= _REFUSED:
             self._refused[f"{kind} by the broker"] += 1
-            if kind != "res":  # an answer that nobody may read is answered nevertheless
-                return
-        if kind == "conn":
+        if kind == "res":  # also an answer that nobody may read is answered
+            self._orders.delivered(str(which))
+            self._unheard += code == _UNHEARD
+        elif code >= _REFUSED:
+            return
+        elif kind == "conn":
             self._asked_s = None
             self._twin.published()
-        elif kind == "evt":
-            self._records.outbox.acknowledged(what, heard=code != _UNHEARD)
-        elif kind == "res":
-            self._orders.delivered(what)
-            self._unheard += code == _UNHEARD
+        elif isinstance(parcel.about, Stored):
+            self._records.outbox.acknowledged(parcel.about, heard=code != _UNHEARD)
 
     def finished(self, result: Result) -> None:
         """A worker is done with a command."""
@@ -184,10 +186,14 @@ class Exchange:
                 self._asked_s = None
             if now_s >= self._conn_due_s:
                 self._say_conn()
-            if now_s >= self._tele_due_s:
-                self._say_tele(now_s)
-            self._tend_state()
         self._window.pump()
+
+    def report(self) -> None:
+        """Say how the agent is, where that has changed or is due; often, too."""
+        if self._connected:
+            self._tend_state()
+            if self._now_s >= self._tele_due_s:
+                self._say_tele(self._now_s)
 
     @property
     def has_all_sent(self) -> bool:
@@ -290,16 +296,16 @@ class Exchange:
             return None
         topic = EVENTS[stored.kind].of(self._terms.root, self._terms.device)
         payload = self._records.outbox.event_of(stored).model_dump_json().encode()
-        return Parcel(("evt", stored), Message(topic, payload))
+        return Parcel((EVENT, stored.id), Message(topic, payload), stored)
 
     def _publish_result(self, command_id: str, text: str) -> None:
         if self._connected:  # else it is published once there is a connection
             topic = RESULT.of(self._terms.root, self._terms.device, command_id)
             self._put("res", command_id, Message(topic, text.encode()))
 
-    def _put(self, kind: str, what: object, message: Message) -> None:
+    def _put(self, kind: str, which: str | int, message: Message) -> None:
         self._published += 1
-        self._window.put(Parcel((kind, what), message))
+        self._window.put(Parcel((kind, which), message))
 
     def _acknowledge(self, receipt: object | None) -> None:
         if receipt is not None:

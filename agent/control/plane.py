@@ -136,6 +136,7 @@ class ControlPlane:
             while not self._queue.empty() and time.monotonic() < until_s:
                 self._attempt(self._queue.get())
         self._attempt(self._workers.look)
+        self._attempt(self._exchange.report)
         self._attempt(self._exchange.tend)
         self._counts = self._exchange.counts()
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
     from agent.control.delivery import Message
 
@@ -19,12 +18,25 @@ EVENTS_IN_FLIGHT = 16
 """Of which events: a result must not wait for all of those that an outage piled up."""
 
 
+EVENT = "evt"
+"""What a token of an event begins with."""
+
+Token = tuple[str, str | int]
+"""What a message is, and which one of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message, and what its PUBACK is for."""
+    """A message on its way.
 
-    token: Hashable
+    Attributes:
+        token: comes back with the PUBACK.
+        about: what it was made of, for whoever made it.
+    """
+
+    token: Token
     message: Message
+    about: object = None
 
 
 class Window:
@@ -37,21 +49,21 @@ class Window:
 
     def __init__(
         self,
-        publish: Callable[[Message, Hashable], bool],
+        publish: Callable[[Message, Token], bool],
         next_event: Callable[[], Parcel | None],
     ) -> None:
         self._publish, self._next_event = publish, next_event
-        self._waiting: deque[Parcel] = deque()
-        self._flying: dict[Hashable, bool] = {}
+        self._waiting: dict[Token, Parcel] = {}
+        self._flying: dict[Token, Parcel] = {}
 
     def put(self, parcel: Parcel) -> None:
         """Have it sent before any event, unless it is under way already."""
-        if parcel.token not in self._flying and parcel not in self._waiting:
-            self._waiting.append(parcel)
+        if parcel.token not in self._flying:
+            self._waiting.setdefault(parcel.token, parcel)
 
-    def landed(self, token: Hashable) -> bool:
-        """The broker has answered for a message; whether it was in flight."""
-        return self._flying.pop(token, None) is not None
+    def landed(self, token: object) -> Parcel | None:
+        """The broker has answered for this message; None: it was not in flight."""
+        return self._flying.pop(cast("Token", token), None)
 
     def clear(self) -> None:
         """Forget everything: the connection that it was for is gone."""
@@ -61,26 +73,24 @@ class Window:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits for a connection or an answer, but for events."""
-        return not self._waiting and not any(not is_event for is_event in self._flying.values())
+        return not self._waiting and all(kind == EVENT for kind, _ in self._flying)
 
     def pump(self) -> None:
         """Send what may be sent."""
         while self._waiting and len(self._flying) < IN_FLIGHT:
-            if not self._send(self._waiting[0], is_event=False):
+            token = next(iter(self._waiting))
+            if not self._send(self._waiting.pop(token)):
                 return
-            self._waiting.popleft()
         while len(self._flying) < IN_FLIGHT and self._events < EVENTS_IN_FLIGHT:
             parcel = self._next_event()
-            if parcel is None or not self._send(parcel, is_event=True):
+            if parcel is None or not self._send(parcel):
                 return
 
     @property
     def _events(self) -> int:
-        return sum(self._flying.values())
+        return sum(kind == EVENT for kind, _ in self._flying)
 
-    def _send(self, parcel: Parcel, *, is_event: bool) -> bool:
-        self._flying[parcel.token] = is_event
-        if self._publish(parcel.message, parcel.token):
-            return True
-        self._flying.pop(parcel.token, None)
-        return False
+    def _send(self, parcel: Parcel) -> bool:
+        """Hand it over; where that can't be, the connection is gone, and with it all of this."""
+        self._flying[parcel.token] = parcel
+        return self._publish(parcel.message, parcel.token)

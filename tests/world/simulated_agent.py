@@ -135,7 +135,9 @@ class SimulatedAgent:
                     raise Refusal("not_found", f"there is no stream {args.stream}")
                 others = set(self._paused) - set(names)
                 paused = others | set(names) if op == "pause" else others
-                self._path.write_text(json.dumps(sorted(paused)))
+                part = self._path.with_suffix(".part")
+                part.write_text(json.dumps(sorted(paused)))
+                part.replace(self._path)
                 return {"paused": sorted(paused)}
             if op == "rollback":
                 raise Refusal("precondition_failed", "there is no previous model")
