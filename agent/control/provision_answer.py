@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from agent.control.messages import DEVICE_PATTERN, Name
+from agent.control.ops import Role
 from agent.control.small_file import read_small_file
 from agent.control.topics import ROOT
 from agent.errors import InputError
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 TLS_PORT = 8883
 """IANA's for MQTT over TLS."""
 
-_RESERVED = "groups"
-"""What stands in a topic in the place of a device where several are meant."""
+_RESERVED = ("groups", *get_args(Role))
+"""What stands in a topic in the place of a device where several are meant, and the people that a
+broker's ACL knows, whose rights would come with their name."""
 
 _Pem = Annotated[
     str, StringConstraints(pattern=r"^-----BEGIN CERTIFICATE-----\s", max_length=65536)
@@ -74,7 +76,7 @@ def checked_device(name: str) -> str:
     """
     if not re.fullmatch(DEVICE_PATTERN, name):
         raise ValueError("should be made of a-z, 0-9 and -, at most 64 of them")
-    if name == _RESERVED:
+    if name in _RESERVED:
         raise ValueError("is reserved; give the device another name")
     return name
 

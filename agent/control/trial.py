@@ -61,4 +61,5 @@ def try_out(identity: Identity) -> None:
     finally:
         session.stop(None, _GOODBYE_S)
     if reason is not None:
-        raise InputError(reason)
+        # One that refuses a certificate may be gone before what it says of it is read.
+        raise InputError(f"{reason}; what is in use stays so, and the broker's log may say more")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-Kind = Literal["device", "operator", "broker"]
+Kind = Literal["device", "person", "broker"]
 """What a certificate is for; its OU."""
 
 CA_DAYS = 3650
@@ -37,7 +37,7 @@ SKEW = timedelta(hours=1)
 _KEY, _CERTIFICATE, _ISSUED = "ca.key", "ca.crt", "issued"
 _ROLES = {
     "device": ExtendedKeyUsageOID.CLIENT_AUTH,
-    "operator": ExtendedKeyUsageOID.CLIENT_AUTH,
+    "person": ExtendedKeyUsageOID.CLIENT_AUTH,
     "broker": ExtendedKeyUsageOID.SERVER_AUTH,
 }
 

@@ -19,6 +19,7 @@ from agent.control.certificate import (
     read_request,
 )
 from agent.control.key_file import make_key
+from agent.control.messages import DEVICE_PATTERN
 from agent.control.provision_answer import ProvisionAnswer, checked_device
 from agent.control.small_file import read_small_file
 from agent.errors import InputError, OutputError, UsageError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from agent.control.provision_answer import BrokerAddress
     from agent.fleet.authority import Authority, Kind
 
-OPERATOR_DAYS = 365
+PERSON_DAYS = 365
 _MOST_LETTERS = 64
 """X.509's limit of a common name."""
 
@@ -56,7 +57,7 @@ class Asked:
         """Its certificate, by one's own CA.
 
         Raises:
-            UsageError: the name is an operator's or a broker's.
+            UsageError: the name is a person's or a broker's.
             OutputError: it can't be noted.
         """
         return [authority.issue(self._request.public_key(), self.device, "device", days)]
@@ -92,51 +93,59 @@ class Asked:
         )
 
 
-def key_pair_of_operator(authority: Authority, name: str) -> Path:
-    """NAME.key and NAME.crt in the CA's folder; the path without an ending.
+def certify_person(authority: Authority, name: str) -> Path:
+    """people/NAME.key and people/NAME.crt in the CA's folder; the path of the latter.
+
+    Args:
+        name: as the broker's ACL has it.
 
     Raises:
         UsageError: the name can't be one, or is a device's.
         OutputError: they can't be written.
     """
-    try:
-        checked_device(name)  # which would have its rights, and so has its rules
-    except ValueError as error:
-        raise UsageError(f"{name!r:.80} {error}") from error
-    return _key_pair(authority, name, "operator", OPERATOR_DAYS)
+    if not re.fullmatch(DEVICE_PATTERN, name):
+        raise UsageError(f"{name!r:.80} should be made of a-z, 0-9 and -, at most 64 of them")
+    folder = authority.folder / "people"
+    return _certify(authority, folder / f"{name}.crt", name, "person", PERSON_DAYS)
 
 
-def key_pair_of_broker(authority: Authority, hosts: Sequence[str]) -> Path:
-    """HOST.key and HOST.crt in the CA's folder, as valid as the CA; the path without an ending.
+def certify_broker(authority: Authority, hosts: Sequence[str]) -> Path:
+    """broker.key and broker.crt in the CA's folder, as valid as the CA; the path of the latter.
 
     Args:
-        hosts: names and addresses that it is reached by; the first is what it is called.
+        hosts: names and addresses that it is reached by; the first is in its certificate's name.
 
     Raises:
-        UsageError: one is neither, or the first is too long for a certificate's name.
+        UsageError: one is neither, or the first is too long for that.
         OutputError: they can't be written.
     """
     if len(hosts[0]) > _MOST_LETTERS:
         raise UsageError(f"{hosts[0]}: put one of at most {_MOST_LETTERS} letters first")
-    return _key_pair(authority, hosts[0], "broker", CA_DAYS, [*map(_general_name, hosts)])
+    path, names = authority.folder / "broker.crt", [*map(_general_name, hosts)]
+    return _certify(authority, path, hosts[0], "broker", CA_DAYS, names)
 
 
-def _key_pair(
-    authority: Authority, name: str, kind: Kind, days: int, hosts: Sequence[x509.GeneralName] = ()
+def _certify(
+    authority: Authority,
+    path: Path,
+    name: str,
+    kind: Kind,
+    days: int,
+    hosts: Sequence[x509.GeneralName] = (),
 ) -> Path:
-    """What has a key already gets a new certificate for it."""
+    """A certificate beside its key; a key that is there already gets a new certificate."""
     authority.check_name(name, kind)
-    base = authority.folder / name
-    key_file, certificate_file = (base.with_name(f"{name}.{ending}") for ending in ("key", "crt"))
+    key_file = path.with_suffix(".key")
     if key_file.exists():
         key = read_key(key_file)
     else:
         try:
+            path.parent.mkdir(exist_ok=True)
             key = make_key(key_file)
         except OSError as error:
             raise OutputError(f"{key_file}: can't be written ({error.strerror})") from error
-    write_certificate(certificate_file, authority.issue(key.public_key(), name, kind, days, hosts))
-    return base
+    write_certificate(path, authority.issue(key.public_key(), name, kind, days, hosts))
+    return path
 
 
 def _general_name(host: str) -> x509.GeneralName:

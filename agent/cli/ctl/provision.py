@@ -22,7 +22,7 @@ Once:
 
   sfumato ctl provision ca office-ca
   sfumato ctl provision broker-cert broker.example --ca office-ca
-  sfumato ctl provision operator alice --ca office-ca
+  sfumato ctl provision person operator --ca office-ca
 
 For each device, with what `sfumato provision request` wrote there:
 
@@ -56,19 +56,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     broker.set_defaults(run=_broker)
 
-    operator = add_command(commands, "operator", "make an operator's key and certificate")
-    operator.add_argument("name", metavar="NAME", help="as the broker's ACL has it")
-    operator.set_defaults(run=_operator)
+    person = add_command(commands, "person", "make a key and certificate for one of your people")
+    person.add_argument(
+        "name", metavar="NAME", help="as in the broker's ACL: viewer, operator, release..."
+    )
+    person.set_defaults(run=_person)
 
     _add_sign(commands)
 
-    revoke = add_command(commands, "revoke", "have the broker refuse a device, or an operator")
+    revoke = add_command(commands, "revoke", "have the broker refuse a device, or a person")
     revoke.add_argument(
         "what", metavar="NAME|CERT.crt", help="all certificates of a name, or that of a file"
     )
     revoke.set_defaults(run=_revoke)
 
-    for command in (broker, operator, revoke):
+    for command in (broker, person, revoke):
         command.add_argument("--ca", type=Path, required=True, metavar="FOLDER")
 
 
@@ -111,19 +113,19 @@ def _ca(args: argparse.Namespace) -> int:
 
 def _broker(args: argparse.Namespace) -> int:
     from agent.fleet.authority import Authority
-    from agent.fleet.provision import key_pair_of_broker
+    from agent.fleet.provision import certify_broker
 
-    made = key_pair_of_broker(Authority(args.ca), args.hosts)
-    print(f"{made}.crt and {made}.key are the broker's")
+    made = certify_broker(Authority(args.ca), args.hosts)
+    print(f"{made} and {made.with_suffix('.key')} are the broker's")
     return 0
 
 
-def _operator(args: argparse.Namespace) -> int:
+def _person(args: argparse.Namespace) -> int:
     from agent.fleet.authority import Authority
-    from agent.fleet.provision import OPERATOR_DAYS, key_pair_of_operator
+    from agent.fleet.provision import PERSON_DAYS, certify_person
 
-    made = key_pair_of_operator(Authority(args.ca), args.name)
-    print(f"{made}.crt and {made}.key are {args.name}'s, for {OPERATOR_DAYS} days")
+    made = certify_person(Authority(args.ca), args.name)
+    print(f"{made} and {made.with_suffix('.key')} are {args.name}'s, for {PERSON_DAYS} days")
     return 0
 
 
