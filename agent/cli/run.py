@@ -45,12 +45,12 @@ def _run(args: argparse.Namespace) -> int:
     from agent.service.agent import Agent
     from agent.service.logs import start_logging
     from agent.service.notify import Notifier
+    from agent.service.recent_logs import RecentLogs
 
     secrets = Secrets.of_process()
-    start_logging(secrets.hide)
-    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    agent = Agent(args.config, secrets, Notifier(os.environ), Path(state) if state else None)
-    return serve(agent)
+    recent = RecentLogs(secrets.hide)
+    start_logging(secrets.hide, recent=recent)
+    return serve(Agent(args.config, secrets, Notifier(os.environ), recent))
 
 
 def serve(agent: Agent) -> int:

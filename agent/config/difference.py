@@ -57,6 +57,12 @@ class Difference:
     settings: tuple[str, ...] = ()
     needs_restart: tuple[str, ...] = ()
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """All that differs, in a few words each."""
+        streams = (*self.added, *self.removed, *self.restarted, *self.live)
+        return (*(f"streams.{name}" for name in streams), *self.settings, *self.needs_restart)
+
     def __bool__(self) -> bool:
         return self != Difference()
 

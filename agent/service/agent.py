@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from agent.config.config_digest import digest
 from agent.config.difference import difference
-from agent.config.loading import load
-from agent.errors import AgentError, OutputError
+from agent.config.remote import RemoteConfig
+from agent.config.state_folder import given_folder, state_folder
+from agent.control.clock import EventClock
+from agent.control.messages import ConfigReported
+from agent.errors import AgentError, OutputError, UsageError
 from agent.hidden import hidden_classes
+from agent.service.controlled_agent import ControlledAgent
+from agent.service.device_info import info_of
 from agent.service.errands import Errands
+from agent.service.last_run import LastRun
 from agent.service.liveness import Liveness
 from agent.service.model import Model
+from agent.service.operations import Operations
 from agent.service.override_file import OverrideFile
 from agent.service.pauses import Pauses
+from agent.service.reach import Reach
 from agent.service.recorder import Recorder
+from agent.service.reporting import Reporting
 from agent.service.resident import resident_bytes
 from agent.service.session import Surroundings
+from agent.service.stream_operations import StreamOperations
 from agent.service.streams import Streams
 from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus
@@ -30,12 +42,17 @@ if TYPE_CHECKING:
 
     from agent.config.secrets import Secrets
     from agent.config.tree import AgentConfig
+    from agent.control.messages import ConfigDesired
+    from agent.service.last_run import Ending
     from agent.service.notify import Notifier
+    from agent.service.recent_logs import RecentLogs
 
 _log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 """How often to look after streams: a stalled one is seen within 2 s."""
+_MOST_LETTERS = 500
+"""Of what is wrong with a key, by its message."""
 
 
 class Agent:
@@ -45,7 +62,7 @@ class Agent:
         path: the configuration file.
         secrets: what its templates are filled with.
         notifier: is told how the agent is.
-        state: a folder that outlives the process; None where there is none.
+        recent: the last lines of the log.
 
     Attributes:
         errands: what its main thread is asked for; a signal handler may put requests.
@@ -53,12 +70,15 @@ class Agent:
     """
 
     def __init__(
-        self, path: Path, secrets: Secrets, notifier: Notifier, state: Path | None = None
+        self, path: Path, secrets: Secrets, notifier: Notifier, recent: RecentLogs
     ) -> None:
-        self._path, self._secrets, self._notifier, self._state = path, secrets, notifier, state
+        self._path, self._secrets, self._notifier, self._recent = path, secrets, notifier, recent
         self._metrics: MetricsServer | None = None
-        self._clock = WallClock()
-        self._pauses = Pauses(OverrideFile(state), self._believed_now)
+        self._wall = WallClock()
+        self._clock = EventClock(self._wall)
+        self._state = state_folder(path)
+        self._remote = RemoteConfig(path, secrets, self._state)
+        self._pauses = Pauses(OverrideFile(self._state), self._clock.now)
         self.errands = Errands()
         self.begins_anew = False
 
@@ -70,20 +90,24 @@ class Agent:
             ModelError: there is no model that may run.
             OutputError: metrics can't be served where it says.
         """
+        ending: Ending = "fault"
         try:
             with self._notifier.taking_long():
                 self._begin()
             self._notifier.ready(self._said())
             _log.info("ready: %s", self._said())
-            return self._attend()
+            self._reporting.begin(self._config, self.status())
+            code = self._attend()
+            if code == 0:
+                ending = "restart" if self.begins_anew else "stopped"
+            return code
         finally:
             if self.begins_anew:  # told that it stops, systemd would stop it
                 self._notifier.reloading()
                 self._notifier.watchdog()
             else:
                 self._notifier.stopping()
-            self._end()
-            self.errands.close()
+            self._end(ending)
 
     def status(self) -> AgentStatus:
         """How everything is now; from any thread."""
@@ -94,24 +118,39 @@ class Agent:
             hung_detections=self._around.model.pool.hung,
             streams=self._streams.statuses(),
             recordings=self._around.recorder.status(),
+            control=self._reporting.reach.status,
         )
 
     def _begin(self) -> None:
-        self._config = config = load(self._path, self._secrets).config
-        model = Model.load(config.model, self._state)
+        self._config = config = self._remote.load().config
+        model = Model.load(config.model, given_folder())
         self._around = Surroundings(
             model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
         )
+        self._config = self._wanted = config = self._fitting(config)
+        self._remote.accept()
         self._streams = Streams(self._around)
         self._streams.hold(self._pauses.streams)
+        self._reporting = self._to_report()
         self._liveness = Liveness(config.model.detect_timeout_s)
-        self._check(config)
         model.detector.min_score = self._weakest(config)
         self._serve_metrics(config)
         sinks = [stream.sink for stream in config.streams.values()]
         self._around.recorder.start(opens=any(sink.record and sink.file is None for sink in sinks))
         for name, stream in config.streams.items():
             self._streams.add(name, stream)
+
+    def _to_report(self) -> Reporting:
+        """What is told over MQTT, and by whom."""
+        hide, clock, model = self._secrets.hide, self._clock, self._around.model
+        streams = StreamOperations(self._streams, self._pauses, self.errands, clock.now)
+        operations = Operations(streams, self.errands, lambda: model, self._recent, clock)
+        info = info_of(self._config, model.status(), clock.now())
+        controlled = ControlledAgent(
+            self.status, operations, self._offer, hide, clock, info, self._reported()
+        )
+        reach = Reach(controlled, self._secrets, self._state, self._wall, uuid.uuid4().hex)
+        return Reporting(controlled, reach, LastRun(self._state, self._wall.boot_id), clock, hide)
 
     def _attend(self) -> int:
         """Look after everything, once a second and whenever there is a request."""
@@ -127,11 +166,12 @@ class Agent:
             self._streams.hold(self._pauses.streams)
             for supervisor in self._streams:
                 supervisor.tick()
+            self._reporting.look(self._config, self.status(), self._reported())
             if (too_much := self._over_memory()) is not None:
                 _log.error("%s; ending, to be started anew", too_much)
                 return AgentError.exit_code
             hangs = self._around.model.pool.hangs_lately
-            fault = self._liveness.fault(self._streams, hangs)
+            fault = self._liveness.fault(self._streams, hangs) or self._reporting.reach.dead()
             if fault is None:
                 self._notifier.watchdog()
             before, said = said, fault or self._said()
@@ -145,21 +185,60 @@ class Agent:
         self._notifier.reloading()
         said = ""
         try:
-            config = load(self._path, self._secrets).config
-            self._check(config)
-            said = self._change_to(config)
+            said = self._change_to(self._fitting(self._remote.load().config), "file")
         except (AgentError, ModelError) as error:
             said = self._secrets.hide(f"the configuration stays as it was: {error}")
             _log.error("%s", said)
         self._notifier.ready(f"{said}; {self._said()}" if said else self._said())
 
-    def _change_to(self, config: AgentConfig) -> str:
+    def _fitting(self, config: AgentConfig) -> AgentConfig:
+        """A configuration that was loaded, if it fits the model; else the device's own file alone.
+
+        Raises:
+            UsageError: that doesn't fit, either.
+        """
+        try:
+            self._check(config)
+        except UsageError as error:
+            own = self._remote.refuse({"streams": str(error)}).config
+            if own == config:
+                raise
+            _log.error("what was configured from afar doesn't fit any more: %s", error)
+            self._check(own)
+            return own
+        return config
+
+    def _offer(self, desired: ConfigDesired) -> None:
+        """Have the main thread try what is desired from afar; from any thread."""
+        self.errands.put(lambda: self._try(desired))
+
+    def _try(self, desired: ConfigDesired) -> None:
+        """Change to what is desired from afar, or note what is wrong with it."""
+        try:
+            offered = self._remote.offer(desired)
+            if offered is None:
+                return
+            try:
+                self._check(offered.config)
+                self._change_to(offered.config, "remote")
+            except (AgentError, ModelError) as error:
+                self._remote.refuse({"streams": self._secrets.hide(str(error))})
+                raise
+        except (AgentError, ModelError) as error:
+            _log.warning("rev %d of config/desired is refused: %s", desired.rev, error)
+            self._reporting.refused(desired.rev, str(error))
+
+    def _change_to(self, config: AgentConfig, origin: str) -> str:
         """Do what a configuration that was checked asks for; what to say about it.
+
+        Args:
+            origin: whether it was the device's own file that changed, or what came from afar.
 
         Raises:
             OutputError: metrics can't be served where it says; nothing was changed.
         """
         before, change = self._config, difference(self._config, config)
+        self._wanted = config
         if "telemetry.prometheus" in change.settings:
             self._move_metrics(config)
         model, recorder = self._around.model, self._around.recorder
@@ -175,6 +254,8 @@ class Agent:
         # Never more: what leaves, or has frames under way, still looks for what it looked for.
         model.detector.min_score = min(model.detector.min_score, self._weakest(config))
         self._streams.change(config.streams, change)
+        self._remote.accept()
+        self._reporting.changed(self._config, self._remote.rev, origin, change.parts)
         if not change.needs_restart:
             return ""
         said = f"restart the agent to change {', '.join(change.needs_restart)}"
@@ -217,9 +298,15 @@ class Agent:
         if config.telemetry.prometheus is not None:
             self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
 
-    def _believed_now(self) -> float | None:
-        """Unix time; None where nobody has set the clock since boot."""
-        return self._clock.now() if self._clock.synced else None
+    def _reported(self) -> ConfigReported:
+        return ConfigReported(
+            rev=self._remote.rev,
+            applied=self._remote.applied,
+            digest=digest(self._config),
+            errors={key: said[:_MOST_LETTERS] for key, said in self._remote.errors.items()},
+            overrides=self._pauses.overrides.to_messages(),
+            needs_restart=difference(self._config, self._wanted).needs_restart,
+        )
 
     def _over_memory(self) -> str | None:
         most = self._config.limits.memory
@@ -239,10 +326,12 @@ class Agent:
         ]
         return "; ".join([f"{running} of {len(statuses)} streams running", *odd])
 
-    def _end(self) -> None:
+    def _end(self, ending: Ending) -> None:
         """Have every stream write what is under way, and let go of everything."""
         if hasattr(self, "_streams"):
             self._streams.end()
+        if hasattr(self, "_reporting"):
+            self._reporting.end(self._config, ending)
         if self._metrics is not None:
             self._metrics.close()
         if hasattr(self, "_around"):

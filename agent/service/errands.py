@@ -24,9 +24,9 @@ class Errands:
         self._queue: queue.SimpleQueue[Request | _Errand[Any]] = queue.SimpleQueue()
         self._closed = self._stops = False
 
-    def put(self, request: Request) -> None:
+    def put(self, request: Request | Callable[[], None]) -> None:
         """Ask for something that nobody waits for."""
-        self._queue.put(request)
+        self._queue.put(_Errand(request) if callable(request) else request)
 
     def do(self, call: Callable[[], ResultT], timeout_s: float) -> ResultT:
         """Have the main thread call something, and wait for what comes of it.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agent.control.messages import ControlTele
+
 _EARLIEST_S = 1767225600.0
 """2026-01-01, Unix time: Sfumato is younger than that, so a clock that says less was never set."""
 
@@ -99,6 +101,19 @@ class RecordingsStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlStatus:
+    """The control plane.
+
+    Attributes:
+        away: why there is no connection to the broker; empty where there is one.
+        counts: None before it has begun.
+    """
+
+    away: str
+    counts: ControlTele | None
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatus:
     """All of it.
 
@@ -108,6 +123,7 @@ class AgentStatus:
         hung_detections: detections that took too long and still run.
         streams: by name.
         recordings: None where nothing is recorded.
+        control: None where the configuration names no broker.
     """
 
     version: str
@@ -116,3 +132,4 @@ class AgentStatus:
     hung_detections: int
     streams: Mapping[str, StreamStatus]
     recordings: RecordingsStatus | None
+    control: ControlStatus | None = None

@@ -1,0 +1,105 @@
+"""ControlledAgent: an agent as its control plane sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from agent.control.messages import ModelReported
+from agent.service.description import model_info, stream_states, telemetry
+from agent.service.resident import resident_bytes
+from agent.telemetry.sensors import Readings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import JsonValue
+
+    from agent.control.clock import EventClock
+    from agent.control.messages import (
+        ConfigDesired,
+        ConfigReported,
+        ControlTele,
+        Info,
+        Streams,
+        Tele,
+    )
+    from agent.service.operations import Operations
+    from agent.telemetry.status import AgentStatus
+    from models.strict_model import StrictModel
+
+
+@final
+class ControlledAgent:
+    """See `agent.control.controlled.Controlled`.
+
+    What takes a while to find out is found out by the agent's main thread, and stands here.
+
+    Args:
+        status: how the agent is now; from any thread.
+        apply: has the main thread try a configuration, and doesn't wait for it.
+        hide: replaces secrets in a text.
+        info: what the agent is.
+        reported: which configuration it runs by.
+
+    Attributes:
+        readings: of the sensors, the last ones.
+    """
+
+    def __init__(
+        self,
+        status: Callable[[], AgentStatus],
+        operations: Operations,
+        apply: Callable[[ConfigDesired], None],
+        hide: Callable[[str], str],
+        clock: EventClock,
+        info: Info,
+        reported: ConfigReported,
+    ) -> None:
+        self._status, self._operations, self._apply = status, operations, apply
+        self._hide, self._clock = hide, clock
+        self._began_s = clock.monotonic()
+        self.info_now, self.reported = info, reported
+        self.readings = Readings()
+
+    def info(self) -> Info:
+        """See `Controlled`."""
+        return self.info_now
+
+    def streams(self) -> Streams:
+        """See `Controlled`."""
+        return stream_states(self._status(), self._hide)
+
+    def config_reported(self) -> ConfigReported:
+        """See `Controlled`."""
+        return self.reported
+
+    def model_reported(self) -> ModelReported:
+        """See `Controlled`; models come over the air in a later version."""
+        active = model_info(self._status().model)
+        return ModelReported(
+            rev=0, state="idle", progress=0, reason="", active=active, previous=None, refused=()
+        )
+
+    def tele(self, control: ControlTele, boot_id: str) -> Tele:
+        """See `Controlled`."""
+        return telemetry(
+            self._status(),
+            self.readings,
+            control,
+            boot_id=boot_id,
+            ts=self._clock.now(),
+            uptime_s=self._clock.monotonic() - self._began_s,
+            resident_bytes=resident_bytes(),
+        )
+
+    def do(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
+        """See `Controlled`."""
+        return self._operations.do(op, args)
+
+    def was_done(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
+        """See `Controlled`."""
+        return self._operations.was_done(op, args)
+
+    def apply(self, desired: ConfigDesired) -> None:
+        """See `Controlled`."""
+        self._apply(desired)
