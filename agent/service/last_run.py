@@ -78,6 +78,7 @@ class LastRun:
         if self._path is None:
             return
         try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with whole_file(self._path) as file:
                 run = _Run(machine_boot=self._machine_boot, ending=ending)
                 file.write(run.model_dump_json().encode())

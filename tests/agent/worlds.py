@@ -432,3 +432,9 @@ def over_redaction(world: World, picture: np.ndarray, i: int) -> float:
 
 def noop(_frame: RedactedFrame, _cover: Cover) -> None:
     """Watches nothing."""
+
+
+def bright_clip(path, place, frames):
+    """Something bright stands where a network of `networks` sees a person."""
+    thing = Thing(lambda _: (place[0] + 2, place[1] + 2), size=(28, 28))
+    return World(thing, frames=frames).write(path)

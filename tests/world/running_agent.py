@@ -24,6 +24,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def configured(bundle, streams, **more):
+    """A configuration with an unsigned bundle."""
+    model = {"bundle": str(bundle), "allow_unsigned": True, "workers": 2}
+    return {"model": model, "streams": streams, **more}
+
+
+def segments(folder, stream):
+    """What an agent in a folder has recorded of a stream, in order."""
+    return sorted((folder / "video" / stream).glob("*.mp4"))
+
+
 class RunningAgent:
     """`sfumato run` in `folder`, with metrics; a context, and nothing is left of it afterwards.
 

@@ -177,7 +177,9 @@ def main(folder, port, device, events="0", interval_s="0"):
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     agent = SimulatedAgent(folder)
     path = folder / "control.db"
-    plane = ControlPlane(terms_of(int(port), device), agent, path, WallClock(), "b%016x" % time.time_ns())
+    plane = ControlPlane(
+        terms_of(int(port), device), agent, path, WallClock(), "b%016x" % time.time_ns()
+    )
     plane.start()
     for number in range(int(events)):
         plane.tell("track", {"number": number})

@@ -7,10 +7,9 @@ import time
 
 import pytest
 from broker import Broker
-from networks import network
-from running_agent import RunningAgent
-from test_run import bright_clip, configured, segments
-from worlds import write_world_bundle
+from networks import PLACE, network
+from running_agent import RunningAgent, configured, segments
+from worlds import bright_clip, write_world_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +23,7 @@ def bundle(tmp_path):
 
 @pytest.fixture
 def clip(tmp_path):
-    return bright_clip(tmp_path / "clip.mp4", frames=150)
+    return bright_clip(tmp_path / "clip.mp4", PLACE, frames=150)
 
 
 @pytest.fixture
@@ -64,7 +63,9 @@ def order(port, op, number, args=None, **more):
 def settings(bundle, clip, port):
     source = {"url": str(clip), "realtime": True, "loop": True}
     streams = {"door": {"source": source}, "yard": {"source": source}}
-    return configured(bundle, streams, mqtt={"host": "127.0.0.1", "port": port, "jitter_s": 0})
+    record = {"dir": str(bundle.parent / "video"), "segment_s": 2, "keep": {"free": None}}
+    mqtt = {"host": "127.0.0.1", "port": port, "jitter_s": 0}
+    return configured(bundle, streams, record=record, mqtt=mqtt)
 
 
 def state_of(port, stream):
@@ -86,6 +87,7 @@ def test_a_stranger_sees_the_device_pauses_a_stream_and_finds_it_paused_after_a_
         paused = order(port, "pause", "first", {"stream": "door"})
         assert (paused["state"], paused["id"], paused["op"]) == ("done", "first", "pause")
         agent.until(lambda: state_of(port, "door") == "paused")
+        agent.until(lambda: not [*(tmp_path / "video" / "door").glob(".*")])
         assert state_of(port, "yard") == "running"
         assert heard(port, f"{ROOT}/config/reported")["overrides"][0]["stream"] == "door"
         written = segments(tmp_path, "door")

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 from networks import PLACE, hanging_network, network
-from running_agent import RunningAgent
-from worlds import Thing, World, covered_whole, leaks, lumas, write_world_bundle
+from running_agent import RunningAgent, configured, segments
+from worlds import Thing, World, bright_clip, covered_whole, leaks, lumas, write_world_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -22,26 +22,12 @@ def bundle(tmp_path):
 @pytest.fixture
 def clip(tmp_path):
     """Six seconds in which something bright stands where the network sees a person."""
-    return bright_clip(tmp_path / "clip.mp4", frames=150)
-
-
-def bright_clip(path, frames):
-    thing = Thing(lambda _: (PLACE[0] + 2, PLACE[1] + 2), size=(28, 28))
-    return World(thing, frames=frames).write(path)
-
-
-def configured(bundle, streams, **more):
-    model = {"bundle": str(bundle), "allow_unsigned": True, "workers": 2}
-    return {"model": model, "streams": streams, **more}
+    return bright_clip(tmp_path / "clip.mp4", PLACE, frames=150)
 
 
 def times_of(path):
     with av.open(str(path)) as container:
         return [frame.time for frame in container.decode(video=0)]
-
-
-def segments(folder, stream):
-    return sorted((folder / "video" / stream).glob("*.mp4"))
 
 
 def test_a_file_as_a_camera_is_redacted_recorded_and_counted(tmp_path, bundle, clip):
