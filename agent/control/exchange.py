@@ -158,11 +158,11 @@ class Exchange:
         parcel = self._window.landed(token)
         if parcel is None:
             return
-        kind, which = parcel.token
+        kind, _ = parcel.token
         if code >= _REFUSED:
             self._refused[f"{kind} by the broker"] += 1
         if kind == "res":  # also an answer that nobody may read is answered
-            self._orders.delivered(str(which))
+            self._orders.delivered(str(parcel.about))
             self._unheard += code == _UNHEARD
         elif code >= _REFUSED:
             return
@@ -203,7 +203,7 @@ class Exchange:
     def adjust(self, terms: Terms) -> None:
         """Go by other terms, of the same broker."""
         if self._terms.home_assistant and not terms.home_assistant:
-            self._put("state", self._published, discovery.removal(terms.device))
+            self._put("state", discovery.removal(terms.device))
         self._terms = self._state.terms = terms
         self._orders.admission = admission_of(terms, self._clock)
 
@@ -234,7 +234,7 @@ class Exchange:
     def _say_conn(self) -> None:
         twin = self._now_s - self._twin_seen_s < TWIN_S
         message = conn_of(self._terms, self._records, "twin" if twin else "start")
-        self._put("conn", self._published, message)
+        self._put("conn", message)
         self._conn_due_s = self._now_s + CONN_S
         if self._asked_s is None:
             self._asked_s = self._now_s
@@ -243,11 +243,11 @@ class Exchange:
         self._tele_due_s = now_s + self._terms.tele_interval_s
         tele = self._controlled.tele(self.counts(), self._records.boot_id)
         topic = TELE.of(self._terms.root, self._terms.device)
-        self._put("tele", self._published, Message(topic, tele.model_dump_json().encode(), qos=0))
+        self._put("tele", Message(topic, tele.model_dump_json().encode(), qos=0))
 
     def _tend_state(self) -> None:
         for message in self._state.changed():
-            self._put("state", self._published, message)
+            self._put("state", message)
 
     def _saw_conn(self, message: Received) -> None:
         try:
@@ -301,11 +301,11 @@ class Exchange:
     def _publish_result(self, command_id: str, text: str) -> None:
         if self._connected:  # else it is published once there is a connection
             topic = RESULT.of(self._terms.root, self._terms.device, command_id)
-            self._put("res", command_id, Message(topic, text.encode()))
+            self._window.put(Parcel(("res", text), Message(topic, text.encode()), command_id))
 
-    def _put(self, kind: str, which: str | int, message: Message) -> None:
+    def _put(self, kind: str, message: Message) -> None:
         self._published += 1
-        self._window.put(Parcel((kind, which), message))
+        self._window.put(Parcel((kind, self._published), message))
 
     def _acknowledge(self, receipt: object | None) -> None:
         if receipt is not None:

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from queue import SimpleQueue
 
     from agent.control.delivery import Received
     from agent.control.exchange import Exchange
+
+_MOST_WAITING = 1000
+"""Of what may be lost. Chosen, not measured: a broker holds the rest back by itself, for it waits
+until what it sent before is acknowledged."""
 
 
 class Relay:
     """A `Listener` that only notes what it hears.
 
     Args:
-        post: has something done on the control plane's thread.
+        queue: of what is done on the control plane's thread.
 
     Attributes:
         exchange: whom it is for; set before the connection begins.
@@ -24,21 +29,22 @@ class Relay:
 
     exchange: Exchange
 
-    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
-        self._post = post
+    def __init__(self, queue: SimpleQueue[Callable[[], None]]) -> None:
+        self._queue = queue
 
     def connected(self) -> None:
         """See `Listener`."""
-        self._post(self.exchange.connected)
+        self._queue.put(self.exchange.connected)
 
     def disconnected(self, _reason: str) -> None:
         """See `Listener`."""
-        self._post(self.exchange.disconnected)
+        self._queue.put(self.exchange.disconnected)
 
     def received(self, message: Received) -> None:
         """See `Listener`."""
-        self._post(partial(self.exchange.received, message))
+        if message.qos > 0 or self._queue.qsize() < _MOST_WAITING:
+            self._queue.put(partial(self.exchange.received, message))
 
     def published(self, token: object, code: int) -> None:
         """See `Listener`."""
-        self._post(partial(self.exchange.published, token, code))
+        self._queue.put(partial(self.exchange.published, token, code))

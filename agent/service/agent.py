@@ -324,7 +324,8 @@ class Agent:
             for name, status in statuses.items()
             if status.state != "running"
         ]
-        return "; ".join([f"{running} of {len(statuses)} streams running", *odd])
+        said = [f"{running} of {len(statuses)} streams running", *odd]
+        return "; ".join(filter(None, [*said, self._reporting.reach.said]))
 
     def _end(self, ending: Ending) -> None:
         """Have every stream write what is under way, and let go of everything."""

@@ -140,6 +140,13 @@ class Reach:
             return None
         return ControlStatus(plane.connection, plane.counts)
 
+    @property
+    def said(self) -> str:
+        """Why the device can't be reached, for a person; empty where it can, or need not be."""
+        status = self.status
+        away = self.fault or (status.away if status is not None else "")
+        return f"MQTT: {self._secrets.hide(away)}" if away else ""
+
     def dead(self) -> str | None:
         """Why the process should be started anew; None where all is well."""
         return None if self._plane is None else self._plane.fault()

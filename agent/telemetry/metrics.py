@@ -37,7 +37,7 @@ _STREAM_COUNTERS: tuple[tuple[str, str, Callable[[StreamStatus], int]], ...] = (
 
 def metrics_of(status: AgentStatus, readings: Readings) -> Iterator[Metric]:
     """All families that have a value."""
-    for family in (*_agent(status), *_streams(status), *_device(readings)):
+    for family in (*_agent(status), *_control(status), *_streams(status), *_device(readings)):
         for sample in family.samples:
             sample.labels["device"] = status.device
         if family.samples:
@@ -75,6 +75,30 @@ def _agent(status: AgentStatus) -> Iterator[Metric]:
             "Recordings that retention deleted.",
             [({}, recordings.deleted)],
         )
+
+
+def _control(status: AgentStatus) -> Iterator[Metric]:
+    """Nothing where the configuration names no broker."""
+    control = status.control
+    if control is None:
+        return
+    yield _gauge(
+        "control_connected", "Whether there is a connection to the broker.",
+        [({}, float(not control.away))],
+    )  # fmt: skip
+    if (counts := control.counts) is None:
+        return
+    yield _gauge(
+        "control_queued_events", "Events that no broker has yet.", [({}, float(counts.queued))]
+    )
+    for name, said, count in (
+        ("dropped_events", "Events that were lost.", counts.dropped),
+        ("unheard_messages", "Messages that nobody subscribed to.", counts.unheard),
+        ("reconnections", "Connections to the broker that were lost.", counts.reconnections),
+    ):
+        yield _counter(f"control_{name}", said, [({}, float(count))])
+    refused = [({"reason": reason}, float(count)) for reason, count in counts.refused.items()]
+    yield _counter("control_refused_messages", "Messages that got no answer.", refused)
 
 
 def _streams(status: AgentStatus) -> Iterator[Metric]:
