@@ -17,7 +17,7 @@ from agent.config.loading import Loaded, checked
 from agent.config.origin import Origin
 from agent.config.remote_rules import broken_remote_rules
 from agent.errors import UsageError
-from agent.settings import Hiding
+from agent.settings import Hiding, Looking
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -95,15 +95,21 @@ def _refused(name: str, remote: Iterable[str]) -> str:
     return ""
 
 
-def _defaults(document: Written) -> Hiding:
-    """What the section `defaults` of a file hides.
+def _defaults(document: Written) -> tuple[Hiding, Looking]:
+    """What the section `defaults` of a file says of hiding and looking.
 
     Raises:
         UnfitError: it is invalid.
     """
-    hide = expanded_defaults(document).get("hide", Written({}, "", None))
+    sections = expanded_defaults(document)
+    hide, look = (
+        json.dumps(plain(sections[name])) if name in sections else "{}" for name in ("hide", "look")
+    )
     try:
-        return Hiding.model_validate_json(json.dumps(plain(hide)), strict=True)
+        return (
+            Hiding.model_validate_json(hide, strict=True),
+            Looking.model_validate_json(look, strict=True),
+        )
     except ValidationError as error:
         said = "invalid in the device's own file, which doesn't show while all its streams say otherwise"
         raise UnfitError({"defaults": said}) from error

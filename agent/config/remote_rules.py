@@ -1,8 +1,9 @@
 """Remote rules: what a configuration from afar may not say, whoever sent it.
 
-The device's own file bounds it. What is sent may hide more, look at other cameras and record less;
-it never hides less than the file, reads or writes a file that the file doesn't name, uses a secret
-elsewhere than where the file does, or serves metrics elsewhere. `floor` holds as in the file.
+The device's own file bounds it. What is sent may hide more, look at other cameras and record less.
+It never hides less than the file, looks away for longer, reads or writes a file that the file
+doesn't name, uses a secret elsewhere than where the file does, or serves metrics elsewhere. `floor`
+holds as in the file.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.config.tree import AgentConfig, StreamConfig
-    from agent.settings import Hiding
+    from agent.settings import Hiding, Looking
 
     Fault = tuple[tuple[str, ...], str]
     """Path of a setting, and what is wrong with it."""
+    _Least = tuple[Hiding, Looking]
 
 
 def broken_remote_rules(
-    config: AgentConfig, local: AgentConfig, defaults: Hiding
+    config: AgentConfig, local: AgentConfig, defaults: _Least
 ) -> Iterator[Fault]:
     """What is wrong with a configuration whose sections came from afar.
 
     Args:
         config: with these sections.
         local: by the device's own file alone.
-        defaults: what its section `defaults` hides.
+        defaults: what its section `defaults` says.
     """
     for name, stream in config.streams.items():
         for where, said in _of_stream(name, stream, local, defaults):
@@ -42,7 +44,7 @@ def broken_remote_rules(
 
 
 def _of_stream(
-    name: str, stream: StreamConfig, local: AgentConfig, defaults: Hiding
+    name: str, stream: StreamConfig, local: AgentConfig, defaults: _Least
 ) -> Iterator[Fault]:
     url, known = stream.source.url, {each.source.url for each in local.streams.values()}
     if url not in known:
@@ -56,22 +58,26 @@ def _of_stream(
     file = stream.sink.file
     if file is not None and (own is None or file != own.sink.file):
         yield ("sink", "file"), "only the device's own file says which files are written"
-    for whose, least in _least(name, url, local, defaults):
-        for key, said in _hides_less(stream.hide, least):
+    for whose, (hide, look) in _least(name, url, local, defaults):
+        for key, said in _hides_less(stream.hide, hide):
             yield ("hide", key), f"{said}, as {whose} of the device's own file"
+        # The one limit of how long nobody looks: whatever `every` says, it is kept.
+        if stream.look.max_gap_s > look.max_gap_s:
+            said = f"should be at most {look.max_gap_s:g}"
+            yield ("look", "max_gap_s"), f"{said}, as {whose} of the device's own file"
 
 
 def _least(
-    name: str, url: str, local: AgentConfig, defaults: Hiding
-) -> Iterator[tuple[str, Hiding]]:
-    """Whose hiding in the file, and which, a stream has to do at least."""
+    name: str, url: str, local: AgentConfig, defaults: _Least
+) -> Iterator[tuple[str, _Least]]:
+    """Whose settings in the file, and which, a stream has to keep to at least."""
     own, found = local.streams.get(name), False
     same = camera(url)
     for each, stream in local.streams.items():
         is_same = camera(stream.source.url) == same
         if each == name or (is_same and (own is None or camera(own.source.url) != same)):
             found = True
-            yield f"stream {each}", stream.hide
+            yield f"stream {each}", (stream.hide, stream.look)
     if not found:
         yield "the section defaults", defaults
 

@@ -217,6 +217,19 @@ def test_a_stream_that_the_file_does_not_know_hides_what_its_defaults_say(local)
     }
 
 
+def test_nobody_looks_away_for_longer_than_the_file_says(local):
+    """`every` may be set from afar, for this bounds it."""
+    hall = {"source": "rtsp://10.0.0.6/1", "conf": 0.2, "every": 30}
+    assert sent(local, streams={"hall": hall})
+    assert sent(local, streams={"hall": {**hall, "max_gap_s": 0.1}})
+    for name, whose in (("hall", "stream hall"), ("new", "the section defaults")):
+        url = "rtsp://10.0.0.6/1" if name == "hall" else "rtsp://10.0.0.9/1"
+        stream = {"source": url, "conf": 0.2, "max_gap_s": 0.18}
+        assert errors_of(local, streams={name: stream}) == {
+            f"streams.{name}.max_gap_s": f"should be at most 0.17, as {whose} of the device's own file"
+        }
+
+
 def test_a_known_name_with_another_camera_hides_what_both_say(local):
     errors = errors_of(
         local, streams={"hall": {"source": DOOR, "hide": {**HIDE, "classes": ["person"]}}}

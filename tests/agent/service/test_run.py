@@ -63,7 +63,7 @@ def test_a_file_as_a_camera_is_redacted_recorded_and_counted(tmp_path, bundle, c
         ({"stream": {}}, 2, "streams"),
         ({"streams": {"door": {"source": "x.mp4", "classes": ["dragon"]}}}, 2, "dragon"),
         ({"model": {"bundle": "nothing.sfm", "allow_unsigned": True}}, 5, "nothing.sfm"),
-        ({"mqtt": {"host": "broker"}}, 2, "not in this version"),
+        ({"update": {"window": None}}, 2, "not in this version"),
     ],
 )
 def test_what_can_never_run_says_so_in_a_line(tmp_path, bundle, spoilt, code, word):
