@@ -60,7 +60,9 @@ class StreamOperations:
         if status.state != "running" or session is None:
             raise Refusal("stale", f"{args.stream} is {status.state}: there is no picture of now")
         snapshot = session.latest.snapshot(args.width)
-        if snapshot is None or snapshot.age_s > MAX_AGE_S:
+        if snapshot is None:
+            raise Refusal("stale", f"{args.stream} has just begun: there is no picture yet")
+        if snapshot.age_s > MAX_AGE_S:
             raise Refusal("stale", f"no picture of {args.stream} is newer than {MAX_AGE_S:g} s")
         width, height = snapshot.size
         return {

@@ -5,12 +5,15 @@ import threading
 from collections import Counter
 
 import pytest
-from worlds import until
+from worlds import World, info_of, until
 
 from agent.errors import InputError, UsageError
 from agent.service.counts import Counts
+from agent.service.latest_frame import LatestFrame
 from agent.service.plan import Plan
 from agent.service.supervisor import Supervisor
+
+WORLD = World()
 
 
 class SimulatedTime:
@@ -65,6 +68,7 @@ class Run:
     def __init__(self, camera):
         self._camera, self._cancelled = camera, threading.Event()
         self.last_in_s = self.last_out_s = camera.time.now_s() if camera._frames else None
+        self.latest = LatestFrame(info_of(WORLD))
 
     def run(self):
         if self._camera._runs_s:
