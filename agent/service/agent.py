@@ -11,6 +11,7 @@ from agent.config.difference import difference
 from agent.config.loading import load
 from agent.errors import AgentError, OutputError
 from agent.hidden import hidden_classes
+from agent.service.admitted import verified
 from agent.service.errands import Errands
 from agent.service.liveness import Liveness
 from agent.service.model import Model
@@ -95,6 +96,18 @@ class Agent:
             streams=self._streams.statuses(),
             recordings=self._around.recorder.status(),
         )
+
+    def check_restart(self) -> None:
+        """Refuse what a start would refuse; for the main thread.
+
+        Raises:
+            UsageError: the configuration is invalid by now.
+            ModelError: its bundle can't be used.
+        """
+        config = load(self._path, self._secrets).config
+        bundle = verified(config.model)
+        for stream in config.streams.values():
+            hidden_classes(bundle, stream.hide)
 
     def _begin(self) -> None:
         self._config = config = load(self._path, self._secrets).config

@@ -36,6 +36,7 @@ from agent.control.ops import (
     SnapshotArgs,
 )
 from agent.control.refusal import Refusal
+from agent.errors import UsageError
 from agent.service.courteous import Courteous
 from agent.service.errands import Errands
 from agent.service.model import Model
@@ -50,6 +51,7 @@ from agent.service.streams import Streams
 from agent.settings import Hiding
 from agent.wall_clock import WallClock
 from models.bundle import Bundle, write_bundle
+from models.errors import ModelError
 from models.golden import encode_expected, encode_image
 from models.manifest import FileSpec, GoldenSpec
 from models.runtime.choose import choose_network
@@ -80,10 +82,21 @@ class Device:
         clock = WallClock(wall=lambda: self.unix_s, synced=lambda: True)
         operations = StreamOperations(self.streams, self.pauses, self.errands, lambda: self.unix_s)
         self.operations = Operations(
-            operations, self.errands, lambda: self.model, self.recent, clock
+            operations,
+            self.errands,
+            lambda: self.model,
+            self.recent,
+            clock,
+            self._check_restart,
+            lambda text: text.replace("sesame", "***"),
         )
-        self.requests = []
+        self.requests, self.fault = [], None
         self._main = threading.Thread(target=self._attend)
+
+    def _check_restart(self):
+        assert threading.current_thread() is self._main
+        if self.fault is not None:
+            raise self.fault
 
     def _attend(self):
         """What the main loop of `agent.service.agent` does."""
@@ -260,6 +273,17 @@ def test_a_stream_begins_anew_and_no_other(device):
 def test_the_whole_agent_is_asked_to_begin_anew(device):
     assert device.do("restart", RestartArgs()) is None
     until(lambda: device.requests == ["restart"])
+
+
+@pytest.mark.parametrize("fault", [UsageError("a.yaml:1: sesame\na.yaml:2: b"), ModelError("no")])
+def test_an_agent_that_would_not_start_again_goes_on(device, fault):
+    device.fault = fault
+    with pytest.raises(Refusal) as refusal:
+        device.do("restart", RestartArgs())
+    assert refusal.value.code == "precondition_failed"
+    assert "sesame" not in refusal.value.message
+    assert "\n" not in refusal.value.message
+    assert device.errands.do(lambda: device.requests, 30) == []
 
 
 def test_what_was_done_before_a_kill_is_known_by_its_traces(device):
