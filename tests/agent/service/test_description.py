@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from agent.control.messages import ControlTele
-from agent.service.description import model_info, stream_states, telemetry
+from agent.service.description import device_info, model_info, stream_states, telemetry
+from agent.telemetry.hardware import Hardware
 from agent.telemetry.sensors import Readings
 from tests.agent.telemetry.statuses import DOOR, MODEL, READINGS, STATUS, YARD
 
@@ -71,6 +72,24 @@ def test_what_nobody_knows_is_null():
     tele = told(replace(STATUS, recordings=None), Readings(), ts=None, resident_bytes=0)
     assert (tele.ts, tele.recordings_bytes, tele.free_bytes) == (None, None, None)
     assert (tele.resident_bytes, tele.power_mode, tele.celsius) == (None, None, {})
+
+
+def test_a_device_says_what_it_is_and_what_it_takes(tmp_path):
+    (tmp_path / "release").write_text("# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic")
+    (tmp_path / "model").write_text("NVIDIA Jetson Orin Nano\0")
+    info = device_info(
+        STATUS,
+        Hardware(tmp_path / "model", tmp_path / "cpuinfo", tmp_path / "release"),
+        schema_digest="ab" * 32,
+        ops={"ping": "cd" * 32},
+        signed=True,
+        certificate=(5.0, "renew it"),
+        groups=["site-north"],
+    )
+    assert (info.agent, info.hardware, info.l4t) == ("1.2.3", "NVIDIA Jetson Orin Nano", "36.4.3")
+    assert (info.certificate_end, info.certificate_warning) == (5.0, "renew it")
+    assert info.model == model_info(MODEL)
+    assert (info.ops, info.groups, info.signed) == ({"ping": "cd" * 32}, ("site-north",), True)
 
 
 def test_a_model_is_named_by_its_files_digest():
