@@ -127,8 +127,7 @@ def test_the_last_lines_are_kept_as_well(service, is_journal):
         f"recent = RecentLogs({HIDES})\n"
         f"start_logging({HIDES}, journald=Path(sys.argv[1]), recent=recent)\n"
         'log.warning("a secret", extra={"stream": "door"}); log.debug("unheard")\n'
-        "threading.Thread(target=lambda: 1 / 0).start()\n"
-        "threading.enumerate()[-1].join(30) if threading.active_count() > 1 else None\n"
+        "thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()\n"
         "print([(each.stream, each.text.splitlines()[0]) for each in recent.lines(9)[0]])",
         is_journal=is_journal,
     )
