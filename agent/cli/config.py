@@ -103,11 +103,14 @@ def _unknown_classes(path: Path, loaded: Loaded, bundle: Bundle) -> Iterator[str
 
 def _show(args: argparse.Namespace) -> int:
     from agent.config.listing import listing
+    from agent.config.overlay import overridden
     from agent.config.remote import RemoteConfig
     from agent.config.state_folder import state_folder
+    from agent.service.override_file import OverrideFile
 
-    remote = RemoteConfig(args.file, None, state_folder(args.file))
-    loaded = remote.load()
+    state = state_folder(args.file)
+    remote = RemoteConfig(args.file, None, state)
+    loaded = overridden(remote.load(), OverrideFile(state).load().paused)
     remote.accept()
     for key, said in remote.errors.items():
         print(f"sfumato: warning: sent from afar: {key}: {said}", file=sys.stderr)

@@ -16,6 +16,7 @@ from agent.control.clock import EventClock
 from agent.control.messages import ConfigReported
 from agent.errors import AgentError, OutputError, UsageError
 from agent.hidden import hidden_classes
+from agent.service.admitted import verified
 from agent.service.controlled_agent import ControlledAgent
 from agent.service.device_info import info_of
 from agent.service.errands import Errands
@@ -120,6 +121,18 @@ class Agent:
             recordings=self._around.recorder.status(),
             control=self._reporting.reach.status,
         )
+
+    def check_restart(self) -> None:
+        """Refuse what a start would refuse; for the main thread.
+
+        Raises:
+            UsageError: the configuration is invalid by now.
+            ModelError: its bundle can't be used.
+        """
+        config = self._remote.load().config
+        bundle = verified(config.model)
+        for stream in config.streams.values():
+            hidden_classes(bundle, stream.hide)
 
     def _begin(self) -> None:
         self._config = config = self._remote.load().config
@@ -247,6 +260,9 @@ class Agent:
                 "device": before.device,
                 "model": before.model,
                 "limits": before.limits,
+                "control": config.control.model_copy(
+                    update={"operators": before.control.operators}
+                ),
                 "record": config.record.model_copy(update={"dir": before.record.dir}),
             }
         )

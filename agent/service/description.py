@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.control.messages import ModelInfo, Streams, StreamState, StreamTele, Tele
+from agent.control.messages import Info, ModelInfo, Streams, StreamState, StreamTele, Tele
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.control.messages import ControlTele
+    from agent.telemetry.hardware import Hardware
     from agent.telemetry.sensors import Readings
     from agent.telemetry.status import AgentStatus, ModelStatus, StreamStatus
 
@@ -25,6 +26,40 @@ def model_info(model: ModelStatus) -> ModelInfo:
         digest=model.sha256,
         precision=model.precision,
         runtime=model.runtime,
+    )
+
+
+def device_info(
+    status: AgentStatus,
+    hardware: Hardware,
+    *,
+    schema_digest: str,
+    ops: Mapping[str, str],
+    signed: bool,
+    certificate: tuple[float | None, str | None],
+    groups: Sequence[str],
+) -> Info:
+    """What a device is.
+
+    Args:
+        schema_digest: of all messages that it knows.
+        ops: commands that it takes, each with the digest of its arguments' schema.
+        signed: whether operators' commands have to be signed.
+        certificate: Unix time at which the device's own expires, and what to do about it by now.
+        groups: that it belongs to.
+    """
+    certificate_end, certificate_warning = certificate
+    return Info(
+        agent=status.version,
+        schema_digest=schema_digest,
+        hardware=hardware.name(),
+        l4t=hardware.l4t(),
+        model=model_info(status.model),
+        ops=dict(ops),
+        signed=signed,
+        certificate_end=certificate_end,
+        certificate_warning=certificate_warning,
+        groups=tuple(groups),
     )
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol, final
 
 from agent.control.ops import LogsArgs, PauseArgs, RestartArgs, ResumeArgs, SnapshotArgs
 from agent.control.refusal import Refusal
+from agent.errors import AgentError
 from agent.service.courteous import Courteous
+from agent.service.stream_operations import ERRAND_S
 from models.errors import ModelError
 from models.self_test import self_test
 
@@ -48,6 +50,8 @@ class Operations:
 
     Args:
         model: that runs now.
+        check_restart: an errand that raises what a start of the agent would end with.
+        hide: replaces secrets in a text.
     """
 
     def __init__(
@@ -57,8 +61,11 @@ class Operations:
         model: Callable[[], Model],
         recent: RecentLogs,
         clock: Clock,
+        check_restart: Callable[[], None],
+        hide: Callable[[str], str],
     ) -> None:
         self._streams, self._errands = streams, errands
+        self._check_restart, self._hide = check_restart, hide
         self._model, self._recent, self._clock = model, recent, clock
         self._began_s = clock.monotonic()
 
@@ -80,7 +87,7 @@ class Operations:
             case "resume", ResumeArgs():
                 return self._streams.resume(args)
             case "restart", RestartArgs(stream=None):
-                self._errands.put("restart")
+                self._restart()
                 return None
             case "restart", RestartArgs(stream=str(name)):
                 return self._streams.restart(name)
@@ -112,6 +119,15 @@ class Operations:
             "ts": self._clock.now(),
             "clock_synced": self._clock.synced,
         }
+
+    def _restart(self) -> None:
+        """A device that nobody can reach by hand must not end for a file that was spoilt since."""
+        try:
+            self._errands.do(self._check_restart, ERRAND_S)
+        except (AgentError, ModelError) as error:
+            said = self._hide("; ".join(str(error).splitlines()))
+            raise Refusal("precondition_failed", f"it would not start again: {said}") from error
+        self._errands.put("restart")
 
     def _logs(self, args: LogsArgs) -> Mapping[str, JsonValue]:
         lines, shortened = self._recent.lines(args.lines, args.since)

@@ -65,9 +65,9 @@ class RecentLogs(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep it, and let go of the oldest that there is no room for."""
         try:
-            text = _shortened(self.format(record))
+            text = _fit(self.format(record))
             stream = getattr(record, "stream", None)
-            about = None if stream is None else self._hide(str(stream))
+            about = None if stream is None else _fit(self._hide(str(stream)))
             line = LogLine(record.created, record.levelname.lower(), about, text)
             if len(self._lines) == MAX_LINES:
                 self._let_go()
@@ -102,8 +102,8 @@ class RecentLogs(logging.Handler):
         self._size_bytes -= self._lines.popleft().size_bytes
 
 
-def _shortened(text: str) -> str:
+def _fit(text: str) -> str:
+    """Text that can be sent: not too long, and without halves of surrogates."""
     data = text.encode("utf-8", "backslashreplace")
-    if len(data) <= MAX_LINE_BYTES:
-        return text
-    return data[:MAX_LINE_BYTES].decode("utf-8", "ignore") + _SHORTENED
+    shortened = _SHORTENED if len(data) > MAX_LINE_BYTES else ""
+    return data[:MAX_LINE_BYTES].decode("utf-8", "ignore") + shortened

@@ -60,7 +60,9 @@ class StreamOperations:
         if status.state != "running" or session is None:
             raise Refusal("stale", f"{args.stream} is {status.state}: there is no picture of now")
         snapshot = session.latest.snapshot(args.width)
-        if snapshot is None or snapshot.age_s > MAX_AGE_S:
+        if snapshot is None:
+            raise Refusal("stale", f"{args.stream} has just begun: there is no picture yet")
+        if snapshot.age_s > MAX_AGE_S:
             raise Refusal("stale", f"no picture of {args.stream} is newer than {MAX_AGE_S:g} s")
         width, height = snapshot.size
         return {
@@ -84,13 +86,13 @@ class StreamOperations:
                 "precondition_failed", "until_s is over: give a Unix time that is to come, or none"
             )
 
-        def pause() -> bool:
-            kept = self._pauses.pause(self._named(args.stream), args.until_s)
+        def pause() -> tuple[list[str], bool]:
+            named = self._named(args.stream)
+            kept = self._pauses.pause(named, args.until_s)
             self._streams.hold(self._pauses.streams)
-            return kept
+            return named, kept
 
-        kept = self._errands.do(pause, ERRAND_S)
-        names = self._named(args.stream)
+        names, kept = self._errands.do(pause, ERRAND_S)
         self._settle(names, lambda each: each.status().state == "paused")
         return {"streams": self._states(names), "until_s": args.until_s, "outlives_restart": kept}
 
@@ -106,14 +108,13 @@ class StreamOperations:
                 "precondition_failed", f"{name} is paused by its configuration: change that"
             )
 
-        def resume() -> bool:
-            paused = self._pauses.streams if name is None else self._named(name)
-            kept = self._pauses.resume(paused)
+        def resume() -> tuple[list[str], bool]:
+            named = self._named(name)  # where all are meant, so are those that are gone
+            kept = self._pauses.resume(named if name is not None else self._pauses.streams)
             self._streams.hold(self._pauses.streams)
-            return kept
+            return named, kept
 
-        kept = self._errands.do(resume, ERRAND_S)
-        names = self._named(name)
+        names, kept = self._errands.do(resume, ERRAND_S)
         resumed = [each for each in names if not self._streams.is_paused_by_configuration(each)]
         self._settle(resumed, lambda each: each.status().state != "paused")
         return {"streams": self._states(names), "outlives_restart": kept}

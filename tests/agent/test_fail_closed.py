@@ -24,6 +24,8 @@ from agent.pictures.contact_sheet import ContactSheet
 from agent.redact.annotator import Annotator
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
+from agent.service.latest_frame import LatestFrame
+from agent.service.snapshot import snapshot_of
 from agent.settings import BlurSettings
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
@@ -105,6 +107,22 @@ def test_every_function_that_gives_a_redacted_frame_is_known():
         ("redact/redactor.py", "redact"),
         ("frames/ports.py", "redact"),  # what a redactor promises
         ("blur.py", "parts"),  # names a redactor's method, and calls none
+    }
+
+
+def test_every_file_that_encodes_pictures_is_known():
+    encoders = {
+        file
+        for file, tree in SOURCES.items()
+        for node in ast.walk(tree)
+        if getattr(node, "attr", "") in {"imencode", "imwrite"}
+        or getattr(node, "module", "") == "PIL"
+    }
+    assert encoders == {
+        "service/snapshot.py",  # refuses all but a RedactedFrame
+        "pictures/contact_sheet.py",  # likewise, unless it was made for annotated ones
+        "image_file.py",  # for `redact-image`
+        "several_pictures.py",  # which only names a format
     }
 
 
@@ -225,6 +243,8 @@ def test_what_is_drawn_is_refused_wherever_redacted_frames_are_taken(tmp_path):
         VideoEncoder(INFO).encode,
         EncodingSink(VideoEncoder(INFO), FileOutput(tmp_path / "out.mp4")).write,
         lambda each: ContactSheet(INFO.sample_aspect_ratio).add(each, cover),
+        lambda each: LatestFrame(INFO).note(each, cover),
+        lambda each: snapshot_of(each, 1.0, 64, 0.0),
     ):
         for odd in (drawn, frame):
             with pytest.raises(TypeError):

@@ -70,6 +70,34 @@ def test_a_reload_with_a_bad_file_fails_with_the_reason_and_changes_nothing(boot
     assert service.pid == pid
 
 
+BEGINS_ANEW = """\
+[Service]
+ExecStart=
+ExecStart=/opt/sfumato/bin/python /repo/tests/world/restartable.py run --config /etc/sfumato/agent.yaml
+"""
+
+
+def test_it_begins_anew_and_systemd_sees_no_end(boot):
+    service = boot(CAMERA)
+    drop_in = service.machine.disk / "etc/systemd/system/sfumato-agent.service.d/anew.conf"
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text(BEGINS_ANEW)
+    service.machine.exec("systemctl", "daemon-reload")
+    service.systemctl("restart")
+    pid, began = service.pid, service.said.count("ready: ")
+    for turn in (1, 2):
+        service.systemctl("kill", "--signal=USR1")
+        until(lambda turn=turn: service.said.count("ready: ") == began + turn)
+        until(lambda: service.state == "active (running)")
+        assert service.pid == pid
+    assert service.shown("NRestarts") == "0"
+    assert service.shown("Result") == "success"
+    until(lambda: len(service.recordings()) >= 3)
+    service.systemctl("kill", "--signal=STOP")  # and it is still watched
+    until(lambda: service.is_back(pid))
+    assert "Watchdog timeout (limit 30s)!" in service.said
+
+
 def test_a_secret_comes_from_a_file_that_only_root_reads(boot):
     service = boot(AWAY.replace("10.0.0.5", "viewer:${credential:door}@10.0.0.5"))
     assert service.state == "failed (failed)"

@@ -38,17 +38,20 @@ def segments(folder, stream):
 class RunningAgent:
     """`sfumato run` in `folder`, with metrics; a context, and nothing is left of it afterwards.
 
+    Args:
+        command: of Python: what runs.
+
     Attributes:
         told: what it notified, a message each.
     """
 
-    def __init__(self, folder, config, *, prefix=(), environment=()):
+    def __init__(self, folder, config, *, prefix=(), environment=(), command=("-m", "agent")):
         self.folder = folder
         self.port = free_port()
         self.path = folder / "agent.yaml"
         self.log = folder / "agent.log"
         self.told = []
-        self._prefix, self._environment = prefix, dict(environment)
+        self._prefix, self._environment, self._command = prefix, dict(environment), command
         self.configure(config)
 
     def configure(self, config):
@@ -75,7 +78,14 @@ class RunningAgent:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", "agent", "run", "--config", str(self.path)],
+                [
+                    *self._prefix,
+                    sys.executable,
+                    *self._command,
+                    "run",
+                    "--config",
+                    str(self.path),
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,

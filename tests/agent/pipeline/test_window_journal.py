@@ -34,6 +34,15 @@ def test_it_counts_frames_keyframes_objects_and_reasons():
     assert list(journal.hidden) == [2] * 10
 
 
+def test_it_counts_by_what_an_object_was_first_taken_for():
+    journal = WindowJournal()
+    for index, label in enumerate(["car", "car", "person", "person"]):
+        outlines = [PlacedOutline(NOWHERE, FLAT, 0.0, track, label) for track in (1, index)]
+        journal.note(Shown(index), Cover(tuple(outlines)))
+    assert journal.labels == {"car": 2, "person": 2}
+    assert journal.objects == 4
+
+
 def test_a_track_that_is_still_seen_is_not_counted_twice():
     journal = WindowJournal(window_frames=10)
     for index in range(100):

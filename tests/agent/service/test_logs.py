@@ -120,6 +120,21 @@ def test_on_a_terminal_a_record_is_a_line_with_its_time_and_stream(service):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("is_journal", [False, True])
+def test_the_last_lines_are_kept_as_well(service, is_journal):
+    service.run(
+        "from agent.service.recent_logs import RecentLogs\n"
+        f"recent = RecentLogs({HIDES})\n"
+        f"start_logging({HIDES}, journald=Path(sys.argv[1]), recent=recent)\n"
+        'log.warning("a secret", extra={"stream": "door"}); log.debug("unheard")\n'
+        "thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()\n"
+        "print([(each.stream, each.text.splitlines()[0]) for each in recent.lines(9)[0]])",
+        is_journal=is_journal,
+    )
+    assert service.out.startswith("[('door', 'a ***'), (None, 'an error that nobody caught in th")
+
+
+@pytest.mark.slow
 def test_in_the_journal_a_record_has_fields(service):
     said = service.run('log.warning("late", extra={"stream": "door"})', is_journal=True)
     assert said == ""

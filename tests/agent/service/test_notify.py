@@ -48,7 +48,7 @@ def test_it_tells_how_the_service_is(notifier, systemd):
     notifier.watchdog()
     assert systemd.hear() == {"WATCHDOG": "1"}
     with notifier.taking_long():
-        assert systemd.hear() == {"EXTEND_TIMEOUT_USEC": "20000000"}
+        assert systemd.hear() == {"EXTEND_TIMEOUT_USEC": "20000000", "WATCHDOG": "1"}
     notifier.stopping()
     assert systemd.hear() == {"STOPPING": "1"}
 

@@ -10,6 +10,7 @@ from worlds import Thing, World, lumas, until, write_world_bundle
 from agent.config.secrets import Secrets
 from agent.config.tree import KeepConfig, ModelConfig, RecordConfig, SourceConfig, StreamConfig
 from agent.errors import UsageError
+from agent.service.latest_frame import Shown
 from agent.service.model import Model
 from agent.service.recorder import Recorder
 from agent.service.session import StreamSession, Surroundings
@@ -131,12 +132,14 @@ def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
     config = config.model_copy(update={"source": source})
     session, thread = running(config, around)
     until(lambda: session.counts().frames_out > 10)
+    assert session.latest.shown == Shown((160, 96), 25.0, covered=False)
     session.adjust(hidden_by(config, effect="blur"))
     World(thing, frames=50, size=(176, 96)).write(tmp_path / "wide.mp4").replace(path)
     until(lambda: session.counts().frames_out > 200)
     session.cancel()
     thread.join(10)
     assert "resolution change" not in session.counts().whole
+    assert session.latest.shown.size == (176, 96)
     files = recordings(around, tmp_path)
     wide = [pictures for pictures in files if pictures[0].shape == (96, 176)]
     assert len(wide) > 1

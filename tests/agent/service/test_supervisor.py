@@ -5,12 +5,15 @@ import threading
 from collections import Counter
 
 import pytest
-from worlds import until
+from worlds import World, info_of, until
 
-from agent.errors import InputError, UsageError
+from agent.errors import InputError, OutputError, UsageError
 from agent.service.counts import Counts
+from agent.service.latest_frame import LatestFrame
 from agent.service.plan import Plan
 from agent.service.supervisor import Supervisor
+
+WORLD = World()
 
 
 class SimulatedTime:
@@ -65,6 +68,7 @@ class Run:
     def __init__(self, camera):
         self._camera, self._cancelled = camera, threading.Event()
         self.last_in_s = self.last_out_s = camera.time.now_s() if camera._frames else None
+        self.latest = LatestFrame(info_of(WORLD))
 
     def run(self):
         if self._camera._runs_s:
@@ -156,6 +160,25 @@ def test_one_that_takes_long_to_fail_is_asked_ever_less_often(began):
     assert time.over.wait(10)
     waits = [b - a - 15 for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
     assert 10 < max(waits) < 61
+
+
+def test_a_recording_that_can_not_be_written_is_counted(began):
+    time = SimulatedTime(600)
+    refused = Refused(OutputError("disk full"))
+    supervisor = began(Plan(refused.open_session, lambda: True, stall_s=10), time)
+    assert time.over.wait(10)
+    assert supervisor.status().unwritten == supervisor.status().reconnections > 3
+
+
+def test_what_a_stream_showed_is_known_while_its_camera_is_away(began):
+    time = SimulatedTime(600)
+    camera = Camera(time, there=((0, 100),), frames=1, runs_s=200)
+    supervisor = began(camera.plan(), time)
+    assert supervisor.status().size is None or supervisor.status().size == WORLD.size
+    assert time.over.wait(10)
+    assert supervisor.session is None
+    assert (supervisor.status().size, supervisor.status().rate) == (WORLD.size, 25.0)
+    assert not supervisor.status().covered
 
 
 def test_a_long_run_is_no_repetition(began):

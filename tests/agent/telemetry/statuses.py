@@ -12,12 +12,14 @@ DOOR = StreamStatus(
     dropped=7,
     damaged=3,
     detections=200,
-    objects=12,
+    labels={"person": 9, "car": 3},
     whole={"no keyframe": 40, 'detector "failed"\n': 2},
     stage_s={("decode", "busy"): 1.5, ("decode", "wait_in"): 8.0, ("encode", "wait_out"): 0.25},
     queues={"analyse": 2, "encode": 0},
     last_frame_age_s=0.125,
     reconnections=4,
+    size=(1920, 1080),
+    rate=25.0,
 )
 
 YARD = StreamStatus("starting", reason="rtsp://viewer:secret@10.0.0.5 refuses")

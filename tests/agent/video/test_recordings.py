@@ -249,6 +249,22 @@ def test_days_go_by_the_clock(folder, open_folder):
     assert len(names(folder)) == 8
 
 
+def test_what_had_to_go_before_its_time_is_counted(open_folder):
+    machine = MachineClock(NOW_S)
+    recordings = open_folder(machine, Keep(days=7))
+    for _ in range(10):
+        recordings.retain().result()
+        record(recordings)
+        machine.turn(86_400)
+    assert (recordings.deleted, recordings.deleted_early) == (2, 0)
+    recordings.keep = Keep(days=7, bytes=0)
+    record(recordings)
+    assert (recordings.deleted, recordings.deleted_early) == (10, 8)
+    recordings.keep = Keep(bytes=0)  # nobody asked to keep them for so long
+    record(recordings)
+    assert (recordings.deleted, recordings.deleted_early) == (11, 8)
+
+
 def test_a_clock_that_jumps_ahead_deletes_nothing_until_it_is_synced(folder, open_folder):
     machine = MachineClock(NOW_S)
     recordings = open_folder(machine, Keep(days=7))
