@@ -22,7 +22,7 @@ _OTHER_NAME, _OTHER_ADDRESS = 62, 64
 _BY_BROKER = {
     "Unsupported protocol version": "set mqtt.version to the one it speaks",
     "Bad user name or password": "check mqtt.username and mqtt.password",
-    "Not authorized": "check that it knows this device's name and certificate",
+    "Not authorized": "check that it knows this device's name, password and certificate",
     "Client identifier not valid": "check the device's name",
 }
 _ALERTS = {
