@@ -49,7 +49,7 @@ def while_connecting(error: Exception, broker: Broker) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"nobody listens at {at}; check mqtt.host and mqtt.port"
     if isinstance(error, ssl.SSLError):
-        return f"{at}: no TLS: {error.reason or error}; check mqtt.port"
+        return f"{at}: no TLS: {error}; check mqtt.port"
     return f"{at}: {error}"
 
 

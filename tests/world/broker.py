@@ -176,10 +176,11 @@ class Broker:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection((self.host, self.port), timeout=1):
-                return True
+            for port in (self.port, self.plain_port) if self._authority else (self.port,):
+                socket.create_connection((self.host, port), timeout=1).close()
         except OSError:
             return False
+        return True
 
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None

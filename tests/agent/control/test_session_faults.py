@@ -1,5 +1,6 @@
 """A session whose broker is not well: killed, frozen, silent, foreign, or unwilling."""
 
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -32,6 +33,7 @@ def freeze(broker):
     broker.thaw()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("persistence", ["debian_default", "right"])
 def test_all_that_is_said_is_heard_whatever_becomes_of_the_broker(tmp_path, version, persistence):
@@ -165,6 +167,8 @@ def test_a_silent_broker_is_given_up():
 
 
 def test_why_there_is_no_connection_is_told_without_secrets(tmp_path):
+    if shutil.which("mosquitto_passwd") is None:
+        pytest.skip("needs mosquitto")
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "anna", "right"], check=True)
     with Broker(tmp_path / "broker", settings=(f"password_file {passwords}",)) as broker:
