@@ -8,6 +8,7 @@ import time
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+from paho.mqtt import MQTTException
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -35,7 +36,7 @@ _MOST_PACKET_BYTES = 4 * 2**20
 """Far above any command, so that one that is too large arrives and is answered, not swallowed."""
 _MOST_HEADER_BYTES = 64
 """Of a message, beside topic and payload: 20 are needed for what is sent here."""
-_TOO_LARGE = 0x95
+_FAILED, _TOO_LARGE = 0x80, 0x95
 
 
 class Terms(NamedTuple):
@@ -137,7 +138,11 @@ class Connection:
         if len(message.payload) + len(message.topic) + _MOST_HEADER_BYTES > self._most_bytes:
             self._listener.published(token, _TOO_LARGE)  # a broker would end the connection for it
             return
-        mid = self._send(message)
+        try:
+            mid = self._send(message)
+        except (ValueError, MQTTException):  # a topic or an expiry that there can't be
+            self._listener.published(token, _FAILED)
+            return
         if message.qos == 0:
             self._listener.published(token, 0)
         else:
@@ -148,7 +153,7 @@ class Connection:
         self._client.ack(mid, 1)
 
     def take_leave(self, last: Message | None) -> None:
-        """Disconnect, once the broker has the last message."""
+        """Disconnect, once the broker has the last message, of QoS 1."""
         self._is_leaving = True
         if last is None:
             self._client.disconnect()

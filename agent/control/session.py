@@ -155,6 +155,7 @@ class Session:
         """Publish `last`, wait until the broker has it, and take leave, so that it speaks no will.
 
         Args:
+            last: of QoS 1.
             timeout_s: after which it leaves in any case.
         """
         self._keeper.put(lambda: self._take_leave(last))
