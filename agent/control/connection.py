@@ -8,7 +8,6 @@ import time
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from paho.mqtt import MQTTException
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -140,7 +139,7 @@ class Connection:
             return
         try:
             mid = self._send(message)
-        except (ValueError, MQTTException):  # a topic or an expiry that there can't be
+        except ValueError:  # a topic that there can't be
             self._listener.published(token, _FAILED)
             return
         if message.qos == 0:

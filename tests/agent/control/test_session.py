@@ -100,12 +100,10 @@ def test_what_the_broker_would_hang_up_for_is_refused_here(tmp_path):
         assert speaker.reasons == []
 
 
-@pytest.mark.parametrize(
-    ("topic", "expiry_s"), [("", None), ("a/#", None), ("x" * 70_000, None), ("a", -1)]
-)
-def test_what_can_not_be_said_is_refused_and_harms_nothing(broker, topic, expiry_s):
+@pytest.mark.parametrize("topic", ["a/#", "x" * 70_000], ids=["wildcard", "long"])
+def test_what_can_not_be_said_is_refused_and_harms_nothing(broker, topic):
     with Client(broker.address(), "speaker") as speaker:
-        assert speaker.publish(topic, b"", expiry_s=expiry_s) >= 0x80
+        assert speaker.publish(topic) >= 0x80
         assert speaker.publish("a", b"") == NOBODY_LISTENS
         assert speaker.reasons == []
 
