@@ -5,6 +5,10 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Addresses:
@@ -12,10 +16,15 @@ class Addresses:
 
     The system's look-up takes as long as its settings say, a minute and more where name servers are
     silent, and can't be interrupted: it has a thread of its own, and there is never a second one.
+
+    Args:
+        get: what looks up, as `socket.getaddrinfo` does.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(
+        self, host: str, port: int, get: Callable[..., list[Any]] = socket.getaddrinfo
+    ) -> None:
+        self._host, self._port, self._get = host, port, get
         self._answers: queue.SimpleQueue[tuple[str, ...] | OSError] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -40,7 +49,7 @@ class Addresses:
 
     def _ask(self) -> None:
         try:
-            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            found = self._get(self._host, self._port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # a label that is too long is the latter
             self._answers.put(error if isinstance(error, OSError) else socket.gaierror(str(error)))
             return

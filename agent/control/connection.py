@@ -35,7 +35,7 @@ _MOST_PACKET_BYTES = 4 * 2**20
 """Far above any command, so that one that is too large arrives and is answered, not swallowed."""
 _MOST_HEADER_BYTES = 64
 """Of a message, beside topic and payload: 20 are needed for what is sent here."""
-_TOO_LARGE = 0x95
+_FAILED, _TOO_LARGE = 0x80, 0x95
 
 
 class Terms(NamedTuple):
@@ -84,6 +84,7 @@ class Connection:
         self._is_leaving = False
         self._most_bytes = 2**28 - 1  # the protocol's own limit
         self._logged: str | None = None
+        self._has_answer = terms.broker.tls is None  # or has let this side's certificate in
         self._begun_s = time.monotonic()
         self.opened_s: float | None = None
         self.failure: str | None = None
@@ -136,7 +137,11 @@ class Connection:
         if len(message.payload) + len(message.topic) + _MOST_HEADER_BYTES > self._most_bytes:
             self._listener.published(token, _TOO_LARGE)  # a broker would end the connection for it
             return
-        mid = self._send(message)
+        try:
+            mid = self._send(message)
+        except ValueError:  # a topic that there can't be
+            self._listener.published(token, _FAILED)
+            return
         if message.qos == 0:
             self._listener.published(token, 0)
         else:
@@ -147,7 +152,7 @@ class Connection:
         self._client.ack(mid, 1)
 
     def take_leave(self, last: Message | None) -> None:
-        """Disconnect, once the broker has the last message."""
+        """Disconnect, once the broker has the last message, of QoS 1."""
         self._is_leaving = True
         if last is None:
             self._client.disconnect()
@@ -230,6 +235,7 @@ class Connection:
         code: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        self._has_answer = True
         if code.is_failure:
             self.fail(failure.by_broker(code.getName()))
             return
@@ -285,4 +291,4 @@ class Connection:
         elif flags.is_disconnect_packet_from_server:
             self.fail(f"the broker ended the connection: {code.getName()}")
         else:
-            self.fail(failure.of_connection(code.getName(), self._logged))
+            self.fail(failure.of_connection(self._logged or code.getName(), self._has_answer))
