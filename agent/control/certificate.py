@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 WARNING_S = 30 * 86400.0
-"""How long before its end a certificate is warned of: two patches of a monthly round."""
+"""Before its end a certificate is warned of. Chosen, not measured: time for a visit to a device."""
 
 _MOST_LINKS = 5
-"""From a certificate to its CA. Chosen, not measured: two are usual, four the most seen."""
+"""From a certificate to its CA. Chosen, not measured: two are usual."""
 
 
 def read_chain(pem: bytes, what: str) -> list[x509.Certificate]:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
     from agent.control.provision_answer import ProvisionAnswer
 
 _REQUEST = "request.csr"
@@ -63,22 +65,17 @@ def request(folder: Path, device: str) -> Request:
     Raises:
         UsageError: another process is at work in the folder.
         OutputError: it can't be written to.
-        InputError: the key of an earlier request is damaged.
     """
     slots = Slots(folder)
     with slots.changing():
-        pending = slots.spare / _REQUEST
-        key_is_new = not pending.exists()
-        if key_is_new:
-            key = make_key(slots.empty_spare() / KEY)
-        else:
-            key = read_key(pending.with_name(KEY))
-        if key_is_new or _name_in(pending) != device:
+        waiting = _waiting(slots.spare)
+        key = make_key(slots.empty_spare() / KEY) if waiting is None else waiting[0]
+        path = slots.spare / _REQUEST
+        if waiting is None or waiting[1] != device:
             subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
             asked = x509.CertificateSigningRequestBuilder().subject_name(subject)
-            pem = asked.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-            write_in_slot(pending, pem)
-        return Request(pending.read_bytes(), fingerprint(key.public_key()), key_is_new)
+            write_in_slot(path, asked.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        return Request(path.read_bytes(), fingerprint(key.public_key()), waiting is None)
 
 
 def install(folder: Path, answer: ProvisionAnswer, try_out: Callable[[Identity], None]) -> Identity:
@@ -116,14 +113,15 @@ def install(folder: Path, answer: ProvisionAnswer, try_out: Callable[[Identity],
 
 def _slot_for(slots: Slots, certificate: x509.Certificate, device: str) -> Path:
     """The spare slot, with the key that a certificate is for."""
-    spare, current = slots.spare, slots.current
-    if (spare / _REQUEST).exists():
-        if not has_key(certificate, read_key(spare / KEY).public_key()):
+    spare, current, waiting = slots.spare, slots.current, _waiting(slots.spare)
+    if waiting is not None:
+        key, asked = waiting
+        if not has_key(certificate, key.public_key()):
             raise InputError(
                 f"the answer is for another key than that of the request which waits in {spare}; "
                 "send that one to the operator: `sfumato provision request` writes it again"
             )
-        if (asked := _name_in(spare / _REQUEST)) != device:
+        if asked != device:
             raise InputError(f"the answer is for the device {device}, but {asked} was asked for")
         return spare
     if current is None:
@@ -135,10 +133,15 @@ def _slot_for(slots: Slots, certificate: x509.Certificate, device: str) -> Path:
         )
     if (named := Identity.of_slot(current).device) != device:
         raise InputError(f"the answer is for the device {device}, but this one is {named}")
-    key = read_small_file(current / KEY)
-    write_in_slot(slots.empty_spare() / KEY, key)
+    write_in_slot(slots.empty_spare() / KEY, read_small_file(current / KEY))
     return spare
 
 
-def _name_in(path: Path) -> str:
-    return common_name(read_request(read_small_file(path), str(path)).subject, str(path))
+def _waiting(slot: Path) -> tuple[EllipticCurvePrivateKey, str] | None:
+    """Key and device of a request that waits for its answer; None: none does, or it is damaged."""
+    path = slot / _REQUEST
+    try:
+        subject = read_request(read_small_file(path), str(path)).subject
+        return read_key(slot / KEY), common_name(subject, str(path))
+    except InputError:
+        return None

@@ -51,7 +51,8 @@ class Identity:
         try:
             return cls.of_slot(slot)
         except InputError as error:
-            raise UsageError(f"{error}; `sfumato provision request` begins anew") from error
+            again = "if it is damaged, `sfumato provision request` begins anew"
+            raise UsageError(f"{error}; {again}") from error
 
     @classmethod
     def of_slot(cls, slot: Path) -> Identity:

@@ -79,9 +79,8 @@ class Slots:
         return spare
 
     def switch(self) -> None:
-        """Have the spare one be in use, once the disk holds it."""
+        """Have the spare one be in use; the disk holds it, as `write_in_slot` has seen to."""
         spare = self.spare
-        sync(spare)
         link = self._folder / f"{_CURRENT}.new"
         link.unlink(missing_ok=True)
         link.symlink_to(spare.name)
@@ -90,7 +89,7 @@ class Slots:
 
 
 def write_in_slot(path: Path, data: bytes) -> None:
-    """Put a file in place, whole, for its owner only.
+    """Put a file in place, whole and on the disk, for its owner only.
 
     Raises:
         OSError: the disk is full, or the place can't be written to.

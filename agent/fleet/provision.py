@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import ValidationError
 
 from agent.control.certificate import (
     check_descent,
@@ -88,9 +89,14 @@ class Asked:
         """
         trusted = read_chain(ca, "--broker-ca")
         check_descent(chain, trusted)
-        return ProvisionAnswer(
-            device=self.device, certificate=_pem(chain), ca=_pem(trusted), broker=broker
-        )
+        try:
+            return ProvisionAnswer(
+                device=self.device, certificate=_pem(chain), ca=_pem(trusted), broker=broker
+            )
+        except ValidationError as error:  # the rest of it was looked at before
+            raise InputError(
+                "--broker-ca: too many certificates; give only those that are needed"
+            ) from error
 
 
 def certify_person(authority: Authority, name: str) -> Path:

@@ -323,6 +323,9 @@ def test_what_is_typed_wrong_is_said_in_one_line(site, device, tmp_path, capsys)
         (["broker-cert", "a" * 65], 2, "put one of at most 64 letters first"),
         (["revoke", "nobody"], 2, "no certificate was issued for it, and no such file"),
     ]
+    many = tmp_path / "many.pem"
+    many.write_bytes((site.ca / "ca.crt").read_bytes() * 200)
+    cases.append(([*sign, "--broker", "a", "--broker-ca", str(many)], 3, "too many certificates"))
     for words, code, said in cases:
         capsys.readouterr()
         assert site.ctl(*words) == code, words

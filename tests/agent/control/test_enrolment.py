@@ -220,6 +220,17 @@ def test_a_damaged_answer_is_told_in_one_line(folder, office, tmp_path):
     install(folder, ProvisionAnswer.read(path), Door())
 
 
+@pytest.mark.parametrize("name", ["device.key", "request.csr"])
+def test_a_request_that_is_damaged_while_it_waits_is_begun_anew(name, folder, office):
+    first = request(folder, "gate-7")
+    (folder / "slot-a" / name).write_bytes(b"")
+    with pytest.raises(InputError, match="no request waits for an answer"):
+        install(folder, office.answer(first.pem), Door())
+    second = request(folder, "gate-7")
+    assert second.key_is_new
+    install(folder, office.answer(second.pem), Door())
+
+
 def test_two_at_once_do_not_mix(folder, office):
     answer = office.answer(request(folder, "gate-7").pem)
 
