@@ -18,7 +18,7 @@ SCHEMA = [
     for table in (
         "fact(name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL)",
         """start(number INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, machine_boot TEXT NOT NULL,
-        booted_s REAL)""",
+        booted_s REAL, crc INTEGER NOT NULL)""",
         """event(seq INTEGER PRIMARY KEY, start INTEGER NOT NULL, kind TEXT NOT NULL,
         mono_ms INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL)""",
         """command(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, op TEXT NOT NULL,
@@ -56,9 +56,9 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     return _TROUBLE.search(str(error)) is None
 
 
-def crc(value: str) -> int:
-    """Checksum of a fact's text: SQLite has none, and a bit may turn in any file."""
-    return zlib.crc32(value.encode("utf-8", "surrogateescape"))
+def crc(*values: object) -> int:
+    """Checksum of what a row holds: SQLite has none, and a bit may turn in any file."""
+    return zlib.crc32(repr(values).encode())
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -81,6 +81,9 @@ def connect(path: Path) -> sqlite3.Connection:
         if is_damage(error):
             raise DamagedError(str(error)) from error
         raise
+    except UnicodeDecodeError as error:  # in what SQLite quotes of the file in its complaint
+        sql.close()
+        raise DamagedError("its tables have names that are no text") from error
     except DamagedError:
         sql.close()
         raise
