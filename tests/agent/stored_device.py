@@ -75,3 +75,8 @@ class StoredDevice:
             if answer:
                 self.outbox.acknowledged(stored, heard=True)
         return sent
+
+    @property
+    def seqs(self) -> list[int]:
+        """Of the events that are in the file."""
+        return [seq for (seq,) in self.database.rows("SELECT seq FROM event ORDER BY seq")]

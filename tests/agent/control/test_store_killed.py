@@ -80,7 +80,7 @@ def test_what_was_committed_is_there_exactly_once_and_each_command_ends_once(tmp
     roots = [str(root), str(root / "tests" / "agent"), str(root / "tests" / "world")]
     committed, numbers, results, taken = {}, {}, {}, set()
     for run in range(RUNS):
-        said = run_and_kill(tmp_path, run, dice.randrange(1, 120), roots)
+        said = run_and_kill(tmp_path, run, dice.randrange(1, 70), roots)
         for what, *values in said:
             if what == "committed":
                 committed[run] = values[0]
@@ -103,11 +103,11 @@ def test_what_was_committed_is_there_exactly_once_and_each_command_ends_once(tmp
         there = [event["n"] for event in events if event["seed"] == run]
         assert there == list(range(1, len(there) + 1))
         assert len(there) >= committed.get(run, 0), f"run {run} lost what it had committed"
-    assert sum(committed.values()) > 500
+    assert sum(committed.values()) > 300
     answered = {entry.id for entry in device.inbox.undelivered()}
     still_open = {entry.id for entry in device.inbox.unfinished()}
     assert taken | set(results) <= answered | still_open
     assert not answered & still_open
-    assert len(taken) > 50
+    assert len(taken) > 20
     assert "interrupted" in results.values()
     device.database.close()
