@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.control.database_file import crc
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -46,11 +46,6 @@ class Held:
     def size_bytes(self) -> int:
         """What it will take in the file."""
         return ROW_BYTES + len(self.data)
-
-    def crc(self, start: int) -> int:
-        """Checksum of its row: SQLite has none, and a bit may turn in any file."""
-        about = f"{start} {self.kind} {self.mono_ms} ".encode(errors="surrogateescape")
-        return zlib.crc32(about + self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +135,10 @@ class Tally(StrictModel):
 
 def insert(sql: sqlite3.Connection, tally: Tally, start: int, events: Sequence[Held]) -> Tally:
     """Write events and give them the next numbers."""
-    rows = [
-        (seq, start, each.kind, each.mono_ms, each.data, each.crc(start))
-        for seq, each in enumerate(events, tally.last + 1)
-    ]
+    rows = []
+    for seq, each in enumerate(events, tally.last + 1):
+        row = start, each.kind, each.mono_ms, each.data
+        rows.append((seq, *row, crc(*row)))
     sql.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
     return tally.model_copy(
         update={

@@ -24,7 +24,7 @@ SHARE = 16
 LARGE_BYTES = 1000
 """An answer of more gives way, if need be, to one that says no more than that it is done."""
 
-_ENTRY = "SELECT id, op, digest, args, result, delivered FROM command"
+_ENTRY = "SELECT id, op, digest, CAST(args AS BLOB), CAST(result AS BLOB), delivered FROM command"
 _LOOKS = tuple(name for name, op in OPS.items() if op.role == "viewer")
 """Ops that change nothing: done twice, they do no harm."""
 
@@ -177,13 +177,15 @@ class Inbox:
 
     def _entries(self, which: str, *values: object) -> list[Entry]:
         return [
-            Entry(
-                command_id, op, digest, args.decode(), result and result.decode(), bool(delivered)
-            )
+            Entry(command_id, op, digest, _text(args), result and _text(result), bool(delivered))
             for command_id, op, digest, args, result, delivered in self._database.rows(
                 f"{_ENTRY} {which}", *values
             )
         ]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")  # a damaged one must not stop a start
 
 
 def _cut(sql: sqlite3.Connection, excess_bytes: int) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from agent.control import event_rows
+from agent.control.database_file import crc
 from agent.control.event_rows import Held, Loss, Tally
 from agent.control.messages import Event, EventKind, Scalar
 from agent.control.refusal import Refusal
@@ -28,7 +29,10 @@ MOST_LETTERS = 500
 """Of a text in an event, as `messages.Short` says."""
 
 _DATA = TypeAdapter(dict[str, Scalar])
-_ROW = "SELECT seq, start, kind, mono_ms, data, crc FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1"
+_ROW = (
+    "SELECT seq, start, kind, mono_ms, CAST(data AS BLOB), crc FROM event "
+    "WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +110,16 @@ class Outbox:
         """Something happened; it is safe after the next commit.
 
         What a disk does is never raised. While nothing can be written, `MOST_HELD` events are kept
-        in memory: tracks go first, then the oldest. Texts are shortened to what a message takes.
+        in memory: tracks go first, then the oldest. So many at once are written right away. Texts
+        are shortened to what a message takes.
 
         Raises:
             ValueError: a value that no message can hold, such as NaN.
         """
         fitting = _DATA.validate_python({key: _fit(value) for key, value in data.items()})
         self._held.append(Held(kind, self._clock.mono_ms(), _DATA.dump_json(fitting)))
-        if len(self._held) > MOST_HELD:
+        full = len(self._held) > MOST_HELD
+        if full and (self._database.fault or not self._database.commit()):
             at = next((n for n, each in enumerate(self._held) if each.kind == "track"), 0)
             del self._held[at]
             self._lose(Loss(f"could not be written: {self._database.fault}", 1))
@@ -260,9 +266,9 @@ class Outbox:
 
     def _stored(self, row: tuple[Any, ...]) -> Stored | None:
         """What a row holds; None if that is not what was written."""
-        seq, start, kind, mono_ms, data, crc = row
+        seq, start, kind, mono_ms, data, checksum = row
         began = self._starts.of(start)
-        if began is None or Held(kind, mono_ms, data).crc(start) != crc:
+        if began is None or crc(start, kind, mono_ms, data) != checksum:
             return None
         return Stored(self.epoch, seq, kind, *began, mono_ms, _DATA.validate_json(data))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.control.database_file import crc
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -32,8 +34,10 @@ class Starts:
     def opened(self, database: Database) -> None:
         """Read what is known from before."""
         self._known, self._own, self._noted_s = {}, None, None
-        rows = "SELECT number, boot_id, machine_boot, booted_s FROM start ORDER BY number"
-        for number, boot_id, machine_boot, booted_s in database.rows(rows):
+        rows = "SELECT number, boot_id, machine_boot, booted_s, crc FROM start ORDER BY number"
+        for number, boot_id, machine_boot, booted_s, checksum in database.rows(rows):
+            if crc(boot_id, machine_boot, booted_s) != checksum:
+                continue  # and so are its events
             self._known[number] = boot_id, machine_boot
             if booted_s is not None:
                 self._clock.remember(machine_boot, booted_s)
@@ -53,16 +57,13 @@ class Starts:
     def write(self, sql: sqlite3.Connection) -> int:
         """Write this start, if that is needed; its number."""
         own, noted_s = self._own, self._noted_s
-        if own is None:
+        if own is None or self.is_stale:
             noted_s = self._clock.booted_s
-            row = (self._boot_id, self._clock.machine_boot, noted_s)
-            inserted = "INSERT INTO start(boot_id, machine_boot, booted_s) VALUES (?, ?, ?)"
-            own = sql.execute(inserted, row).lastrowid or 0
-        elif self.is_stale:
-            noted_s = self._clock.booted_s
-            sql.execute("UPDATE start SET booted_s = ? WHERE number = ?", (noted_s, own))
+            row = self._boot_id, self._clock.machine_boot, noted_s
+            replaced = "REPLACE INTO start VALUES (?, ?, ?, ?, ?)"
+            own = sql.execute(replaced, (own, *row, crc(*row))).lastrowid
         self._after = own, noted_s
-        return own
+        return own or 0
 
     def written(self) -> None:
         """It will be there after a power cut."""
