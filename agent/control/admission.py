@@ -242,7 +242,7 @@ def _id_of(payload: bytes) -> str | Drop:
     try:
         return _Named.model_validate_json(payload).id
     except ValidationError as error:
-        no_json = error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+        no_json = error.errors()[0]["type"] == "json_invalid"
     try:
         return _Named.model_validate_json(sealed_body(payload) or "").id
     except ValidationError:
