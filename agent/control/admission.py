@@ -188,7 +188,8 @@ class Admission:
         self._check_authority(command, name, must_be_signed)
         args_json = args.model_dump_json()
         digest = hashlib.sha256(f"{name}\n{args_json}".encode()).hexdigest()
-        if known := entry_of(command_id):
+        known = entry_of(command_id)
+        if known is not None:
             return _again(command_id, digest, known)
         deadline_ms = self._deadline_ms(command, received.expiry_s, must_be_signed)
         return Admitted(command_id, name, args, args_json, digest, deadline_ms)
@@ -242,7 +243,7 @@ def _id_of(payload: bytes) -> str | Drop:
     try:
         return _Named.model_validate_json(payload).id
     except ValidationError as error:
-        no_json = error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+        no_json = error.errors()[0]["type"] == "json_invalid"
     try:
         return _Named.model_validate_json(sealed_body(payload) or "").id
     except ValidationError:

@@ -84,8 +84,6 @@ class Workers:
         """Do a command as soon as those of its op before it are done, or tell that it is `busy`."""
         lane = self._lanes[admitted.op]
         with self._turn:
-            if self._stopping:
-                return
             begun = lane.running is not None
             full = lane.hung >= MAX_HUNG or len(lane.waiting) + begun > MAX_WAITING
             if not full:

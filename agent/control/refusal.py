@@ -43,6 +43,6 @@ def invalid(error: ValidationError, part: str = "") -> Refusal:
     Args:
         part: of the message, that was looked at.
     """
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors()[0]
     where = ".".join(map(str, (part, *first["loc"]) if part else first["loc"]))
     return Refusal("invalid_schema", f"{where}: {first['msg']}" if where else first["msg"])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+_Mode = Literal["serialization", "validation"]
+
+_MODE: dict[str, _Mode] = {"up": "serialization", "down": "validation"}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TITLE = "What Sfumato's devices tell and are told over MQTT; docs/mqtt.md says where"
 
@@ -34,13 +37,12 @@ def schema() -> dict[str, Any]:
 
     What is told allows more than it describes, what orders something does not.
     """
-    told = {topic.model for topic in TOPICS if topic.direction == "up"}
-    ordered = {topic.model for topic in TOPICS if topic.direction == "down"} | {Signed}
-    ordered |= {op.args for op in OPS.values()}
-    _, described = models_json_schema(
-        [*_by_name(told, "serialization"), *_by_name(ordered, "validation")],
-        schema_generator=_Untitled,
-    )
+    said: list[tuple[type[BaseModel], _Mode]] = [
+        *((topic.model, _MODE[topic.direction]) for topic in TOPICS),
+        *((op.args, "validation") for op in OPS.values()),
+        (Signed, "validation"),
+    ]
+    _, described = models_json_schema([*dict.fromkeys(said)], schema_generator=_Untitled)
     return {"$schema": _DIALECT, "title": _TITLE, **described}
 
 
@@ -67,9 +69,3 @@ def _args_digest(op: str) -> str:
 
 def _digest(described: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def _by_name(
-    models: set[type[BaseModel]], mode: Literal["serialization", "validation"]
-) -> list[tuple[type[BaseModel], Literal["serialization", "validation"]]]:
-    return [(model, mode) for model in sorted(models, key=lambda model: model.__name__)]

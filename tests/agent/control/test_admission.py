@@ -315,6 +315,12 @@ def test_another_command_under_the_same_id_is_a_conflict(op, args):
     assert gate.send("pause", {"stream": "door"}).stored
 
 
+def test_another_op_with_the_same_arguments_is_another_command():
+    gate = Gate()
+    gate.send("ping")
+    assert error_of(gate.send("refresh")).code == "conflict"
+
+
 def test_what_a_stranger_sends_is_refused_also_under_a_known_id():
     gate = Gate([KEY.public])
     gate.send("pause", key=KEY)

@@ -42,7 +42,9 @@ def command(op):
 def payloads(draw):
     """An op and bytes: arbitrary ones, or a good command with something wrong."""
     op = draw(st.sampled_from([*GOOD, "logs", "show_raw"]))
-    kind = draw(st.sampled_from(["bytes", "text", "token", "bytes changed", "signed changed"]))
+    kinds = ["bytes", "text", "token", "plain", "plain changed", "signed"]
+    kinds += ["signed changed", "signed, one letter another"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "bytes":
         return op, draw(st.binary(max_size=200))
     if kind == "text":
@@ -57,15 +59,24 @@ def payloads(draw):
         nasty = draw(st.sampled_from(NASTY))
         return op, (text[: token.start()] + nasty + text[token.end() :]).encode("utf-8")
     whole = json.dumps(command(good)).encode()
-    if kind == "signed changed":
+    if kind.startswith("signed"):
         whole = signed(command(good), KEY, good)
     chance = random.Random(draw(st.integers(0, 2**32)))  # noqa: S311 not for keys
-    return op, changed(whole, chance)
+    if kind.endswith("another"):
+        return op, retyped(whole, chance)
+    return op, changed(whole, chance) if kind.endswith("changed") else whole
+
+
+def retyped(whole, chance):
+    """Bytes that stay well-formed more often than not: a letter or digit is another one."""
+    at = chance.choice([found.start() for found in re.finditer(rb"[a-z0-9]", whole)])
+    other = chance.choice("abcdefghijklmnopqrstuvwxyz0123456789").encode()
+    return whole[:at] + other + whole[at + 1 :]
 
 
 def changed(whole, chance):
     """Bytes with a few of them flipped, cut out, doubled, put in or cut off."""
-    for _ in range(chance.choice([0, 1, 1, 2, 5])):
+    for _ in range(chance.choice([1, 1, 2, 5])):
         at, to = sorted((chance.randrange(len(whole) + 1), chance.randrange(len(whole) + 1)))
         to = min(to, at + chance.choice([1, 1, 5, 500]))
         middle = whole[at:to]
@@ -125,7 +136,7 @@ def one_round(data):
 def test_ten_thousand_payloads_get_one_decision_each():
     one_round()
     assert COUNTED["payloads"] >= 10_000
-    assert min(COUNTED.values()) >= 500, COUNTED  # each of the three is met often enough to matter
+    assert min(COUNTED.values()) >= 100, COUNTED  # else some of the checks hardly ran
 
 
 @settings(deadline=None, max_examples=300)
@@ -164,7 +175,6 @@ LARGE = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("payload", LARGE.values(), ids=LARGE)
 def test_no_payload_takes_long(payload):
     """Four decisions; the slowest took 0.03 s."""

@@ -127,6 +127,11 @@ def test_what_waited_behind_the_last_that_may_hang_is_answered():
         works.turn(20)
         told = [outcome(works.result()) for _ in range(3)]
         assert told == [("last", "timeout"), ("a", "busy"), ("b", "busy")]
+        works.release("last")
+        works.wait_ended("last")
+        works.send("c")
+        assert outcome(works.result()) == ("c", "done")
+        assert works.begun[-2:] == ["last", "c"]
 
 
 def test_what_waited_too_long_is_not_begun():

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from tests.agent.control.gate import DEVICE
 
 from agent.control.desired import MAX_DESIRED_BYTES, read_desired
 from agent.control.refusal import Refusal
 from agent.control.signed import sign
 from models.signing import PrivateKey
+from tests.agent.control.gate import DEVICE
 
 KEY = PrivateKey.generate()
 DESIRED = {"v": 1, "rev": 3, "streams": {"door": {"every": 5}}}
