@@ -84,6 +84,7 @@ class Connection:
         self._is_leaving = False
         self._most_bytes = 2**28 - 1  # the protocol's own limit
         self._logged: str | None = None
+        self._has_answer = terms.broker.tls is None  # or has let this side's certificate in
         self._begun_s = time.monotonic()
         self.opened_s: float | None = None
         self.failure: str | None = None
@@ -230,6 +231,7 @@ class Connection:
         code: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        self._has_answer = True
         if code.is_failure:
             self.fail(failure.by_broker(code.getName()))
             return
@@ -285,4 +287,4 @@ class Connection:
         elif flags.is_disconnect_packet_from_server:
             self.fail(f"the broker ended the connection: {code.getName()}")
         else:
-            self.fail(failure.of_connection(code.getName(), self._logged))
+            self.fail(failure.of_connection(self._logged or code.getName(), self._has_answer))

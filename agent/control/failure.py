@@ -63,18 +63,22 @@ def by_broker(answer: str) -> str:
     return f"the broker refuses the connection: {answer}" + (f"; {hint}" if hint else "")
 
 
-def of_connection(said: str, logged: str | None) -> str:
+def of_connection(said: str, has_let_in: bool) -> str:
     """Why a connection is gone.
 
+    With TLS 1.3 a broker looks at a certificate only after the handshake. Where it refuses one, it
+    says so and hangs up; who is about to speak then may hear only the latter.
+
     Args:
-        said: the name of the reason code.
-        logged: what was read from its socket last, instead of a message. With TLS 1.3 a broker
-            refuses a certificate only after the handshake, and so in this way.
+        said: what was read from its socket instead of a message, or the name of a reason code.
+        has_let_in: whether the broker has answered, or asks for no certificate.
     """
     for alert, hint in _ALERTS.items():
-        if logged and f"ALERT_{alert}" in logged.upper().replace(" ", "_"):
+        if f"ALERT_{alert}" in said.upper().replace(" ", "_"):
             return f"the broker refuses the connection: {hint}"
-    return f"the connection broke: {logged or said}"
+    if not has_let_in:
+        return f"the broker hung up, and may not accept mqtt.cert; its log says why: {said}"
+    return f"the connection broke: {said}"
 
 
 def _of_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:

@@ -93,6 +93,10 @@ class Keeper(Generic[C]):
         """Have something called on the thread."""
         self._mailbox.put(call)
 
+    def put_for(self, connection: C, call: Callable[[], None]) -> None:
+        """Have something called on the thread, unless this connection is gone by then."""
+        self._mailbox.put(lambda: call() if connection is self.connection else None)
+
     def start(self) -> None:
         """Begin to connect."""
         self._thread.start()
@@ -154,6 +158,9 @@ class Keeper(Generic[C]):
             self.connection = self._connect(self._selector)
         except ConnectionError as error:
             self._lose(str(error))
+            return
+        if self.connection.failure is not None:
+            self._lose(self.connection.failure)
 
     def _lose(self, reason: str) -> None:
         connection, self.connection = self.connection, None

@@ -128,19 +128,20 @@ class Session:
         connection = self._keeper.connection
         if connection is None or not self.connected:
             return False
-        self._keeper.put(lambda: connection.publish(message, token))
+        self._keeper.put_for(connection, lambda: connection.publish(message, token))
         return True
 
     def acknowledge(self, receipt: object) -> None:
         """Have the broker forget a message; nothing if the connection that it came by is gone."""
         if isinstance(receipt, Receipt):
-            self._keeper.put(lambda: receipt.connection.acknowledge(receipt.mid))
+            connection, mid = receipt
+            self._keeper.put_for(connection, lambda: connection.acknowledge(mid))
 
     def reconnect(self, reason: str) -> None:
         """Throw this connection away and make another one."""
         connection = self._keeper.connection
         if connection is not None:
-            self._keeper.put(lambda: connection.fail(reason))
+            self._keeper.put_for(connection, lambda: connection.fail(reason))
 
     def hold_off(self, seconds: float) -> None:
         """Make no other connection before half of this, or up to all of it, has passed."""

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, final
 
 import pytest
@@ -17,11 +18,15 @@ from agent.control import broker as address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from types import TracebackType
+
+    from authority import Authority
+
+    from agent.control.broker import Tls
 
 _START_S = 30.0
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "mosquitto"
 PERSISTENCE = {
     "debian_default": ("persistence true",),  # which saves every 1,800 s, and at an orderly end
     "right": ("persistence true", "autosave_interval 10"),  # as in configs/mosquitto
@@ -41,11 +46,20 @@ def _program() -> str:
 class Broker:
     """A mosquitto on this machine, on a port that stays when it is started again.
 
+    Without an authority it is plain, and lets everybody do everything.
+
     Args:
         folder: for its configuration, its log and what it keeps.
         persistence: what it keeps. By Debian's default a killed one forgets everything since its
             start.
         settings: further lines of its configuration.
+        authority: it runs by configs/mosquitto, on TLS; persistence and settings play no part.
+        certificate: that it shows; None: one for `host` by its authority.
+        withdraws: whether it asks for withdrawn certificates.
+        acl: who may do what, with an authority.
+
+    Attributes:
+        plain_port: of the listener that configs/mosquitto has for its own machine.
     """
 
     host = "127.0.0.1"
@@ -56,13 +70,19 @@ class Broker:
         *,
         persistence: Literal["debian_default", "right", "none"] = "debian_default",
         settings: Sequence[str] = ("allow_anonymous true",),
+        authority: Authority | None = None,
+        certificate: Tls | None = None,
+        withdraws: bool = False,
+        acl: Path = CONFIGS / "acl",
     ) -> None:
         self._folder = folder
+        self._authority, self._certificate = authority, certificate
+        self._withdraws, self._acl = withdraws, acl
         self._kept = folder / "kept"
         self._settings = (*PERSISTENCE[persistence], *settings)
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "mosquitto.log"
-        self.port = free_port()
+        self.port, self.plain_port = free_port(), free_port()
 
     def __enter__(self) -> Broker:
         self.start()
@@ -79,7 +99,8 @@ class Broker:
 
     def address(self, **terms: object) -> address.Broker:
         """What a session connects to, without waiting; `terms` are what else it takes."""
-        return address.Broker(self.host, self.port, **{"jitter_s": 0.0, **terms})
+        known = {"host": self.host, "port": self.port, "jitter_s": 0.0}
+        return address.Broker(**{**known, **terms})
 
     @property
     def pid(self) -> int:
@@ -92,7 +113,7 @@ class Broker:
         assert self._process is None
         self._kept.mkdir(parents=True, exist_ok=True)
         configuration = self._folder / "mosquitto.conf"
-        configuration.write_text("\n".join(self._lines()) + "\n")
+        configuration.write_text(self._right() if self._authority else self._simple())
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [_program(), "-c", str(configuration)], stdout=log, stderr=log
@@ -111,6 +132,10 @@ class Broker:
         """Be gone at once, with all that was not saved."""
         self._end(signal.SIGKILL)
 
+    def reload(self) -> None:
+        """Read certificates and rights anew."""
+        self._signal(signal.SIGHUP)
+
     def freeze(self) -> None:
         """Keep every connection, and answer nothing."""
         self._signal(signal.SIGSTOP)
@@ -119,13 +144,35 @@ class Broker:
         """Go on after `freeze`."""
         self._signal(signal.SIGCONT)
 
-    def _lines(self) -> list[str]:
-        return [
+    def _simple(self) -> str:
+        lines = [
             f"listener {self.port} {self.host}",
             f"user {getpass.getuser()}",  # root's would become one that may not write here
             f"persistence_location {self._kept}/",
             *self._settings,
         ]
+        return "\n".join(lines) + "\n"
+
+    def _right(self) -> str:
+        """What configs/mosquitto says, with other paths and ports."""
+        assert self._authority is not None
+        shown = self._certificate or self._authority.issue(self.host, host=True)
+        places = {
+            "listener 8883": f"listener {self.port} {self.host}",
+            "listener 1883 127.0.0.1": f"listener {self.plain_port} {self.host}",
+            "/etc/mosquitto/sfumato/ca.crt": str(self._authority.ca),
+            "/etc/mosquitto/sfumato/broker.crt": str(shown.cert),
+            "/etc/mosquitto/sfumato/broker.key": str(shown.key),
+            "/etc/mosquitto/sfumato/acl": str(self._acl),
+            "/var/lib/mosquitto/": f"{self._kept}/",
+        }
+        if self._withdraws:
+            places["#crlfile /etc/mosquitto/sfumato/crl.pem"] = f"crlfile {self._authority.crl}"
+        text = (CONFIGS / "mosquitto.conf").read_text()
+        for here, there in places.items():
+            assert text.count(f"{here}\n") == 1, here
+            text = text.replace(f"{here}\n", f"{there}\n")
+        return f"{text}user {getpass.getuser()}\n"
 
     def _answers(self) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, final
@@ -10,13 +11,21 @@ from agent.control.delivery import Message
 from agent.control.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from agent.control.broker import Broker
     from agent.control.delivery import Received
 
 TIMEOUT_S = 60.0
+
+
+@final
+class Prompt(random.Random):
+    """Draws short delays where a device would come back in its own time."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return min(max(a, 0.05), b)
 
 
 @final
@@ -45,6 +54,7 @@ class Client:
         **session: object,
     ) -> None:
         subscriptions = [(one, 1) for one in filters]
+        session.setdefault("backoff", Prompt())
         self.session = Session(broker, name, self, subscriptions=subscriptions, **session)
         self._acknowledges, self._waits = acknowledges, waits
         self._changed = threading.Condition()
@@ -124,12 +134,22 @@ class Client:
         retain: bool = False,
         expiry_s: int | None = None,
     ) -> int:
-        """Say it once, as soon as there is a connection; what the broker answered."""
-        token = object()
+        """Say it, and again after each connection that broke meanwhile; what the broker answered."""
         message = Message(topic, payload, qos, retain, expiry_s)
         deadline = time.monotonic() + TIMEOUT_S
-        while not self.session.publish(message, token):
+        while True:
+            token, lost = object(), len(self.reasons)
+            if self.session.publish(message, token):
+                self.wait(lambda t=token, n=lost: t in self._codes or len(self.reasons) > n)
+                if token in self._codes:
+                    return self._codes.pop(token)
             assert time.monotonic() < deadline, self.reasons
             time.sleep(0.01)
-        self.wait(lambda: token in self._codes)
-        return self._codes.pop(token)
+
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> list[int]:
+        """Say all at once, without losing the connection; what the broker answered to each."""
+        tokens = [object() for _ in messages]
+        for token, (topic, payload) in zip(tokens, messages, strict=True):
+            assert self.session.publish(Message(topic, payload), token)
+        self.wait(lambda: all(token in self._codes for token in tokens))
+        return [self._codes.pop(token) for token in tokens]
