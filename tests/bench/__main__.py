@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import (
+    control,
     cover,
     distill,
     effects,
@@ -20,6 +21,7 @@ from tests.bench import (
     finetune,
     memory,
     service,
+    sessions,
     speed,
     student,
     teacher,
@@ -39,6 +41,8 @@ PROGRAMS = {
     "student": student.run,
     "endurance": endurance.run,
     "service": service.run,
+    "control": control.run,
+    "sessions": sessions.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
 """What runs when nothing is named; cover holds all that auto does."""
@@ -52,7 +56,7 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="the figures for a program to read"
     )
-    for program in (speed, memory, cover, endurance, finetune, service):
+    for program in (speed, memory, cover, endurance, finetune, service, control, sessions):
         program.add_arguments(parser)
     args = parser.parse_args()
     if unknown := set(args.programs) - set(PROGRAMS):

@@ -25,6 +25,7 @@ from tests.bench.subjects import ROOT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DEVICE = "bench"
 _FRAMES = "sfumato_stream_output_frames_total"
 PATIENCE_S = 120.0
 """For a start, and for an end. Chosen, not measured: many times what either takes."""
@@ -60,20 +61,32 @@ class Fleet:
         bundle: unsigned.
         folder: where the configuration and recordings go; it exists, and nobody else uses it.
         hide: as a stream's section `hide`.
+        more: further sections; also of `telemetry`, all but where it is asked for frames.
     """
 
     def __init__(
-        self, streams: int, clip: Path, bundle: Path, folder: Path, hide: Mapping[str, object]
+        self,
+        streams: int,
+        clip: Path,
+        bundle: Path,
+        folder: Path,
+        hide: Mapping[str, object],
+        more: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
+        more = more or {}
         self._names = tuple(f"s{i}" for i in range(streams))
         self._port = _free_port()
         source = {"url": str(clip), "loop": True, "realtime": False}
         config = {
-            "device": "bench",
+            **more,
+            "device": DEVICE,
             "model": {"bundle": str(bundle), "allow_unsigned": True},
             "streams": {name: {"source": source, "hide": hide} for name in self._names},
             "record": {"dir": str(folder / "video"), "keep": {"bytes": "256MiB"}},
-            "telemetry": {"prometheus": f"127.0.0.1:{self._port}"},
+            "telemetry": {
+                **more.get("telemetry", {}),
+                "prometheus": f"127.0.0.1:{self._port}",
+            },
         }
         path = folder / "agent.yaml"
         path.write_text(json.dumps(config))  # which is YAML
