@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -151,8 +150,6 @@ class _Reading:
             return Written(items, key, None)
         if isinstance(value, str) and UNPRINTABLE.search(value):
             return self._fault(key, "has several lines, or a character that can't be printed")
-        if isinstance(value, float) and not math.isfinite(value):
-            return self._fault(key, "should be a finite number")
         if isinstance(value, int) and abs(value) > _LARGEST:
             return self._fault(key, "is too large a number")
         return Written(value, key, None)

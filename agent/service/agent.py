@@ -157,7 +157,9 @@ class Agent:
         """What is told over MQTT, and by whom."""
         hide, clock, model = self._secrets.hide, self._clock, self._around.model
         streams = StreamOperations(self._streams, self._pauses, self.errands, clock.now)
-        operations = Operations(streams, self.errands, lambda: model, self._recent, clock)
+        operations = Operations(
+            streams, self.errands, lambda: model, self._recent, clock, self.check_restart, hide
+        )
         info = info_of(self._config, model.status(), clock.now())
         controlled = ControlledAgent(
             self.status, operations, self._offer, hide, clock, info, self._reported()

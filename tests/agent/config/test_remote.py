@@ -316,19 +316,6 @@ def test_the_file_comes_first(write, tmp_path):
         remote.offer(desired(1, GOOD))
 
 
-def test_numbers_that_are_none_are_refused_as_they_came(start):
-    """NaN passes a `JsonValue`."""
-    message = b'{"v":1,"rev":1,"streams":{"door":{"source":"rtsp://h/1","margin":NaN,"crf":1e999}}}'
-    remote = start()
-    with pytest.raises(UnfitError) as caught:
-        remote.offer(ConfigDesired.model_validate_json(message))
-    assert caught.value.errors == {
-        "streams.door.margin": "should be a finite number",
-        "streams.door.crf": "should be a finite number",
-    }
-    assert remote.offer(ConfigDesired.model_validate_json(message)) is None
-
-
 def test_a_digest_tells_configurations_apart_and_no_secret(loaded):
     text = LOCAL.replace("rtsp://10.0.0.5/1", "'rtsp://viewer:${env:PW}@10.0.0.5/1'")
     one, other = (digest(loaded(text, PW=password).config) for password in ("first", "second"))

@@ -32,7 +32,8 @@ def test_a_damaged_file_tells_nothing(tmp_path):
 
 
 def test_without_a_folder_nobody_knows(tmp_path, caplog):
-    for folder in (None, tmp_path / "absent"):
+    (tmp_path / "file").touch()
+    for folder in (None, tmp_path / "file" / "below"):
         run = LastRun(folder, "a")
         assert run.begin() is None
         run.end("stopped")
