@@ -60,7 +60,7 @@ class SimulatedAgent:
             hardware="simulated",
             l4t=None,
             model=MODEL,
-            ops={name: "0" * 64 for name in OPS},
+            ops=dict.fromkeys(OPS, "0" * 64),
             signed=False,
             certificate_end=None,
             groups=(),
@@ -178,7 +178,7 @@ def main(folder, port, device, events="0", interval_s="0"):
     agent = SimulatedAgent(folder)
     path = folder / "control.db"
     plane = ControlPlane(
-        terms_of(int(port), device), agent, path, WallClock(), "b%016x" % time.time_ns()
+        terms_of(int(port), device), agent, path, WallClock(), f"b{time.time_ns():016x}"
     )
     plane.start()
     for number in range(int(events)):
