@@ -21,7 +21,7 @@ class Admitted:
         args_json: the arguments, with defaults, keys in order: equal ones are equal texts.
         digest: SHA-256 over the op and `args_json`, hexadecimal. When it was sent and how long it
             may wait is not in it: who asks again under the same id means the same.
-        deadline_ms: on the clock of `Admission`, milliseconds since the machine's boot; it must begin before.
+        deadline_ms: it must begin before; on the clock of `Admission`, since the machine's boot.
     """
 
     id: str
