@@ -10,11 +10,11 @@ Nothing here raises, whatever comes.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.control.decision import Admitted, Answer, Drop
 from agent.control.messages import Command, MessageId, Result
 from agent.control.refusal import Refusal, invalid
 from agent.control.signed import authorised, sealed_body
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from agent.control.delivery import Received
-    from agent.control.messages import ErrorCode
     from agent.control.ops import Op
     from models.signing import PublicKey
     from models.strict_model import StrictModel
@@ -35,9 +34,6 @@ _MAX_ANSWERED_BYTES = 256 * 1024
 MAX_AHEAD_S = 300.0
 """Clocks of devices and operators may differ by this much. Chosen, not measured: Kerberos' limit.
 A command from further ahead could be given again after it was forgotten, and is refused."""
-
-DropReason = Literal["retained", "too_large", "invalid", "no_id", "duplicate"]
-"""`invalid`: no JSON; `duplicate`: of one that is not finished, whose answer will do for both."""
 
 
 class Clock(Protocol):
@@ -69,49 +65,6 @@ class Known(Protocol):
     def result_json(self) -> str | None:
         """Its `Result`; None: it is not finished."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A command that is to be done.
-
-    Attributes:
-        args_json: the arguments, with defaults, keys in order: equal ones are equal texts.
-        digest: SHA-256 over the op and `args_json`, hexadecimal. When it was sent and how long it
-            may wait is not in it: who asks again under the same id means the same.
-        deadline_ms: on `Clock.mono_ms`; it must begin before.
-    """
-
-    id: str
-    op: str
-    args: StrictModel
-    args_json: str
-    digest: str
-    deadline_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A command that is answered at once.
-
-    Attributes:
-        result_json: the `Result` to publish.
-        code: of its error; None where it was done before.
-        stored: it is the result of an earlier delivery. What is not stored isn't to be stored
-            either: it would be judged the same again, or stand in the way of the id's rightful use.
-    """
-
-    id: str
-    result_json: str
-    code: ErrorCode | None
-    stored: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A message that gets no answer, and is counted."""
-
-    reason: DropReason
 
 
 class _Named(BaseModel):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from agent.control.admission import Admitted
+    from agent.control.decision import Admitted
     from agent.control.ops import Op
     from models.strict_model import StrictModel
 

@@ -100,7 +100,9 @@ class Database:
 
     def commit(self) -> bool:
         """Write what the stores hold back; False if that failed, and `fault` says why."""
-        return self._write() if any(store.waits for store in self._stores) else True
+        if self._damage or any(store.waits for store in self._stores):
+            return self._write()
+        return True
 
     def close(self) -> None:
         """Write also what could have waited, and let go of the file."""

@@ -25,6 +25,7 @@ LARGE_BYTES = 1000
 """An answer of more gives way, if need be, to one that says no more than that it is done."""
 
 _ENTRY = "SELECT id, op, digest, CAST(args AS BLOB), CAST(result AS BLOB), delivered FROM command"
+_SIZE = "SELECT coalesce(sum(length(args)), 0) + coalesce(sum(length(result)), 0) FROM command"
 _LOOKS = tuple(name for name, op in OPS.items() if op.role == "viewer")
 """Ops that change nothing: done twice, they do no harm."""
 
@@ -140,9 +141,8 @@ class Inbox:
             self._open.pop(entry_id, None)
         if lost:
             self._held = {**self._open, **self._held}
-        ((self._rows, self._size_bytes),) = self._database.rows(
-            "SELECT count(*), total(length(args)) + total(length(result)) FROM command"
-        ) or [(0, 0)]
+        ((self._rows,),) = self._database.rows("SELECT count(*) FROM command") or [(0,)]
+        ((self._size_bytes,),) = self._database.rows(_SIZE) or [(0,)]
 
     def write(self, sql: sqlite3.Connection) -> None:
         """Write what is held back; forget what is too much."""
@@ -159,12 +159,12 @@ class Inbox:
                 (entry.id, entry.op, entry.digest, used_s, args, result),
             )
             rows += result is None
-            size_bytes += len(result or args)
+            size_bytes += len(result or args)  # at most: it is counted before anything is cut
         sql.executemany(
             "UPDATE command SET delivered = 1 WHERE id = ?", ((each,) for each in self._arrived)
         )
         if size_bytes > MOST_BYTES:
-            size_bytes -= _cut(sql, size_bytes - MOST_BYTES + MOST_BYTES // SHARE)
+            size_bytes = _cut(sql)
         if rows > MOST_ROWS:
             rows -= _forget(sql, rows - MOST_ROWS + MOST_ROWS // SHARE, used_s - MAX_TTL_S)
         self._after = rows, size_bytes
@@ -188,8 +188,10 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")  # a damaged one must not stop a start
 
 
-def _cut(sql: sqlite3.Connection, excess_bytes: int) -> int:
-    """Make the oldest large answers short, delivered ones first; by how much in all."""
+def _cut(sql: sqlite3.Connection) -> int:
+    """If it is needed, make the oldest large answers short, delivered ones first; what is left."""
+    ((size_bytes,),) = sql.execute(_SIZE)
+    excess_bytes = size_bytes - MOST_BYTES + MOST_BYTES // SHARE if size_bytes > MOST_BYTES else 0
     large = (
         "SELECT id, op, length(result) FROM command WHERE length(result) > ? "
         "ORDER BY delivered DESC, number"
@@ -204,7 +206,7 @@ def _cut(sql: sqlite3.Connection, excess_bytes: int) -> int:
             cut.append((short, command_id))
             freed += length - len(short)
     sql.executemany("UPDATE command SET result = ? WHERE id = ?", cut)
-    return freed
+    return int(size_bytes) - freed
 
 
 def _forget(sql: sqlite3.Connection, most: int, before_s: float) -> int:

@@ -116,8 +116,7 @@ class Outbox:
         Raises:
             ValueError: a value that no message can hold, such as NaN.
         """
-        fitting = _DATA.validate_python({key: _fit(value) for key, value in data.items()})
-        self._held.append(Held(kind, self._clock.mono_ms(), _DATA.dump_json(fitting)))
+        self._held.append(Held(kind, self._clock.mono_ms(), _json(data)))
         full = len(self._held) > MOST_HELD
         if full and (self._database.fault or not self._database.commit()):
             at = next((n for n, each in enumerate(self._held) if each.kind == "track"), 0)
@@ -197,7 +196,7 @@ class Outbox:
 
     def opened(self, lost: str) -> None:
         """Go on from what the file says."""
-        unsent = self._tally.rows - self._tally.acked_rows
+        unsent = self._tally.rows - self._tally.acked_rows if self._tally.last else None
         said = self._database.fact("outbox")
         self._tally = Tally.model_validate_json(said) if said else Tally()
         self._watermark = Watermark(self._tally.through, self._tally.beyond)
@@ -205,7 +204,7 @@ class Outbox:
         self._clock.not_before(self._tally.newest_s)
         self._starts.opened(self._database)
         if lost:
-            self._lose(Loss(lost, unsent or None))
+            self._lose(Loss(lost, unsent))
 
     def write(self, sql: sqlite3.Connection) -> None:
         """Write what is held back; delete what is old, and what is too much."""
@@ -273,7 +272,7 @@ class Outbox:
         return Stored(self.epoch, seq, kind, *began, mono_ms, _DATA.validate_json(data))
 
     def _told(self, loss: Loss) -> Held:
-        return Held("drop", self._clock.mono_ms(), _DATA.dump_json(loss.data))
+        return Held("drop", self._clock.mono_ms(), _json(loss.data))
 
     def _lose(self, loss: Loss) -> None:
         earlier = self._losses.get(loss.reason)
@@ -281,8 +280,12 @@ class Outbox:
         self.dropped += loss.count or 0
 
 
-def _fit(value: Scalar) -> Scalar:
-    """With a text that a message takes: shortened, and without what UTF-8 can't say."""
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()[:MOST_LETTERS]
-    return value
+def _json(data: Mapping[str, Scalar]) -> bytes:
+    """As a message takes it: texts are shortened, and without what UTF-8 can't say."""
+    fitting = {
+        key: value.encode(errors="replace").decode()[:MOST_LETTERS]
+        if isinstance(value, str)
+        else value
+        for key, value in data.items()
+    }
+    return _DATA.dump_json(_DATA.validate_python(fitting))

@@ -393,15 +393,18 @@ def test_what_root_does_belongs_to_the_service(site, device, state):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a service's folder")
-def test_who_has_the_services_account_can_not_have_root_write_elsewhere(state, tmp_path, capsys):
-    """A slot that is a link leads to where root could write, and the service can't."""
-    target = tmp_path / "target"
+@pytest.mark.parametrize("link", ["identity", "identity/slot-a"])
+def test_who_has_the_services_account_can_not_have_root_write_elsewhere(
+    link, state, tmp_path, capsys
+):
+    """A link leads to where root could write, and the service can't."""
+    target, planted = tmp_path / "target", state / link
     target.mkdir()
-    folder = state / "identity"
-    folder.mkdir()
-    os.chown(folder, 12345, 12346)
-    (folder / "slot-a").symlink_to(target)
-    words = ["--identity", str(folder), "--out", str(tmp_path / "gate-7.csr")]
+    planted.parent.mkdir(exist_ok=True)
+    planted.symlink_to(target)
+    for path in (planted.parent, planted):
+        os.chown(path, 12345, 12346, follow_symlinks=False)
+    words = ["--identity", str(state / "identity"), "--out", str(tmp_path / "gate-7.csr")]
     assert main(["provision", "request", "--device", "gate-7", *words]) == 4
     assert refused("can't be written", capsys)
     assert [*target.iterdir()] == []

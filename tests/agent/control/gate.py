@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from agent.control.admission import Admission, Admitted, Answer
+from agent.control.admission import Admission
+from agent.control.decision import Admitted, Answer
 from agent.control.delivery import Received
 from agent.control.messages import Result
 from agent.control.ops import OPS

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from agent.control.admission import MAX_AHEAD_S, MAX_COMMAND_BYTES, Admitted, Answer, Drop
+from agent.control.admission import MAX_AHEAD_S, MAX_COMMAND_BYTES
+from agent.control.decision import Admitted, Answer, Drop
 from agent.control.messages import MAX_TTL_S
 from agent.control.ops import OPS, PauseArgs
 from models.signing import PrivateKey

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.control.admission import Admitted, Answer, Drop
+from agent.control.decision import Admitted, Answer, Drop
 from agent.control.desired import read_desired
 from agent.control.messages import ID_PATTERN, ConfigDesired, Result
 from agent.control.ops import OPS

@@ -173,13 +173,24 @@ def test_a_file_that_is_damaged_while_it_is_used_is_set_aside(device):
     while device.outbox.next():
         pass
     assert "malformed" in device.database.fault
-    device.outbox.add("boot", {"n": 1})
+    assert not device.outbox.waits
     assert device.database.commit()
+    assert device.database.fault == ""
+    device.happen(1)
     assert device.outbox.epoch != epoch
     told, event = device.send()
     assert told.data["count"] == 10_000 == device.outbox.dropped
     assert "malformed" in told.data["reason"]
-    assert event.data == {"n": 1}
+    assert event.data["n"] == 1
+
+
+def test_a_file_of_which_nothing_is_missed_is_told_as_such(device):
+    device.happen(*range(5))
+    device.send()
+    device.path.unlink()
+    device.happen(5)
+    told, _ = device.send()
+    assert (told.data["count"], device.outbox.dropped) == (0, 0)
 
 
 def test_an_acknowledgement_of_another_file_acknowledges_nothing(device):

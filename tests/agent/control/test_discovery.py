@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent.control.admission import Admitted
+from agent.control.decision import Admitted
 from agent.control.discovery import BIRTH, document, removal, topic
 from agent.control.messages import Conn
 from agent.control.topics import ROOT, place_of

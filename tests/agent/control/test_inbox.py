@@ -154,5 +154,19 @@ def test_pictures_give_way_before_anything_is_forgotten(device):
     assert device.path.stat().st_size < 1.2 * MOST_BYTES
 
 
+@pytest.mark.slow
+def test_small_commands_never_cost_a_picture(device):
+    """However many there were, and however much they carried."""
+    answer = Result(id="picture", op="snapshot", state="done", result={"jpeg": "x" * 90_000})
+    take(device, "picture", "snapshot", result=answer.model_dump_json())
+    args = "x" * 100_000
+    for number in range(2 * MOST_BYTES // len(args)):
+        device.inbox.add(f"id{number}", "pause", "d", args)
+        device.inbox.finish(f"id{number}", DONE % (f"id{number}", "pause"))
+        device.inbox.delivered(f"id{number}")
+    device.database.commit()
+    assert device.inbox.look_up("picture").result_json == answer.model_dump_json()
+
+
 def test_ops_that_change_nothing_are_known():
     assert inbox_module._LOOKS == ("ping", "refresh", "snapshot")

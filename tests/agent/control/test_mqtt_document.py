@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from agent.control.admission import Admitted
+from agent.control.decision import Admitted
 from agent.control.messages import RETRYABLE, ErrorCode, EventKind
 from agent.control.topics import place_of
 from models.signing import load_public

@@ -3,8 +3,8 @@
 import queue
 import threading
 
-from agent.control.admission import Admitted
 from agent.control.commands import Workers
+from agent.control.decision import Admitted
 from agent.control.ops import OPS, Nothing, Op
 
 LONG_S = 30.0
