@@ -19,7 +19,6 @@ from agent.control.desired import read_desired
 from agent.control.messages import Conn, ControlTele
 from agent.control.ops import OPS
 from agent.control.orders import Orders
-from agent.control.outbox import Stored
 from agent.control.refusal import Refusal
 from agent.control.state import State
 from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
@@ -27,7 +26,7 @@ from agent.control.twin import Twin
 from agent.control.window import EVENT, Parcel, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import JsonValue
 
@@ -126,9 +125,8 @@ class Exchange:
         self._orders.take_up(self._controlled)
         self._say_conn()
         self._tend_state()
-        for entry in self._records.inbox.undelivered():
-            if entry.result_json is not None:
-                self._publish_result(entry.id, entry.result_json)
+        self._records.database.commit()
+        self._orders.publish_undelivered()
 
     def disconnected(self) -> None:
         """Nothing that was in flight will be answered any more."""
@@ -136,7 +134,6 @@ class Exchange:
             self._reconnections += 1
         self._connected = False
         self._window.clear()
-        self._orders.disconnected()
 
     def received(self, message: Received) -> None:
         """A message came."""
@@ -158,19 +155,10 @@ class Exchange:
         parcel = self._window.landed(token)
         if parcel is None:
             return
-        kind, _ = parcel.token
         if code >= _REFUSED:
+            kind, _ = parcel.token
             self._refused[f"{kind} by the broker"] += 1
-        if kind == "res":  # also an answer that nobody may read is answered
-            self._orders.delivered(str(parcel.about))
-            self._unheard += code == _UNHEARD
-        elif code >= _REFUSED:
-            return
-        elif kind == "conn":
-            self._asked_s = None
-            self._twin.published()
-        elif isinstance(parcel.about, Stored):
-            self._records.outbox.acknowledged(parcel.about, heard=code != _UNHEARD)
+        parcel.settle(code)
 
     def finished(self, result: Result) -> None:
         """A worker is done with a command."""
@@ -234,7 +222,7 @@ class Exchange:
     def _say_conn(self) -> None:
         twin = self._now_s - self._twin_seen_s < TWIN_S
         message = conn_of(self._terms, self._records, "twin" if twin else "start")
-        self._put("conn", message)
+        self._put("conn", message, self._conn_answered)
         self._conn_due_s = self._now_s + CONN_S
         if self._asked_s is None:
             self._asked_s = self._now_s
@@ -296,16 +284,34 @@ class Exchange:
             return None
         topic = EVENTS[stored.kind].of(self._terms.root, self._terms.device)
         payload = self._records.outbox.event_of(stored).model_dump_json().encode()
-        return Parcel((EVENT, stored.id), Message(topic, payload), stored)
 
-    def _publish_result(self, command_id: str, text: str) -> None:
-        if self._connected:  # else it is published once there is a connection
-            topic = RESULT.of(self._terms.root, self._terms.device, command_id)
-            self._window.put(Parcel(("res", text), Message(topic, text.encode()), command_id))
+        def settle(code: int) -> None:
+            if code < _REFUSED:
+                self._records.outbox.acknowledged(stored, heard=code != _UNHEARD)
 
-    def _put(self, kind: str, message: Message) -> None:
+        return Parcel((EVENT, stored.id), Message(topic, payload), settle)
+
+    def _publish_result(self, command_id: str, text: str, settled: Callable[[], None]) -> None:
+        if not self._connected:  # it is published once there is a connection
+            return
+
+        def settle(code: int) -> None:
+            self._unheard += code == _UNHEARD
+            settled()  # also what nobody may read: asked again, it would be answered the same
+
+        topic = RESULT.of(self._terms.root, self._terms.device, command_id)
+        self._put("res", Message(topic, text.encode()), settle)
+
+    def _conn_answered(self, code: int) -> None:
+        if code < _REFUSED:
+            self._asked_s = None
+            self._twin.published()
+
+    def _put(
+        self, kind: str, message: Message, settle: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._published += 1
-        self._window.put(Parcel((kind, self._published), message))
+        self._window.put(Parcel((kind, self._published), message, settle))
 
     def _acknowledge(self, receipt: object | None) -> None:
         if receipt is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from agent.control.admission import Admitted, Answer
+from agent.control.decision import Admitted, Answer
 from agent.control.messages import Result
 from agent.control.ops import OPS
 from agent.control.refusal import Refusal
@@ -38,7 +38,8 @@ class Orders:
 
     Args:
         own: those that the control plane does itself, at once.
-        publish: sends the result of an id, in JSON, if there is a connection.
+        publish: sends the result of an id, in JSON, if there is a connection, and calls what is to
+            be done once the broker has answered for it.
         acknowledge: tells the broker that a message need not come again.
         tell: notes an event.
     """
@@ -49,7 +50,7 @@ class Orders:
         inbox: Inbox,
         workers: Workers,
         own: Own,
-        publish: Callable[[str, str], None],
+        publish: Callable[[str, str, Callable[[], None]], None],
         acknowledge: Callable[[object | None], None],
         tell: Callable[[EventKind, Mapping[str, Scalar]], None],
     ) -> None:
@@ -57,7 +58,6 @@ class Orders:
         self._inbox, self._workers, self._own = inbox, workers, own
         self._publish, self._acknowledge, self._tell = publish, acknowledge, tell
         self._next: list[Callable[[], None]] = []
-        self._unanswered: dict[str, list[object | None]] = {}
 
     @property
     def pending(self) -> bool:
@@ -88,40 +88,37 @@ class Orders:
         if isinstance(decided, Admitted):
             self._admitted(decided, message)
             return None
-        if isinstance(decided, Answer):  # nothing of it is kept here, so the broker shall keep it
-            self._unanswered.setdefault(decided.id, []).append(message.receipt)
+        if isinstance(decided, Answer):
             if decided.code == "expired":
                 self._tell("command_expired", {"id": decided.id, "op": op})
-            self._publish(decided.id, decided.result_json)
+            self._answer(decided.id, decided.result_json, message)
             return None
         self._acknowledge(message.receipt)
         return decided.reason
 
-    def delivered(self, command_id: str) -> None:
-        """The broker has answered for a result."""
-        self._inbox.delivered(command_id)
-        for receipt in self._unanswered.pop(command_id, ()):
-            self._acknowledge(receipt)
-
-    def disconnected(self) -> None:
-        """What the broker still keeps will come again."""
-        self._unanswered.clear()
+    def publish_undelivered(self) -> None:
+        """Publish, at a new connection, the results that no broker has answered for."""
+        self._next.clear()  # which are some of these
+        for entry in self._inbox.undelivered():
+            if entry.result_json is not None:
+                self._publish_kept(entry.id, entry.result_json)
 
     def finished(self, result: Result) -> None:
         """A worker is done with a command, or has begun what only the next start can finish."""
         text = result.model_dump_json()
-        if result.state != "accepted":
-            self._inbox.finish(result.id, text)
+        if result.state == "accepted":
+            self._publish(result.id, text, lambda: None)
+            return
+        self._inbox.finish(result.id, text)
         if result.error is not None and result.error.code == "expired":
             self._tell("command_expired", {"id": result.id, "op": result.op})
-        self._next.append(lambda: self._publish(result.id, text))
+        self._next.append(lambda: self._publish_kept(result.id, text))
 
     def _admitted(self, order: Admitted, message: Received) -> None:
         try:
             self._inbox.add(order.id, order.op, order.digest, order.args_json)
         except Refusal as refusal:  # it can't be written down, and so might be done twice
-            self._unanswered.setdefault(order.id, []).append(message.receipt)
-            self._publish(order.id, _refused(order.id, order.op, refusal).model_dump_json())
+            self._answer(order.id, _refused(order.id, order.op, refusal).model_dump_json(), message)
             return
         self._acknowledge(message.receipt)
         self._begin(order)
@@ -136,6 +133,13 @@ class Orders:
         except Refusal as refusal:
             result = _refused(order.id, order.op, refusal)
         self.finished(result)
+
+    def _answer(self, command_id: str, text: str, message: Received) -> None:
+        """Answer what is not kept here: the broker keeps it, until it has the answer."""
+        self._publish(command_id, text, lambda: self._acknowledge(message.receipt))
+
+    def _publish_kept(self, command_id: str, text: str) -> None:
+        self._publish(command_id, text, lambda: self._inbox.delivered(command_id))
 
 
 def _refused(command_id: str, op: str, refusal: Refusal) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -31,12 +32,12 @@ class Parcel:
 
     Attributes:
         token: comes back with the PUBACK.
-        about: what it was made of, for whoever made it.
+        settle: is called with the PUBACK's reason code.
     """
 
     token: Token
     message: Message
-    about: object = None
+    settle: Callable[[int], None]
 
 
 class Window:
@@ -53,13 +54,12 @@ class Window:
         next_event: Callable[[], Parcel | None],
     ) -> None:
         self._publish, self._next_event = publish, next_event
-        self._waiting: dict[Token, Parcel] = {}
+        self._waiting: deque[Parcel] = deque()
         self._flying: dict[Token, Parcel] = {}
 
     def put(self, parcel: Parcel) -> None:
-        """Have it sent before any event, unless it is under way already."""
-        if parcel.token not in self._flying:
-            self._waiting.setdefault(parcel.token, parcel)
+        """Have it sent before any event."""
+        self._waiting.append(parcel)
 
     def landed(self, token: object) -> Parcel | None:
         """The broker has answered for this message; None: it was not in flight."""
@@ -78,8 +78,7 @@ class Window:
     def pump(self) -> None:
         """Send what may be sent."""
         while self._waiting and len(self._flying) < IN_FLIGHT:
-            token = next(iter(self._waiting))
-            if not self._send(self._waiting.pop(token)):
+            if not self._send(self._waiting.popleft()):
                 return
         while len(self._flying) < IN_FLIGHT and self._events < EVENTS_IN_FLIGHT:
             parcel = self._next_event()
