@@ -394,12 +394,14 @@ def test_what_root_does_belongs_to_the_service(site, device, state):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have a service's folder")
 @pytest.mark.parametrize("link", ["identity", "identity/slot-a"])
+@pytest.mark.parametrize("somebody", [0, 54321])
 def test_who_has_the_services_account_can_not_have_root_write_elsewhere(
-    link, state, tmp_path, capsys
+    link, somebody, state, tmp_path, capsys
 ):
-    """A link leads to where root could write, and the service can't."""
-    target, planted = tmp_path / "target", state / link
-    target.mkdir()
+    """A link leads to where root could write, or somebody else, and the service can't."""
+    target, planted = state.parent / "target", state / link
+    target.mkdir(mode=0o755)
+    os.chown(target, somebody, somebody)
     planted.parent.mkdir(exist_ok=True)
     planted.symlink_to(target)
     for path in (planted.parent, planted):
