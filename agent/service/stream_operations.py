@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from agent.service.supervisor import Supervisor
 
 MAX_AGE_S = 10.0
-"""Of a snapshot: an older one would be taken for what is there now."""
+"""Of a snapshot: an older one would be taken for what is there now. Chosen, not measured: as long
+as a stream may give no frame before it is stalled, by default."""
 
 ERRAND_S = 10.0
 """How long the main thread may take to come to it: it may be reading a configuration. Chosen, not
 measured: half of what these commands may take."""
 
 _SETTLE_S = 5.0
-"""How long a stream is waited for: its source may hang, and what was asked for holds all the same."""
+"""How long a stream is waited for: its source may hang, and what was asked for holds all
+the same. Chosen, not measured: a frame that is under way takes less."""
 _POLL_S = 0.05
 
 
