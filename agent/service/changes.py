@@ -7,9 +7,9 @@ from typing import Generic, TypeVar, final
 ValueT = TypeVar("ValueT")
 
 BURST = 4
-"""Changes that are told at once. Chosen, not measured: a camera that comes back makes three."""
+"""Changes that are told at once. Chosen, not measured: reconnecting, starting and running are three."""
 REFILL_S = 15.0
-"""And after these one more each; so eight are the most that a minute may have."""
+"""After these one more each; so eight are the most that a minute may have. Chosen, not measured."""
 
 
 @final

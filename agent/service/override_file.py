@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 _NAME, _BEFORE = "overrides.json", "overrides.before.json"
 _MOST_BYTES = 1 << 20
-"""Of a file. Chosen: many times what streams there can be."""
+"""Of a file. Chosen, not measured: ten thousand streams."""
 
 
 class _Document(StrictModel):

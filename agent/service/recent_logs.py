@@ -18,10 +18,10 @@ MAX_BYTES = 512 * 1024
 """Of all lines that are kept. Chosen, not measured: a day of a device that is well."""
 
 MAX_LINE_BYTES = 8 * 1024
-"""Of one, which may be a traceback. Chosen, not measured: those of this program have 3 KiB."""
+"""Of one, which may be a traceback. Chosen, not measured: a hundred lines of one."""
 
 MAX_ANSWER_BYTES = 64_000
-"""Of lines that are asked for, as JSON."""
+"""Of lines that are asked for, as JSON: as much as a snapshot."""
 
 _SHORTENED = " … (shortened)"
 

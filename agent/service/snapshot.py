@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 MAX_BYTES = 64_000
-"""Of a JPEG. In base64 it is 85,336, which every broker takes."""
+"""Of a JPEG. In base64 it is 85,336; a broker may be limited to 2,000,000."""
 
 _QUALITIES = (85, 70, 50, 30, 15)
-"""Of JPEG, tried in turn. 640x360 pixels of a street take 40 kB at 85, of noise 59 kB at 15."""
+"""Of JPEG, tried in turn. 640x360 pixels of six real videos take 14 to 83 kB at 85 and 10 to 54 at
+70; of noise 175 at 85, 36 at 15."""
 
 _MAX_ASPECT = 4
 """Height over width from which on a picture is made narrower. Chosen, not measured."""

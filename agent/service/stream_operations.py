@@ -20,20 +20,22 @@ if TYPE_CHECKING:
     from agent.service.supervisor import Supervisor
 
 MAX_AGE_S = 10.0
-"""Of a snapshot: an older one would be taken for what is there now."""
+"""Of a snapshot: an older one would be taken for what is there now. Chosen, not measured: as long
+as a stream may give no frame before it is stalled, by default."""
 
 ERRAND_S = 10.0
 """How long the main thread may take to come to it: it may be reading a configuration. Chosen, not
 measured: half of what these commands may take."""
 
 _SETTLE_S = 5.0
-"""How long a stream is waited for: its source may hang, and what was asked for holds all the same."""
+"""How long a stream is waited for: its source may hang, and what was asked for holds all
+the same. Chosen, not measured: a frame that is under way takes less."""
 _POLL_S = 0.05
 
 
 @final
 class StreamOperations:
-    """Called on any thread but the main one, where it has its errands done.
+    """Called on any thread but the main one, which does its errands and holds what is paused.
 
     Args:
         now: Unix time; None while the clock is not to be believed.
@@ -88,9 +90,7 @@ class StreamOperations:
 
         def pause() -> tuple[list[str], bool]:
             named = self._named(args.stream)
-            kept = self._pauses.pause(named, args.until_s)
-            self._streams.hold(self._pauses.streams)
-            return named, kept
+            return named, self._pauses.pause(named, args.until_s)
 
         names, kept = self._errands.do(pause, ERRAND_S)
         self._settle(names, lambda each: each.status().state == "paused")
@@ -110,9 +110,8 @@ class StreamOperations:
 
         def resume() -> tuple[list[str], bool]:
             named = self._named(name)  # where all are meant, so are those that are gone
-            kept = self._pauses.resume(named if name is not None else self._pauses.streams)
-            self._streams.hold(self._pauses.streams)
-            return named, kept
+            meant = named if name is not None else self._pauses.streams
+            return named, self._pauses.resume(meant)
 
         names, kept = self._errands.do(resume, ERRAND_S)
         resumed = [each for each in names if not self._streams.is_paused_by_configuration(each)]

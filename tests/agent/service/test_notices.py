@@ -118,12 +118,14 @@ def test_what_is_covered_again_and_again_loses_no_frame(agent):
     assert not told[-1][1]["covering"]
 
 
-def test_counts_that_begin_anew_are_no_growth(agent):
+def test_counts_that_begin_anew_have_grown_by_what_they_are(agent):
     agent.second(whole={"no keyframe": 500}, labels={"person": 7})
     agent.seconds(30)
-    assert agent.second(whole={"no keyframe": 0}, labels={}) == []
-    ((_, data),) = agent.second(labels={"person": 1})
-    assert data["objects"] == 1
+    assert agent.second(whole={}, labels={}) == []
+    agent.second(whole={"no keyframe": 500}, labels={"person": 7})
+    agent.seconds(30)
+    (_, cover), (_, track) = agent.second(whole={"no keyframe": 3}, labels={"person": 2})
+    assert (cover["frames"], track["objects"]) == (3, 2)
 
 
 def test_objects_are_counted_together_and_by_label(agent):

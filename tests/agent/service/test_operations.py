@@ -178,10 +178,12 @@ def test_a_stream_that_shows_nothing_new_has_no_snapshot(device):
 
 
 def test_a_stalled_one_has_no_snapshot_either(device):
-    source = device.config.source.model_copy(update={"stall_s": 0.001})
+    source = device.config.source.model_copy(update={"stall_s": 1e-6})
     stalling = device.config.model_copy(update={"source": source})
     changed = {"door": stalling, "yard": device.config}
     device.errands.do(lambda: device.streams.change(changed, Difference(restarted=("door",))), 30)
+    frames = device.status("door").frames_out
+    until(lambda: device.status("door").frames_out > frames + 20)
     until(lambda: device.status("door").state == "stalled")
     assert device.refused("snapshot", SnapshotArgs(stream="door")) == "stale"
     until(lambda: device.status("yard").frames_out > 0)
