@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from agent.control.ops import Role
+
 _MOST_LETTERS = 64
 _PATTERN = rf"[a-z0-9-]{{1,{_MOST_LETTERS}}}"
-_RESERVED = "groups"
-"""What stands in the place of a device where several are meant."""
+_RESERVED = ("groups", *get_args(Role))
+"""What stands in the place of a device where several are meant, and who a broker knows besides."""
 
 
 def fit_name(text: str) -> str:
@@ -26,7 +28,7 @@ def fit_name(text: str) -> str:
 
 
 def _fit_device(text: str) -> str:
-    if text == _RESERVED:
+    if text in _RESERVED:
         raise ValueError("is reserved; give the device another name")
     return fit_name(text)
 
@@ -35,7 +37,7 @@ def device_name(host: str | None = None) -> str:
     """The host's name, made fit: `Gate 7.local` becomes `gate-7-local`."""
     name = socket.gethostname() if host is None else host
     fit = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_MOST_LETTERS].rstrip("-")
-    return fit if fit not in ("", _RESERVED) else "sfumato"
+    return fit if fit not in ("", *_RESERVED) else "sfumato"
 
 
 _SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_PATTERN}$"})

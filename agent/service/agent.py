@@ -18,7 +18,6 @@ from agent.errors import AgentError, OutputError, UsageError
 from agent.hidden import hidden_classes
 from agent.service.admitted import verified
 from agent.service.controlled_agent import ControlledAgent
-from agent.service.device_info import info_of
 from agent.service.errands import Errands
 from agent.service.last_run import LastRun
 from agent.service.liveness import Liveness
@@ -97,7 +96,7 @@ class Agent:
                 self._begin()
             self._notifier.ready(self._said())
             _log.info("ready: %s", self._said())
-            self._reporting.begin(self._config, self.status())
+            self._reporting.begin(self._config, self.status(), self._reported())
             code = self._attend()
             if code == 0:
                 ending = "restart" if self.begins_anew else "stopped"
@@ -160,10 +159,7 @@ class Agent:
         operations = Operations(
             streams, self.errands, lambda: model, self._recent, clock, self.check_restart, hide
         )
-        info = info_of(self._config, model.status(), clock.now())
-        controlled = ControlledAgent(
-            self.status, operations, self._offer, hide, clock, info, self._reported()
-        )
+        controlled = ControlledAgent(self.status, operations, self._offer, hide, clock)
         reach = Reach(controlled, self._secrets, self._state, self._wall, uuid.uuid4().hex)
         return Reporting(controlled, reach, LastRun(self._state, self._wall.boot_id), clock, hide)
 

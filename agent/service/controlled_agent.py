@@ -38,12 +38,15 @@ class ControlledAgent:
         status: how the agent is now; from any thread.
         apply: has the main thread try a configuration, and doesn't wait for it.
         hide: replaces secrets in a text.
-        info: what the agent is.
-        reported: which configuration it runs by.
 
     Attributes:
+        info_now: what the agent is; set before anybody asks.
+        reported: which configuration it runs by; likewise.
         readings: of the sensors, the last ones.
     """
+
+    info_now: Info
+    reported: ConfigReported
 
     def __init__(
         self,
@@ -52,13 +55,10 @@ class ControlledAgent:
         apply: Callable[[ConfigDesired], None],
         hide: Callable[[str], str],
         clock: EventClock,
-        info: Info,
-        reported: ConfigReported,
     ) -> None:
         self._status, self._operations, self._apply = status, operations, apply
         self._hide, self._clock = hide, clock
         self._began_s = clock.monotonic()
-        self.info_now, self.reported = info, reported
         self.readings = Readings()
 
     def info(self) -> Info:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from agent.control.certificate import end_of, warning_of
 from agent.control.identity import Identity
-from agent.control.messages import Info
 from agent.control.schemas import args_digests, schema_digest
 from agent.errors import AgentError
-from agent.service.description import model_info
+from agent.service.description import device_info
 from agent.telemetry.hardware import Hardware
 
 if TYPE_CHECKING:
     from agent.config.tree import AgentConfig
-    from agent.telemetry.status import ModelStatus
+    from agent.control.messages import Info
+    from agent.telemetry.status import AgentStatus
 
 
-def info_of(config: AgentConfig, model: ModelStatus, now: float | None) -> Info:
+def info_of(config: AgentConfig, status: AgentStatus, now: float | None) -> Info:
     """What a device is.
 
     Args:
         now: Unix time; None where the clock is not to be believed, and no certificate is judged.
     """
-    hardware = Hardware()
     end, groups = _of_identity(config)
-    return Info(
-        agent=version("sfumato"),
+    return device_info(
+        status,
+        Hardware(),
         schema_digest=schema_digest(),
-        hardware=hardware.name(),
-        l4t=hardware.l4t(),
-        model=model_info(model),
         ops=args_digests(config.control.ops),
         signed=bool(config.control.operators),
-        certificate_end=end,
-        certificate_warning=None if end is None or now is None else warning_of(end, now),
+        certificate=(end, None if end is None or now is None else warning_of(end, now)),
         groups=tuple(dict.fromkeys((*config.groups, *groups))),
     )
 

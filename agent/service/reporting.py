@@ -48,23 +48,18 @@ class Reporting:
         self._notices, self._sensors = Notices(hide), Sensors()
         self._sensors_due_s = self._info_due_s = 0.0
 
-    def begin(self, config: AgentConfig, status: AgentStatus) -> None:
+    def begin(self, config: AgentConfig, status: AgentStatus, reported: ConfigReported) -> None:
         """Be reached as a configuration says, and tell of the start."""
+        self._find_out(config, status, reported)
         self.reach.go_by(config)
         if config.mqtt is not None:  # else nobody asks, and nothing need be left on the disk
             self._tell(boot_notice(status, self._last_run.begin()))
 
     def look(self, config: AgentConfig, status: AgentStatus, reported: ConfigReported) -> None:
         """Bring it all up to date."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._sensors_due_s:
-            self._sensors_due_s = now_s + _SENSORS_S
-            self._controlled.readings = self._sensors.read()
-        if now_s >= self._info_due_s:
-            self._info_due_s = now_s + _INFO_S
-            self._controlled.info_now = info_of(config, status.model, self._clock.now())
-        self._controlled.reported = reported
+        self._find_out(config, status, reported)
         readings, keep_free = self._controlled.readings, config.record.keep.free
+        now_s = self._clock.monotonic()
         for notice in self._notices.look(status, readings, keep_free, now_s):
             self._tell(notice)
 
@@ -83,6 +78,16 @@ class Reporting:
         self.reach.close()
         if config.mqtt is not None:
             self._last_run.end(ending)
+
+    def _find_out(self, config: AgentConfig, status: AgentStatus, reported: ConfigReported) -> None:
+        now_s = self._clock.monotonic()
+        if now_s >= self._sensors_due_s:
+            self._sensors_due_s = now_s + _SENSORS_S
+            self._controlled.readings = self._sensors.read()
+        if now_s >= self._info_due_s:
+            self._info_due_s = now_s + _INFO_S
+            self._controlled.info_now = info_of(config, status, self._clock.now())
+        self._controlled.reported = reported
 
     def _tell(self, notice: Notice) -> None:
         self.reach.tell(notice.kind, notice.data)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from agent.control.clock import EARLIEST_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.control.messages import ControlTele
-
-_EARLIEST_S = 1767225600.0
-"""2026-01-01, Unix time: Sfumato is younger than that, so a clock that says less was never set."""
 
 State = Literal["starting", "running", "stalled", "reconnecting", "paused", "ended", "failed"]
 """Of a stream. `ended`: a file that is not looped came to its end. `failed`: its configuration does
@@ -64,7 +63,7 @@ class StreamStatus:
     @property
     def since(self) -> float | None:
         """Unix time of the state's begin; None where the clock was not set by then."""
-        return self.since_s if self.since_s >= _EARLIEST_S else None
+        return self.since_s if self.since_s >= EARLIEST_S else None
 
     @property
     def objects(self) -> int:
