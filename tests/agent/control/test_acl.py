@@ -56,6 +56,7 @@ def broker(tmp_path_factory):
 def test_the_file_is_what_the_table_says():
     made = "python -c 'from agent.control import acl; print(acl.text(), end=\"\")'"
     assert (CONFIGS / "acl").read_text() == acl.text(), f"`{made} > configs/mosquitto/acl`"
+    assert "%c" not in acl.text()  # which a client chooses
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,15 +3,18 @@
 import shutil
 import socket
 import socketserver
+import ssl
 import subprocess
 import threading
 import time
 
 import pytest
+from authority import Authority
 from broker import Broker
 from mqtt_client import Client
 
 from agent.control.broker import Broker as Address
+from agent.control.broker import Tls
 from agent.control.delivery import Message
 
 NOBODY_LISTENS = 0x10
@@ -99,10 +102,23 @@ def test_leaving_a_frozen_broker_takes_no_longer_than_it_may(tmp_path):
 
 
 class Sham:
-    """A server that is no broker: to what it is sent, it answers what it was given, in turn."""
+    """A server that is no broker: to what it is sent, it answers what it was given, in turn.
 
-    def __init__(self, *answers):
+    Args:
+        certificate: it speaks TLS.
+    """
+
+    def __init__(self, *answers, certificate=None):
         class Call(socketserver.BaseRequestHandler):
+            def setup(self):
+                if certificate is not None:
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(certificate.cert, certificate.key)
+                    self.request = context.wrap_socket(self.request, server_side=True)
+
+            def finish(self):
+                self.request.close()
+
             def handle(self):
                 for answer in answers:
                     if self.request.recv(65536):
@@ -110,12 +126,13 @@ class Sham:
                 while self.request.recv(65536):
                     pass
 
+        self._tls = certificate and Tls(certificate.ca)
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Call)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def __enter__(self):
         self._thread.start()
-        return Address(*self._server.server_address, version="3.1.1", jitter_s=0)
+        return Address(*self._server.server_address, "3.1.1", self._tls, jitter_s=0)
 
     def __exit__(self, *_):
         self._server.shutdown()
@@ -124,6 +141,7 @@ class Sham:
 
 
 CONNACK = b"\x20\x02\x00\x00"
+SUBACK = b"\x90\x03\x00\x01\x01"
 SUBACK_REFUSED = b"\x90\x03\x00\x01\x80"
 
 
@@ -135,6 +153,18 @@ def test_a_subscription_that_is_refused_is_no_connection():
         device.wait(lambda: len(device.reasons) >= 2)
         assert device.connections == 0
         assert device.reasons[0].startswith("the broker refuses the subscription to cmd")
+
+
+def test_all_that_stands_in_one_record_of_tls_is_heard_at_once(tmp_path):
+    """It was decrypted together, so that no selector sees the rest."""
+    certificate = Authority(tmp_path).issue("127.0.0.1", host=True)
+    said = SUBACK + b"".join(b"\x30\x04\x00\x01a%d" % number for number in range(5))
+    with (
+        Sham(CONNACK, said, certificate=certificate) as address,
+        Client(address, "device", "a") as device,
+    ):
+        device.wait(lambda: len(device.heard) == 5)
+        assert device.payloads("a") == [b"0", b"1", b"2", b"3", b"4"]
 
 
 @pytest.mark.parametrize(
