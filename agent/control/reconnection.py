@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from agent.backoff import Backoff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-FIRST_S = 1.0
-"""The most that passes before the first try again. Chosen, not measured."""
 LONGEST_S = 300.0
 """The most that passes before any: 10⁶ devices then come back at 3,300 a second, which at the 2 ms
 that a handshake costs a broker (measured, mosquitto 2.0.11) are seven of its cores."""
@@ -19,9 +19,7 @@ CLOCK_LONGEST_S = 20.0
 
 
 class Reconnection:
-    """Waits of up to 1, 2, 4... 300 s, for ever, each drawn evenly from all that are shorter.
-
-    So many that lost the same broker don't come back to it in step ("full jitter").
+    """Waits between connections, see `agent.backoff`.
 
     Args:
         jitter_s: the first try comes after a random part of this.
@@ -32,7 +30,7 @@ class Reconnection:
         self, jitter_s: float, random: Random, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._random, self._now = random, now
-        self._most_s = FIRST_S
+        self._backoff = Backoff(random, LONGEST_S)
         self._next_s = now() + random.uniform(0, jitter_s)
         self._held_off_s = now()
 
@@ -42,15 +40,9 @@ class Reconnection:
         return max(self._next_s, self._held_off_s) - self._now()
 
     def lost(self, lasted_s: float, *, by_clock: bool) -> None:
-        """A try failed, or a connection is gone that lasted for `lasted_s` seconds.
-
-        One that lasted longer than it could have been waited for is no repetition.
-        """
-        if lasted_s > self._most_s:
-            self._most_s = FIRST_S
-        most_s = min(self._most_s, CLOCK_LONGEST_S) if by_clock else self._most_s
-        self._next_s = self._now() + self._random.uniform(0, most_s)
-        self._most_s = min(2 * self._most_s, LONGEST_S)
+        """A try failed, or a connection is gone that lasted for `lasted_s` seconds."""
+        within_s = CLOCK_LONGEST_S if by_clock else LONGEST_S
+        self._next_s = self._now() + self._backoff.next_s(lasted_s, within_s)
 
     def hold_off(self, seconds: float) -> None:
         """No try before half of this, or up to all of it, has passed."""
@@ -58,4 +50,5 @@ class Reconnection:
 
     def at_once(self) -> None:
         """Something has changed for the better; what was held off stays so."""
-        self._most_s, self._next_s = FIRST_S, self._now()
+        self._backoff.begin_anew()
+        self._next_s = self._now()

@@ -29,8 +29,8 @@ from agent.service.reach import Reach
 from agent.service.recorder import Recorder
 from agent.service.reporting import Reporting
 from agent.service.resident import resident_bytes
-from agent.service.session import Surroundings
 from agent.service.stream_operations import StreamOperations
+from agent.service.stream_session import Surroundings
 from agent.service.streams import Streams
 from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.service.plan import Plan
-from agent.service.session import StreamSession
+from agent.service.stream_session import StreamSession
 from agent.service.supervisor import Supervisor
 from agent.video.presence import is_there
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from agent.config.difference import Difference
     from agent.config.tree import StreamConfig
-    from agent.service.session import Surroundings
+    from agent.service.stream_session import Surroundings
     from agent.telemetry.status import StreamStatus
 
 _log = logging.getLogger(__name__)

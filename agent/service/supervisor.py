@@ -13,8 +13,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from agent.backoff import Backoff
 from agent.errors import AgentError, OutputError, UsageError
-from agent.service.backoff import Backoff
 from agent.service.counts import Counts
 from agent.service.outage import Outage
 from agent.telemetry.status import StreamStatus
@@ -30,6 +30,10 @@ _log = logging.getLogger(__name__)
 _PROBE_S = 1.0
 """How often to look whether a source that is away is there again. Chosen, not measured: a stream
 shall go on within 5 s, of which connecting takes 0.3 (to an RTSP server on the same machine)."""
+
+_LONGEST_S = 60.0
+"""The most that passes before any try. Chosen, not measured: a camera that is there again, and can't
+be asked whether it is, is back within a minute."""
 
 _OPENING = ("starting", "reconnecting")
 """States in which a session is being opened, or will be."""
@@ -69,7 +73,7 @@ class Supervisor:
         self._reason, self._since_s = "", time.time()
         self._last_out_s: float | None = None
         self._shown: Shown | None = None
-        self._backoff, self._outage = Backoff(random.Random()), Outage()  # noqa: S311
+        self._backoff, self._outage = Backoff(random.Random(), _LONGEST_S), Outage()  # noqa: S311
         self._thread = threading.Thread(target=self._work, name=f"stream {name}", daemon=True)
 
     @property

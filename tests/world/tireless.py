@@ -21,7 +21,7 @@ from agent.service.model import Model
 from agent.service.plan import Plan
 from agent.service.recorder import Recorder
 from agent.service.resident import resident_bytes
-from agent.service.session import StreamSession, Surroundings
+from agent.service.stream_session import StreamSession, Surroundings
 from agent.service.supervisor import Supervisor
 from agent.settings import Hiding, Looking
 

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from agent.control.reconnection import CLOCK_LONGEST_S, FIRST_S, LONGEST_S, Reconnection
+from agent.backoff import FIRST_S
+from agent.control.reconnection import CLOCK_LONGEST_S, LONGEST_S, Reconnection
 
 JITTER_S = 10.0
 

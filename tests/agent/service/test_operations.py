@@ -45,8 +45,8 @@ from agent.service.override_file import OverrideFile
 from agent.service.pauses import Pauses
 from agent.service.recent_logs import RecentLogs
 from agent.service.recorder import Recorder
-from agent.service.session import Surroundings
 from agent.service.stream_operations import StreamOperations
+from agent.service.stream_session import Surroundings
 from agent.service.streams import Streams
 from agent.settings import Hiding
 from agent.wall_clock import WallClock

@@ -13,7 +13,7 @@ from agent.errors import UsageError
 from agent.service.latest_frame import Shown
 from agent.service.model import Model
 from agent.service.recorder import Recorder
-from agent.service.session import StreamSession, Surroundings
+from agent.service.stream_session import StreamSession, Surroundings
 from agent.settings import Hiding
 
 pytestmark = pytest.mark.slow
