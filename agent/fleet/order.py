@@ -79,7 +79,8 @@ class Order:
         }
         # It may begin at the very end, and then takes its time.
         self._patience_s = ttl_s + OPS[op].timeout_s
-        self._deadlines: dict[str, float] = {}
+        self._deadlines: dict[str, float] = {}  # of those whose outcome is open, once it began
+        self._open = set(devices)
         self._unsent: list[str] = []
         self._in_flight: set[str] = set()
 
@@ -91,7 +92,7 @@ class Order:
     @property
     def is_over(self) -> bool:
         """Whether every device's outcome is final."""
-        return all(outcome.is_final for outcome in self.outcomes.values())
+        return not self._open
 
     def due(self) -> list[tuple[str, Message]]:
         """What is to be sent now, by device; it counts as sent."""
@@ -104,7 +105,7 @@ class Order:
         """Take in what happened; an outcome that changed by it."""
         if isinstance(happening, Connected):  # answers of meanwhile are lost: ask again
             self._in_flight.clear()
-            self._unsent = [name for name, its in self.outcomes.items() if not its.is_final]
+            self._unsent = [device for device in self.outcomes if device in self._open]
             for device in self._unsent:
                 self._deadlines.setdefault(device, now_s + self._patience_s)
         elif isinstance(happening, Published) and happening.token in self._in_flight:
@@ -117,16 +118,12 @@ class Order:
 
     def overdue(self, now_s: float) -> list[Outcome]:
         """Outcomes of devices that gave no answer in time, from now on."""
-        late = [
-            device
-            for device, deadline_s in self._deadlines.items()
-            if now_s >= deadline_s and not self.outcomes[device].is_final
-        ]
+        late = [device for device, end_s in self._deadlines.items() if now_s >= end_s]
         return [self._set(Outcome(device, "timed_out")) for device in late]
 
     def _taken(self, device: str, code: int) -> Outcome | None:
         """The broker has answered."""
-        if self.outcomes[device].is_final:
+        if device not in self._open:
             return None
         if code >= REFUSED:
             return self._set(
@@ -141,8 +138,7 @@ class Order:
         place = place_of(received.topic, self._root)
         if place is None or place.topic is not RESULT or place.value != self.id:
             return None
-        before = self.outcomes.get(place.device)
-        if before is None or before.is_final:
+        if place.device not in self._open:
             return None
         try:
             result = Result.model_validate_json(received.payload)
@@ -150,13 +146,16 @@ class Order:
             said = "its answer can't be read; is it newer than this?"
             return self._set(Outcome(place.device, "failed", error=_error("internal", said)))
         if result.state == "accepted":
-            if before.state == "accepted":
+            if self.outcomes[place.device].state == "accepted":
                 return None
             self._deadlines[place.device] = now_s + OPS[self.op].timeout_s
         return self._set(Outcome(place.device, result.state, result.result, result.error))
 
     def _set(self, outcome: Outcome) -> Outcome:
         self.outcomes[outcome.device] = outcome
+        if outcome.is_final:
+            self._open.discard(outcome.device)
+            self._deadlines.pop(outcome.device, None)
         return outcome
 
 
@@ -196,14 +195,17 @@ def give(client: Client, order: Order, changed: Callable[[Outcome], None]) -> No
     """
     client.connect()
     order.note(Connected(), time.monotonic())
+    look_s = 0.0
     while not order.is_over:
         for device, message in order.due():
             client.publish(message, device)
         happening = client.next(_TURN_S)
         if happening is not None and (outcome := order.note(happening, time.monotonic())):
             changed(outcome)
-        for outcome in order.overdue(time.monotonic()):
-            changed(outcome)
+        if (now_s := time.monotonic()) >= look_s:
+            look_s = now_s + _TURN_S
+            for outcome in order.overdue(now_s):
+                changed(outcome)
 
 
 def _error(code: Literal["unauthorised", "timeout", "internal"], message: str) -> CommandError:
