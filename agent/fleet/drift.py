@@ -103,13 +103,15 @@ def drift(client: Client, root: str) -> Drift:
     return found
 
 
-def desired_of(sections: object, device: str, rev: int, *, signed: bool) -> ConfigDesired:
+def desired_of(
+    sections: Mapping[str, object], device: str, rev: int, *, signed: bool
+) -> ConfigDesired:
     """A configuration out of what a file holds.
 
     Raises:
         UsageError: it holds something else than sections that can be set from afar.
     """
-    if not isinstance(sections, dict) or not sections:
+    if not sections:
         raise UsageError(f"should hold sections to set: {', '.join(_SECTIONS)}")
     if strange := next((name for name in sections if name not in _SECTIONS), None):
         raise UsageError(

@@ -98,6 +98,11 @@ class SimulatedDevice:
             self.kept, self._unheard = {}, set()
 
     @property
+    def count(self):
+        """How many events there were in this epoch."""
+        return self._seq
+
+    @property
     def unheard(self):
         """How many events no broker has acknowledged."""
         return len(self._unheard)

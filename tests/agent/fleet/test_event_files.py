@@ -37,9 +37,13 @@ def events_of(path):
     """(device, epoch, seq, kind, data) of each, in the order in which they came."""
     if path.suffix == ".jsonl":
         lines = map(json.loads, path.read_text().splitlines())
-        return [(e["device"], e["epoch"], e["seq"], e["kind"], e["data"]) for e in lines if "seq" in e]
+        return [
+            (e["device"], e["epoch"], e["seq"], e["kind"], e["data"]) for e in lines if "seq" in e
+        ]
     sqlite = sqlite3.connect(path)
-    rows = sqlite.execute("SELECT device, epoch, seq, kind, data FROM events ORDER BY rowid").fetchall()
+    rows = sqlite.execute(
+        "SELECT device, epoch, seq, kind, data FROM events ORDER BY rowid"
+    ).fetchall()
     sqlite.close()
     return [(*row, json.loads(data)) for *row, data in rows]
 
@@ -73,7 +77,11 @@ def test_every_event_is_there_once_with_all_it_says(path):
 
 
 def test_what_is_there_is_known_again(path):
-    write(path, [heard(5, epoch="z"), *map(heard, (1, 2, 3, 7))], [Lost("gate", "a", 4, 5, before=False)])
+    write(
+        path,
+        [heard(5, epoch="z"), *map(heard, (1, 2, 3, 7))],
+        [Lost("gate", "a", 4, 5, before=False)],
+    )
     assert kept(path) == [
         Kept("gate", "z", 5, 5),  # the epoch that began first
         Kept("gate", "a", 1, 3),

@@ -1,6 +1,7 @@
 """Gaps: which events are asked for, when, and when they are given up. No IO; time is a number."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -87,7 +88,10 @@ def test_what_the_device_no_longer_has_is_lost_and_never_asked_for_again(world):
     for seq in (1, 2, 6):
         world.hear(seq)
     world.pass_time(LONG_S)
-    assert world.lost == [Lost("gate", "a", 5, 5, before=False), Lost("gate", "a", 3, 3, before=False)]
+    assert world.lost == [
+        Lost("gate", "a", 5, 5, before=False),
+        Lost("gate", "a", 3, 3, before=False),
+    ]
     asked = len(world.asks)
     world.hear(7)
     world.pass_time(LONG_S)
@@ -162,7 +166,7 @@ def test_who_does_not_answer_is_asked_ever_more_rarely(world):
     while world.now_s < 20 * MAX_BACKOFF_S:
         world.now_s += 1
         times += [world.now_s for _ in world.gaps.due(world.now_s)]
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(times)]
     assert pauses == sorted(pauses)
     assert MAX_BACKOFF_S < pauses[-1] < MAX_BACKOFF_S + 60
 
@@ -225,7 +229,7 @@ def test_what_others_wrote_down_is_not_asked_for(world):
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_gets_lost_all_that_devices_have_arrives(seed):
     """The line loses half; a device forgets some. In the end all is heard or known to be lost."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 no secret
     world = World()
     for epoch in ("a", "b"):
         everything = range(1, chance.randrange(50, 800))
@@ -244,5 +248,10 @@ def test_whatever_gets_lost_all_that_devices_have_arrives(seed):
         if epoch == "b":  # the newest one, whose tail is asked for
             assert heard == kept, f"seed {seed}"
         assert heard == {seq for seq in kept if seq <= max(heard)}, f"seed {seed}"
-        lost = [seq for its in world.lost if its.epoch == epoch for seq in range(its.first, its.last + 1)]
+        lost = [
+            seq
+            for its in world.lost
+            if its.epoch == epoch
+            for seq in range(its.first, its.last + 1)
+        ]
         assert sorted([*heard, *lost]) == [*range(1, max(heard) + 1)], f"seed {seed}"

@@ -18,7 +18,9 @@ def test_this_machine_is_spoken_to_in_the_clear(host):
     assert (broker.tls, broker.port) == (None, 1883)
 
 
-@pytest.mark.parametrize("host", ["broker.example", "10.0.0.1", "[2001:db8::1]", "localhost.example"])
+@pytest.mark.parametrize(
+    "host", ["broker.example", "10.0.0.1", "[2001:db8::1]", "localhost.example"]
+)
 def test_any_other_is_spoken_to_encrypted(host):
     broker = broker_of(broker=host)
     assert broker.tls is not None
@@ -67,11 +69,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_the_password_is_the_first_line_of_its_file(tmp_path):
     path = tmp_path / "password"
-    path.write_text("hunter2\nmore\n")
-    broker = broker_of("other", broker="a", username="u", password_file=path)
-    assert broker.password == "hunter2"
-    assert "hunter2" not in repr(broker)
-    assert broker_of("other", broker="a", username="u").password == "other"
+    written, other = "hunter2", "hunter3"
+    path.write_text(f"{written}\nmore\n")
+    broker = broker_of(other, broker="a", username="u", password_file=path)
+    assert broker.password == written
+    assert written not in repr(broker)
+    assert broker_of(other, broker="a", username="u").password == other
     with pytest.raises(UsageError, match="no --username"):
         broker_of(broker="a", password_file=path)
 

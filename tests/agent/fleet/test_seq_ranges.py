@@ -1,5 +1,7 @@
 """SeqRanges against a plain set."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,11 +22,13 @@ def test_it_holds_what_a_set_holds(spans, first, length):
     assert {number for number in range(80) if number in ranges} == numbers
     held = [*ranges]
     assert all(low <= high for low, high in held)
-    assert all(before[1] + 1 < after[0] for before, after in zip(held, held[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(held))
     assert bool(ranges) == bool(numbers)
     if numbers:
         assert (ranges.first, ranges.last) == (min(numbers), max(numbers))
-    missing = {n for low, high in ranges.missing(first, first + length) for n in range(low, high + 1)}
+    missing = {
+        n for low, high in ranges.missing(first, first + length) for n in range(low, high + 1)
+    }
     assert missing == set(range(first, first + length + 1)) - numbers
 
 
