@@ -63,8 +63,8 @@ class Client:
 
     Args:
         subscriptions: filters and the QoS of each.
-        name: the client's id; what it names is kept for it while it is away. None: a new one, and
-            nothing is kept.
+        name: the client's id; what it names is kept for it while it is away, until it acknowledges
+            it. None: a new one; nothing is kept, and nothing has to be acknowledged.
     """
 
     def __init__(
@@ -75,11 +75,15 @@ class Client:
         *,
         name: str | None = None,
     ) -> None:
-        self._broker, self._root = broker, root
+        self._broker, self._root, self._is_kept = broker, root, name is not None
         self._id = name or f"ctl-{secrets.token_hex(8)}"
         self._happenings: queue.SimpleQueue[Happening] = queue.SimpleQueue()
         self._session = Session(
-            broker, self._id, _Noting(self._happenings), subscriptions=subscriptions, clean=not name
+            broker,
+            self._id,
+            _Noting(self._happenings),
+            subscriptions=subscriptions,
+            clean=name is None,
         )
 
     def __enter__(self) -> Client:
@@ -122,9 +126,12 @@ class Client:
     def next(self, timeout_s: float) -> Happening | None:
         """What happened next; None if nothing does within the time."""
         try:
-            return self._happenings.get(timeout=max(0.0, timeout_s))
+            happening = self._happenings.get(timeout=max(0.0, timeout_s))
         except queue.Empty:
             return None
+        if isinstance(happening, Received) and not self._is_kept:
+            self.acknowledge(happening)
+        return happening
 
     def waiting(self, most: int) -> Iterator[Happening]:
         """What has happened by now, without waiting for more."""

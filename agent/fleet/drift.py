@@ -103,13 +103,15 @@ def drift(client: Client, root: str) -> Drift:
     return found
 
 
-def desired_of(sections: object, device: str, rev: int, *, signed: bool) -> ConfigDesired:
+def desired_of(
+    sections: Mapping[str, object], device: str, rev: int, *, signed: bool
+) -> ConfigDesired:
     """A configuration out of what a file holds.
 
     Raises:
         UsageError: it holds something else than sections that can be set from afar.
     """
-    if not isinstance(sections, dict) or not sections:
+    if not sections:
         raise UsageError(f"should hold sections to set: {', '.join(_SECTIONS)}")
     if strange := next((name for name in sections if name not in _SECTIONS), None):
         raise UsageError(
@@ -132,7 +134,7 @@ def put_desired(
     """Tell a device, on a client that subscribed as `drift_filters` says; what it reports of it.
 
     Raises:
-        AbortedError: the broker or the device refuses it; a line for each thing that is wrong.
+        AbortedError: the broker does not let anybody like that write it.
         UnansweredError: no report in time.
     """
     body = config.model_dump_json(exclude_none=True)
@@ -150,7 +152,7 @@ def put_desired(
                 raise AbortedError(f"{device}: the broker lets you write no configuration")
             published = True
         elif (reported := _report(happening, root)) and reported.rev >= config.rev:
-            return _judged(reported, device, config.rev)
+            return reported
     if not published:
         raise UnansweredError(f"{device}: the broker did not take rev {config.rev} in time")
     raise UnansweredError(
@@ -171,13 +173,17 @@ def _report(happening: Happening | None, root: str) -> ConfigReported | None:
         return None
 
 
-def _judged(reported: ConfigReported, device: str, rev: int) -> ConfigReported:
+def check_applied(reported: ConfigReported, device: str, rev: int) -> None:
+    """See to it that a device runs by what it was told.
+
+    Raises:
+        AbortedError: it does not; a line for each thing that is wrong.
+    """
     if reported.rev > rev:
         raise AbortedError(f"{device}: somebody else set rev {reported.rev} meanwhile; look at it")
     if not reported.applied:
         lines = [f"{device}: {key}: {said}" for key, said in reported.errors.items()]
         raise AbortedError("\n".join([*lines, f"{device}: refused rev {rev}, and runs as before"]))
-    return reported
 
 
 def plain_desired(found: Drift) -> Mapping[str, JsonValue]:

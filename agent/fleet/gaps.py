@@ -161,7 +161,8 @@ class Gaps:
 
     def due(self, now_s: float) -> Iterator[Ask]:
         """What is to be asked for now; it counts as asked."""
-        for device in sorted(self._open):
+        # Who waits for longest comes first: nobody who has much to ask for holds up the others.
+        for device in sorted(self._open, key=lambda device: self._devices[device].due_s):
             its = self._devices[device]
             if now_s < self._not_before_s:
                 return

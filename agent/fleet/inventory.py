@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from agent.control.messages import Conn, Info, Streams
 from agent.control.topics import CONFIG_DESIRED, CONFIG_REPORTED, CONN, INFO, STREAMS, place_of
 from agent.fleet.drift import read_desired, read_reported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
 
     from pydantic import JsonValue
 
-    from agent.control.delivery import Received
+    from agent.control.topics import Topic
+    from agent.fleet.client import Client
 
-_TOPICS = (CONN, INFO, STREAMS, CONFIG_DESIRED, CONFIG_REPORTED)
+DEVICES_AT_ONCE = 200
+"""Each has five documents at most here, and mosquitto room for 1,000."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class DeviceState:
     desired_rev: int | None = None
     reported_rev: int | None = None
     applied: bool | None = None
-    unread: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
 
     @property
     def presence(self) -> str:
@@ -84,28 +86,32 @@ class DeviceState:
                 "applied": self.applied,
                 "drift": self.drift,
             },
-            "unread": list(self.unread),
+            "unread": [*sorted(self.unread)],
         }
 
 
-def inventory_filters(root: str) -> list[tuple[str, int]]:
-    """What to subscribe to, each with its QoS."""
-    return [(topic.filter_of(root), 0) for topic in _TOPICS]
+def inventory(
+    client_of: Callable[[Sequence[tuple[str, int]]], Client], root: str
+) -> list[DeviceState]:
+    """Every device that ever told that it is there, by name.
 
+    Who they are is asked first, and of some at a time what else they told: mosquitto throws away
+    what does not fit into its queue for a client, 1,000 messages by default.
 
-def inventory(documents: Iterable[Received], root: str) -> list[DeviceState]:
-    """Every device that told something, by name."""
+    Args:
+        client_of: makes one that is to be entered, by its subscriptions.
+
+    Raises:
+        InputError: the broker can't be reached, or has more than can be told.
+    """
     devices: dict[str, DeviceState] = {}
-    for received in documents:
-        place = place_of(received.topic, root)
-        if place is None or place.topic not in _TOPICS or not received.payload:
-            continue
-        device = devices.setdefault(place.device, DeviceState(place.device))
-        try:
-            _take(device, place.topic.model, place.topic is CONFIG_DESIRED, received.payload)
-        except ValidationError:
-            device.unread.append(place.topic.pattern)
-    return [devices[name] for name in sorted(devices)]
+    _ask(client_of([(CONN.filter_of(root), 0)]), root, devices)
+    names = sorted(devices)
+    for at in range(0, len(names), DEVICES_AT_ONCE):
+        some = names[at : at + DEVICES_AT_ONCE]
+        filters = [(f"{root}/{name}/{below}", 0) for name in some for below in ("+", "config/+")]
+        _ask(client_of(filters), root, devices)
+    return [devices[name] for name in names]
 
 
 def model_of(info: Info | None) -> str | None:
@@ -113,15 +119,29 @@ def model_of(info: Info | None) -> str | None:
     return f"{info.model.name} v{info.model.version}" if info and info.model else None
 
 
-def _take(device: DeviceState, model: type[BaseModel], is_desired: bool, payload: bytes) -> None:
-    if is_desired:
-        device.desired_rev = read_desired(payload).config.rev
-    elif model is Conn:
+def _ask(client: Client, root: str, devices: dict[str, DeviceState]) -> None:
+    with client:
+        client.connect()
+        for received in client.retained():
+            place = place_of(received.topic, root)
+            if place is None or not received.payload:
+                continue
+            device = devices.setdefault(place.device, DeviceState(place.device))
+            try:
+                _take(device, place.topic, received.payload)
+            except ValidationError:
+                device.unread.add(place.topic.pattern)
+
+
+def _take(device: DeviceState, topic: Topic, payload: bytes) -> None:
+    if topic is CONN:
         device.conn = Conn.model_validate_json(payload)
-    elif model is Info:
+    elif topic is INFO:
         device.info = Info.model_validate_json(payload)
-    elif model is Streams:
+    elif topic is STREAMS:
         device.streams = Streams.model_validate_json(payload)
-    else:
+    elif topic is CONFIG_DESIRED:
+        device.desired_rev = read_desired(payload).config.rev
+    elif topic is CONFIG_REPORTED:
         reported = read_reported(payload)
         device.reported_rev, device.applied = reported.rev, reported.applied

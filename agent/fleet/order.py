@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_IN_FLIGHT = 16
 """Commands that the broker has not answered yet; mosquitto takes 20."""
 NOBODY_LISTENS, REFUSED = 0x10, 0x80
+_AGAIN_S = 2.0
+"""A broker that was started anew may know of a device that it had forgotten only once that has
+connected again. Chosen, not measured."""
 _TURN_S = 0.2
 
 
@@ -77,9 +80,11 @@ class Order:
             )
             for device in devices
         }
-        # It may begin at the very end, and then takes its time.
-        self._patience_s = ttl_s + OPS[op].timeout_s
-        self._deadlines: dict[str, float] = {}
+        self._ttl_s = ttl_s
+        self._began_s: float | None = None
+        self._again: dict[str, float] = {}  # when to send once more what nobody listened to
+        self._deadlines: dict[str, float] = {}  # of those whose outcome is open, once it began
+        self._open = set(devices)
         self._unsent: list[str] = []
         self._in_flight: set[str] = set()
 
@@ -91,26 +96,33 @@ class Order:
     @property
     def is_over(self) -> bool:
         """Whether every device's outcome is final."""
-        return all(outcome.is_final for outcome in self.outcomes.values())
+        return not self._open
 
-    def due(self) -> list[tuple[str, Message]]:
+    def due(self, now_s: float) -> list[tuple[str, Message]]:
         """What is to be sent now, by device; it counts as sent."""
+        for device in [device for device, at_s in self._again.items() if now_s >= at_s]:
+            del self._again[device]
+            self._unsent.append(device)
         room = MOST_IN_FLIGHT - len(self._in_flight)
         now, self._unsent = self._unsent[:room], self._unsent[room:]
         self._in_flight.update(now)
-        return [(device, self._messages[device]) for device in now]
+        left_s = math.ceil(self._ttl_s - (now_s - (self._began_s or now_s)))
+        return [(device, replace(self._messages[device], expiry_s=left_s)) for device in now]
 
     def note(self, happening: Happening, now_s: float) -> Outcome | None:
         """Take in what happened; an outcome that changed by it."""
         if isinstance(happening, Connected):  # answers of meanwhile are lost: ask again
             self._in_flight.clear()
-            self._unsent = [name for name, its in self.outcomes.items() if not its.is_final]
-            for device in self._unsent:
-                self._deadlines.setdefault(device, now_s + self._patience_s)
+            self._again.clear()
+            if self._began_s is None:  # they may begin at the very end, and then take their time
+                self._began_s = now_s
+                end_s = now_s + self._ttl_s + OPS[self.op].timeout_s
+                self._deadlines = dict.fromkeys(self.outcomes, end_s)
+            self._unsent = [device for device in self.outcomes if device in self._open]
         elif isinstance(happening, Published) and happening.token in self._in_flight:
             device = str(happening.token)
             self._in_flight.discard(device)
-            return self._taken(device, happening.code)
+            return self._taken(device, happening.code, now_s)
         elif isinstance(happening, Received):
             return self._answered(happening, now_s)
         return None
@@ -119,44 +131,55 @@ class Order:
         """Outcomes of devices that gave no answer in time, from now on."""
         late = [
             device
-            for device, deadline_s in self._deadlines.items()
-            if now_s >= deadline_s and not self.outcomes[device].is_final
+            for device, end_s in self._deadlines.items()
+            if now_s >= (end_s if device not in self._again else self._ttl_end_s)
         ]
-        return [self._set(Outcome(device, "timed_out")) for device in late]
+        return [self._set(replace(self.outcomes[device], state="timed_out")) for device in late]
 
-    def _taken(self, device: str, code: int) -> Outcome | None:
+    @property
+    def _ttl_end_s(self) -> float:
+        return (self._began_s or 0.0) + self._ttl_s
+
+    def _taken(self, device: str, code: int, now_s: float) -> Outcome | None:
         """The broker has answered."""
-        if self.outcomes[device].is_final:
+        if device not in self._open:
             return None
         if code >= REFUSED:
             return self._set(
                 Outcome(device, "failed", error=_error("unauthorised", "the broker refuses it"))
             )
-        if code == NOBODY_LISTENS and self.outcomes[device].state == "waiting":
-            said = "nobody listens: no such device, or it is away for longer than its session lives"
-            return self._set(Outcome(device, "timed_out", error=_error("timeout", said)))
-        return None
+        if code != NOBODY_LISTENS or self.outcomes[device].state != "waiting":
+            return None
+        self._again[device] = now_s + _AGAIN_S
+        if self.outcomes[device].error is not None:
+            return None
+        said = "nobody listens: there is no such device, or its session at the broker is over"
+        return self._set(Outcome(device, error=_error("timeout", said)))
 
     def _answered(self, received: Received, now_s: float) -> Outcome | None:
         place = place_of(received.topic, self._root)
         if place is None or place.topic is not RESULT or place.value != self.id:
             return None
-        before = self.outcomes.get(place.device)
-        if before is None or before.is_final:
+        if place.device not in self._open:
             return None
         try:
             result = Result.model_validate_json(received.payload)
         except ValidationError:
             said = "its answer can't be read; is it newer than this?"
             return self._set(Outcome(place.device, "failed", error=_error("internal", said)))
+        self._again.pop(place.device, None)
         if result.state == "accepted":
-            if before.state == "accepted":
+            if self.outcomes[place.device].state == "accepted":
                 return None
             self._deadlines[place.device] = now_s + OPS[self.op].timeout_s
         return self._set(Outcome(place.device, result.state, result.result, result.error))
 
     def _set(self, outcome: Outcome) -> Outcome:
         self.outcomes[outcome.device] = outcome
+        if outcome.is_final:
+            self._open.discard(outcome.device)
+            self._deadlines.pop(outcome.device, None)
+            self._again.pop(outcome.device, None)
         return outcome
 
 
@@ -196,14 +219,17 @@ def give(client: Client, order: Order, changed: Callable[[Outcome], None]) -> No
     """
     client.connect()
     order.note(Connected(), time.monotonic())
+    look_s = 0.0
     while not order.is_over:
-        for device, message in order.due():
+        for device, message in order.due(time.monotonic()):
             client.publish(message, device)
         happening = client.next(_TURN_S)
         if happening is not None and (outcome := order.note(happening, time.monotonic())):
             changed(outcome)
-        for outcome in order.overdue(time.monotonic()):
-            changed(outcome)
+        if (now_s := time.monotonic()) >= look_s:
+            look_s = now_s + _TURN_S
+            for outcome in order.overdue(now_s):
+                changed(outcome)
 
 
 def _error(code: Literal["unauthorised", "timeout", "internal"], message: str) -> CommandError:

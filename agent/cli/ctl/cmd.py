@@ -115,7 +115,8 @@ class _Progress:
         if outcome.is_final:
             self._bar.update()
         elif self._is_one:
-            print(f"sfumato: {outcome.device}: {outcome.state}", file=sys.stderr)
+            said = outcome.state if outcome.error is None else printable(outcome.error.message)
+            print(f"sfumato: {outcome.device}: {said}", file=sys.stderr)
 
 
 def _picture_paths(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 A device runs by its own file, over which lie the sections that it is told from afar, each given
-whole. They stand at the broker under a number, `rev`, also for a device that is away.
+whole; one that a file for `set` does not hold is taken back. They stand at the broker under a number, `rev`, also for a device that is away.
 
   sfumato ctl config get gate-7
   sfumato ctl config diff gate-7 night.yaml
@@ -85,7 +85,7 @@ def _get(args: argparse.Namespace) -> int:
 
 
 def _set(args: argparse.Namespace) -> int:
-    from agent.fleet.drift import desired_of, drift, put_desired
+    from agent.fleet.drift import check_applied, desired_of, drift, put_desired
 
     sections = read_yaml(args.file)
     connection, client = _client(args)
@@ -103,8 +103,10 @@ def _set(args: argparse.Namespace) -> int:
             root=connection.root, key=connection.key, timeout_s=args.timeout,
         )  # fmt: skip
     if connection.as_json:
-        print(json.dumps({"device": args.device, **reported.model_dump(mode="json")}))
-    else:
+        fields = reported.model_dump(mode="json", exclude={"v"})
+        print(json.dumps({"device": args.device, **fields}))
+    check_applied(reported, args.device, config.rev)
+    if not connection.as_json:
         print(f"{args.device} runs by rev {reported.rev}")
         for key in reported.needs_restart:
             print(

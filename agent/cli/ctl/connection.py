@@ -116,9 +116,7 @@ def _from_file(args: argparse.Namespace) -> dict[str, object]:
     from agent.cli.ctl.documents import read_yaml
 
     found = read_yaml(args.profile)
-    if not isinstance(found, dict):
-        raise UsageError(f"{args.profile}: should hold `key: value` lines")
     for name in _FILES:
-        if isinstance(found.get(name), str):
-            found[name] = args.profile.parent / found[name]
+        if isinstance(path := found.get(name), str):
+            found[name] = args.profile.parent / path
     return found

@@ -35,12 +35,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run(args: argparse.Namespace) -> int:
-    from agent.fleet.inventory import inventory, inventory_filters
+    from agent.fleet.inventory import inventory
 
     connection = connection_of(args)
-    with connection.client(inventory_filters(connection.root)) as client:
-        client.connect()
-        found = inventory(client.retained(), connection.root)
+    found = inventory(connection.client, connection.root)
     if connection.as_json:
         print(json.dumps([device.to_json() for device in found]))
     else:

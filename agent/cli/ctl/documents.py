@@ -8,16 +8,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read_yaml(path: Path) -> object:
-    """What a YAML or JSON file holds.
+def read_yaml(path: Path) -> dict[str, object]:
+    """The `key: value` lines of a YAML or JSON file.
 
     Raises:
-        UsageError: it can't be read, or is no YAML.
+        UsageError: it can't be read, or holds something else.
     """
     from agent.config.document import read_document
     from agent.config.expansion import plain
 
-    return plain(read_document(path))
+    found = plain(read_document(path))
+    return found if isinstance(found, dict) else {}  # which no document is
 
 
 def to_yaml(value: object) -> str:

@@ -55,8 +55,6 @@ def _run(args: argparse.Namespace) -> int:
                 print(f"sfumato: {client.unreachable(happening.reason)}", file=sys.stderr)
             elif isinstance(happening, Connected):
                 print("sfumato: connected again", file=sys.stderr)
-            if isinstance(happening, Received):
-                client.acknowledge(happening)
 
 
 def _print(lines: list[str]) -> None:
