@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 """How often to look what changed: a stream's state is told within 2 s, and the agent itself looks
-once a second."""
+once a second. After each message it would be three or four times a command."""
 
 _MOST_WAITING = 10_000
 """Events that wait for this thread. Chosen, not measured: minutes of a storm, 5 MB."""
@@ -64,6 +64,7 @@ class ControlPlane:
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._over = threading.Event()
         self._lost = 0
+        self._look_due_s = 0.0
         self._counts: ControlTele | None = None
         self._session: Session | None = None
         self._thread = threading.Thread(target=self._work, name="control", daemon=True)
@@ -136,13 +137,19 @@ class ControlPlane:
             self._attempt(errand)
             while not self._queue.empty() and time.monotonic() < until_s:
                 self._attempt(self._queue.get())
-        self._attempt(self._workers.look)
-        self._attempt(self._exchange.report)
+        if time.monotonic() >= self._look_due_s:
+            self._look_due_s = time.monotonic() + _TICK_S
+            self._attempt(self._workers.look)
+            self._attempt(self._exchange.report)
+            self._counts = self._exchange.counts()
         self._attempt(self._exchange.tend)
-        self._counts = self._exchange.counts()
 
     def _finished(self, result: Result) -> None:
-        self._queue.put(lambda: self._exchange.finished(result))
+        self._queue.put(lambda: self._answer(result))
+
+    def _answer(self, result: Result) -> None:
+        self._exchange.finished(result)
+        self._look_due_s = 0.0  # what a command changed is told before it is said to be done
 
     def _attempt(self, errand: Callable[[], None]) -> None:
         try:

@@ -84,6 +84,11 @@ class Commander:
             raise SystemExit(f"the broker is gone: {self._session.reason}")
         return command_id
 
+    @property
+    def count(self) -> int:
+        """Of commands so far."""
+        return len(self._sent_s)
+
     def round_trips_s(self, ids: Iterable[str]) -> list[float]:
         """Seconds from each of these commands to its answer, once all are there."""
         ids = list(ids)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -99,7 +100,16 @@ class Fleet:
         )
         return self
 
+    def freeze(self) -> None:
+        """Do nothing until `thaw`, so that another one can have its turn."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        self._process.send_signal(signal.SIGCONT)
+
     def __exit__(self, *_: object) -> None:
+        self.thaw()  # a frozen one would not hear SIGTERM
         self._process.terminate()
         try:
             self._process.wait(PATIENCE_S)
