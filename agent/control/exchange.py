@@ -174,7 +174,7 @@ class Exchange:
                 self._asked_s = None
             if now_s >= self._conn_due_s:
                 self._say_conn()
-        self._window.pump()
+            self._window.pump()
 
     def report(self) -> None:
         """Say how the agent is, where that has changed or is due; often, too."""
