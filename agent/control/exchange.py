@@ -7,6 +7,8 @@ for: one that was killed may have forgotten everything, and doesn't say so.
 from __future__ import annotations
 
 import logging
+import math
+import random
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -58,6 +60,10 @@ TWIN_S = 600.0
 """How long a twin is told of after it was seen. Chosen, not measured: ten times its way back."""
 TWIN_HOLD_OFF_S = 60.0
 
+BIRTH_S = 10.0
+"""A random part of which passes before Home Assistant, which has just started, is told again what
+the device is: all of them are asked at once. Chosen, not measured."""
+
 _UNHEARD, _REFUSED = 0x10, 0x80
 """Reason codes of MQTT 5: nobody subscribes to it; from here on, the broker did not take it."""
 
@@ -76,6 +82,7 @@ class Exchange:
 
     Args:
         controlled: what it speaks for.
+        withdrawn: takes back what was retained on other terms.
     """
 
     def __init__(
@@ -85,8 +92,9 @@ class Exchange:
         connection: Connection,
         workers: Workers,
         records: Records,
+        withdrawn: Message | None = None,
     ) -> None:
-        self._terms, self._controlled = terms, controlled
+        self._terms, self._controlled, self._withdrawn = terms, controlled, withdrawn
         self._connection, self._records, self._clock = connection, records, records.clock
         self._state = State(terms, controlled)
         self._window = Window(connection.publish, self._next_event)
@@ -107,6 +115,7 @@ class Exchange:
         self._noted_s: float | None = None
         self._asked_s: float | None = None
         self._conn_due_s = self._tele_due_s = 0.0
+        self._discovery_due_s = math.inf
 
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened."""
@@ -124,6 +133,8 @@ class Exchange:
         self._asked_s = None
         self._orders.take_up(self._controlled)
         self._say_conn()
+        if self._withdrawn is not None:
+            self._put("state", self._withdrawn)
         self._tend_state()
         self._records.database.commit()
         self._orders.publish_undelivered()
@@ -149,6 +160,8 @@ class Exchange:
             self._saw_conn(message)
         elif place is not None and place.topic is CONFIG_DESIRED:
             self._desired(message.payload)
+        elif message.topic == discovery.BIRTH and message.payload == b"online":
+            self._discovery_due_s = self._now_s + random.uniform(0, BIRTH_S)  # noqa: S311
 
     def published(self, token: object, code: int) -> None:
         """The broker has answered for a message."""
@@ -174,6 +187,9 @@ class Exchange:
                 self._asked_s = None
             if now_s >= self._conn_due_s:
                 self._say_conn()
+            if now_s >= self._discovery_due_s:
+                self._discovery_due_s = math.inf
+                self._state.forget(discovery.topic(self._terms.device))
             self._window.pump()
 
     def report(self) -> None:
@@ -189,9 +205,7 @@ class Exchange:
         return self._window.is_empty and not self._orders.pending
 
     def adjust(self, terms: Terms) -> None:
-        """Go by other terms, of the same broker."""
-        if self._terms.home_assistant and not terms.home_assistant:
-            self._put("state", discovery.removal(terms.device))
+        """Go by other terms, that need no other connection."""
         self._terms = self._state.terms = terms
         self._orders.admission = admission_of(terms, self._clock)
 

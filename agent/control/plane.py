@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, final
 
+from agent.control import discovery
 from agent.control.commands import Workers
 from agent.control.exchange import Exchange, conn_of
 from agent.control.records import Records
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.control.controlled import Controlled
+    from agent.control.delivery import Message
     from agent.control.messages import ControlTele, EventKind, Result, Scalar
     from agent.control.terms import Terms
     from agent.wall_clock import WallClock
@@ -157,9 +159,10 @@ class ControlPlane:
         except Exception:  # noqa: BLE001 one message must not make a device deaf
             _log.exception("a fault of ours in the control plane")
 
-    def _connect(self) -> None:
+    def _connect(self, withdrawn: Message | None = None) -> None:
         terms = self._terms
         relay = Relay(self._queue)
+        birth = [(discovery.BIRTH, 0)] if terms.home_assistant else []
         self._session = session = Session(
             terms.broker,
             f"sfumato-{terms.device}",
@@ -169,20 +172,22 @@ class ControlPlane:
                 (CONN.of(terms.root, terms.device), 1),
                 (CONFIG_DESIRED.of(terms.root, terms.device), 1),
                 (f"{terms.root}/{terms.device}/cmd/+", 1),
+                *birth,
             ],
         )
         self._exchange = relay.exchange = Exchange(
-            terms, self._controlled, session, self._workers, self._records
+            terms, self._controlled, session, self._workers, self._records, withdrawn
         )
         session.start()
 
     def _change(self, terms: Terms) -> None:
         before, self._terms = self._terms, terms
-        if (before.device, before.broker, before.root) == (terms.device, terms.broker, terms.root):
+        if _connection_of(before) == _connection_of(terms):
             self._exchange.adjust(terms)
-        else:
-            self._hang_up(before)
-            self._connect()
+            return
+        over = before.home_assistant and not terms.home_assistant
+        self._hang_up(before)
+        self._connect(discovery.removal(before.device) if over else None)
 
     def _end(self) -> None:
         self._workers.stop(_STOP_S)
@@ -201,3 +206,8 @@ class ControlPlane:
         session, self._session = self._session, None
         if session is not None:
             session.stop(conn_of(terms, self._records, "clean"), _STOP_S)
+
+
+def _connection_of(terms: Terms) -> tuple[object, ...]:
+    """What a connection is made by."""
+    return terms.device, terms.broker, terms.root, terms.home_assistant

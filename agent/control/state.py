@@ -26,9 +26,12 @@ class State:
         self.terms, self._controlled = terms, controlled
         self._published: dict[str, bytes] = {}
 
-    def forget(self) -> None:
-        """Have all of it published again."""
-        self._published.clear()
+    def forget(self, topic: str | None = None) -> None:
+        """Have what stands at a topic published again; None: all of it."""
+        if topic is None:
+            self._published.clear()
+        else:
+            self._published.pop(topic, None)
 
     def changed(self) -> Iterator[Message]:
         """What a broker doesn't know yet."""

@@ -6,8 +6,10 @@ import pytest
 from simulated_agent import SimulatedAgent, terms_of
 
 from agent.control.delivery import Received
+from agent.control.discovery import removal
 from agent.control.exchange import (
     ANSWER_S,
+    BIRTH_S,
     COMMIT_S,
     CONN_S,
     TWIN_HOLD_OFF_S,
@@ -295,15 +297,29 @@ def test_a_twin_that_took_the_name_is_found_at_the_next_connection(world):
     assert ("hold off", TWIN_HOLD_OFF_S) in world.broker.steps
 
 
-def test_home_assistant_is_told_on_request_and_told_that_it_is_over(tmp_path):
+def test_home_assistant_is_told_on_request_and_again_when_it_starts(tmp_path):
     topic = "homeassistant/device/gate/config"
     world = World(tmp_path, home_assistant=True)
     world.connect()
-    assert ("published", topic) in world.broker.steps
-    world.exchange.adjust(terms_of(1883, "gate"))
+    assert world.broker.steps.count(("published", topic)) == 1
+    for payload in (b"offline", b"online"):
+        world.exchange.received(Received("homeassistant/status", payload, 0, True, None, None))
+    world.settle()
+    world.tend(later_s=BIRTH_S)
+    world.settle()
+    assert world.broker.steps.count(("published", topic)) == 2
+    world.close()
+
+
+def test_what_was_retained_on_other_terms_is_taken_back(tmp_path):
+    world = World(tmp_path)
+    world.exchange = Exchange(
+        world.terms, world.agent, world.broker, world.workers, world.records, removal("gate")
+    )
+    world.exchange.connected()
     world.tend()
-    (removal,) = world.broker.named(topic)
-    assert (removal.payload, removal.retain) == (b"", True)
+    (message,) = world.broker.named("homeassistant/device/gate/config")
+    assert (message.payload, message.retain) == (b"", True)
     world.close()
 
 
