@@ -120,10 +120,11 @@ class Gaps:
     def loaded(self, device: str, epoch: str, first: int, last: int, *, lost: bool = False) -> None:
         """These are written down by now, as heard or as lost; the oldest epoch comes first."""
         its = self._devices.setdefault(device, _Device())
+        if epoch not in its.epochs:
+            its.newest = epoch
         its.epoch(epoch).known.add(first, last)
         if not lost:
             its.epoch(epoch).heard.add(first, last)
-        its.newest = its.newest or epoch
         self._open.add(device)
 
     def heard(self, device: str, epoch: str, seq: int, now_s: float) -> bool:
@@ -201,7 +202,7 @@ class Gaps:
         epoch = its.epochs[ask.epoch]
         lost = []
         for first, last in [*epoch.known.missing(ask.first, ask.last)]:
-            before = epoch.is_first and last < epoch.heard.first
+            before = epoch.is_first and not (epoch.heard and epoch.heard.first < first)
             lost.append(Lost(ask.device, ask.epoch, first, last, before))
             epoch.known.add(first, last)
         return lost

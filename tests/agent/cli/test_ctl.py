@@ -240,7 +240,7 @@ def test_five_hundred_devices_are_listed(ctl, device, broker):
         client.connect()
         for number in range(500):
             for topic, model in documents:
-                payload = model.model_dump_json().encode() + b" " * 3500
+                payload = model.model_dump_json().encode() + b" " * 20_000
                 name = topic.of(topics.ROOT, f"dev-{number}")
                 client.publish(Message(name, payload, retain=True), name)
             for _ in documents:

@@ -107,6 +107,17 @@ def test_what_was_given_up_and_comes_after_all_is_taken(world):
     assert ("gate", "a", 2) in world.fresh
 
 
+def test_what_an_earlier_run_had_given_up_is_taken_as_well_and_not_asked_for(world):
+    world.gaps.loaded("gate", "a", 1, 4)
+    world.gaps.loaded("gate", "a", 2, 3, lost=True)
+    world.gaps.loaded("gate", "b", 2, 3, lost=True)
+    world.hear(4, epoch="b")
+    world.hear(3, epoch="b")
+    assert world.fresh == [("gate", "b", 4), ("gate", "b", 3)]
+    world.pass_time(LONG_S)
+    assert {(ask.first, ask.last) for ask in world.asks} == {(1, 1)}
+
+
 def test_what_was_before_anything_was_heard_is_asked_for_and_no_loss(world):
     world.kept["gate", "a"] = {7, 8, 9}
     world.hear(10)
@@ -131,6 +142,23 @@ def test_a_device_that_comes_back_is_asked_for_what_follows(world):
     assert sorted(seq for *_, seq in world.fresh) == [1, 2, 3, 4]
     assert world.lost == []
     assert all(ask.tail for ask in world.asks)
+
+
+def test_it_is_the_newest_epoch_that_may_go_on(world):
+    world.gaps.loaded("gate", "a", 1, 4)
+    world.gaps.loaded("gate", "b", 1, 2)
+    world.gaps.loaded("gate", "a", 5, 9)
+    world.kept["gate", "b"] = {3}
+    world.greet()
+    world.pass_time(LONG_S)
+    assert world.fresh == [("gate", "b", 3)]
+
+
+def test_of_what_was_deleted_here_nothing_is_asked_for_in_vain_for_ever(world):
+    world.gaps.loaded("gate", "a", 5, 6, lost=True)
+    world.greet()
+    world.pass_time(LONG_S)
+    assert world.lost == [Lost("gate", "a", 1, 4, before=True)]
 
 
 def test_a_device_that_says_every_minute_that_it_is_there_is_asked_once(world):
