@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, final
 from agent.control import discovery
 from agent.control.commands import Workers
 from agent.control.exchange import Exchange, conn_of
+from agent.control.ops import OPS
 from agent.control.records import Records
 from agent.control.relay import Relay
 from agent.control.session import Session
@@ -151,7 +152,8 @@ class ControlPlane:
 
     def _answer(self, result: Result) -> None:
         self._exchange.finished(result)
-        self._look_due_s = 0.0  # what a command changed is told before it is said to be done
+        if OPS[result.op].role != "viewer":  # what it changed is told before it is said to be done
+            self._look_due_s = 0.0
 
     def _attempt(self, errand: Callable[[], None]) -> None:
         try:

@@ -65,11 +65,15 @@ class Spent:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of this program."""
+    """Options of this program.
+
+    In an interpreter, threads that wait for their turn wake every 5 ms: with 125 devices in each, a
+    command took 24 ms of CPU when all are told something at once, with 25 it takes 6.
+    """
     group = parser.add_argument_group("sessions")
     add = group.add_argument
     add("--sessions", type=int, default=500, metavar="N", help="devices (%(default)s)")
-    add("--sessions-processes", type=int, default=4, metavar="N", help="they share (%(default)s)")
+    add("--sessions-processes", type=int, default=20, metavar="N", help="of these (%(default)s)")
     add("--sessions-rate", type=float, default=100.0, metavar="N", help="commands/s (%(default)s)")
     add("--sessions-window", type=float, default=20.0, metavar="S", help="(%(default)s s)")
 
