@@ -63,7 +63,8 @@ class ControlPlane:
         self._wall, self._boot_id = wall, boot_id
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._over = threading.Event()
-        self._lost = 0
+        self._lost = self._lost_told = 0
+        self._losing = threading.Lock()
         self._counts: ControlTele | None = None
         self._session: Session | None = None
         self._thread = threading.Thread(target=self._work, name="control", daemon=True)
@@ -81,7 +82,8 @@ class ControlPlane:
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened; from any thread, and at once."""
         if self._queue.qsize() > _MOST_WAITING:
-            self._lost += 1
+            with self._losing:
+                self._lost += 1
             return
         self._queue.put(lambda: self._exchange.tell(kind, data))
 
@@ -136,6 +138,9 @@ class ControlPlane:
             self._attempt(errand)
             while not self._queue.empty() and time.monotonic() < until_s:
                 self._attempt(self._queue.get())
+        if (lost := self._lost) > self._lost_told:
+            self._exchange.lost(lost - self._lost_told)
+            self._lost_told = lost
         self._attempt(self._workers.look)
         self._attempt(self._exchange.report)
         self._attempt(self._exchange.tend)
@@ -191,6 +196,7 @@ class ControlPlane:
         self._records.database.close()
 
     def _hang_up(self, terms: Terms) -> None:
+        self._records.database.commit()  # before anything that the broker may hold up
         session, self._session = self._session, None
         if session is not None:
             session.stop(conn_of(terms, self._records, "clean"), _STOP_S)
