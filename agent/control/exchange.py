@@ -107,7 +107,8 @@ class Exchange:
             self._acknowledge,
             self.tell,
         )
-        self._twin = Twin(records.boot_id)
+        self._twin = Twin(records.boot_id, records.outbox.is_of_past)
+        self._must_hold_off = False
         self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
         self._connected = False
         self._refused: Counter[str] = Counter()
@@ -120,6 +121,12 @@ class Exchange:
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened."""
         self._records.outbox.add(kind, data)
+        if self._noted_s is None:
+            self._noted_s = self._now_s
+
+    def lost(self, count: int) -> None:
+        """So many things happened that some could not be noted."""
+        self._records.outbox.lost("too many at once", count)
         if self._noted_s is None:
             self._noted_s = self._now_s
 
@@ -191,6 +198,7 @@ class Exchange:
                 self._discovery_due_s = math.inf
                 self._state.forget(discovery.topic(self._terms.device))
             self._window.pump()
+        self._give_way()
 
     def report(self) -> None:
         """Say how the agent is, where that has changed or is due; often, too."""
@@ -233,6 +241,13 @@ class Exchange:
             self._noted_s, is_due = None, False
             self._orders.committed()
 
+    def _give_way(self) -> None:
+        """Leave the broker to a twin for a while, once it was told of it, or can't be."""
+        outbox, database = self._records.outbox, self._records.database
+        if self._must_hold_off and (outbox.told["twin"] or database.fault):
+            self._must_hold_off = False
+            self._connection.hold_off(TWIN_HOLD_OFF_S)
+
     def _say_conn(self) -> None:
         twin = self._now_s - self._twin_seen_s < TWIN_S
         message = conn_of(self._terms, self._records, "twin" if twin else "start")
@@ -266,8 +281,8 @@ class Exchange:
                 self._terms.device,
             )
             self.tell("twin", {"boot_id": conn.boot_id})
-        self._twin_seen_s = self._now_s
-        self._connection.hold_off(TWIN_HOLD_OFF_S)
+            self._records.database.commit()
+        self._twin_seen_s, self._must_hold_off = self._now_s, True
         self._say_conn()
 
     def _desired(self, payload: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ class Outbox:
     Attributes:
         dropped: events lost since this was made, as far as they can be counted.
         unheard: events that a broker took while nobody had subscribed.
+        told: events that a broker has taken, by kind.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Outbox:
     ) -> None:
         self._database, self._limit_bytes, self._clock = database, limit_bytes, clock
         self.dropped = self.unheard = 0
+        self.told: Counter[EventKind] = Counter()
         self._held: list[Held] = []
         self._losses: dict[str, Loss] = {}
         self._tally = self._tally_after = Tally()
@@ -147,12 +150,21 @@ class Outbox:
             heard: whether anybody had subscribed, as far as the broker says.
         """
         self.unheard += not heard
+        self.told[stored.kind] += 1
         if stored.epoch != self.epoch:
             return  # the number is another event's by now
         self._replays.acknowledged(stored.seq)
         size_bytes = self._watermark.acknowledged(stored.seq)
         if size_bytes is not None:
             self._tally = self._tally.acknowledged(size_bytes)
+
+    def lost(self, reason: str, count: int) -> None:
+        """So many events could not even be added; a `drop` event will tell."""
+        self._lose(Loss(reason, count))
+
+    def is_of_past(self, boot_id: str) -> bool:
+        """Whether a start of the agent had this id, as far as the file says."""
+        return self._starts.knows(boot_id)
 
     def replay(self, epoch: str, from_seq: int, to_seq: int) -> int:
         """Send what a broker has had and is still there once more; how many that are.

@@ -66,7 +66,8 @@ class ControlPlane:
         self._wall, self._boot_id = wall, boot_id
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._over = threading.Event()
-        self._lost = 0
+        self._lost = self._lost_told = 0
+        self._losing = threading.Lock()
         self._look_due_s = 0.0
         self._counts: ControlTele | None = None
         self._session: Session | None = None
@@ -85,7 +86,8 @@ class ControlPlane:
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened; from any thread, and at once."""
         if self._queue.qsize() > _MOST_WAITING:
-            self._lost += 1
+            with self._losing:
+                self._lost += 1
             return
         self._queue.put(lambda: self._exchange.tell(kind, data))
 
@@ -140,6 +142,9 @@ class ControlPlane:
             self._attempt(errand)
             while not self._queue.empty() and time.monotonic() < until_s:
                 self._attempt(self._queue.get())
+        if (lost := self._lost) > self._lost_told:
+            self._exchange.lost(lost - self._lost_told)
+            self._lost_told = lost
         if time.monotonic() >= self._look_due_s:
             self._look_due_s = time.monotonic() + _TICK_S
             self._attempt(self._workers.look)
@@ -205,6 +210,7 @@ class ControlPlane:
         self._records.database.close()
 
     def _hang_up(self, terms: Terms) -> None:
+        self._records.database.commit()  # before anything that the broker may hold up
         session, self._session = self._session, None
         if session is not None:
             session.stop(conn_of(terms, self._records, "clean"), _STOP_S)

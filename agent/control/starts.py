@@ -46,11 +46,17 @@ class Starts:
         """The start's own id and that of the machine's boot."""
         return self._known.get(number)
 
+    def knows(self, boot_id: str) -> bool:
+        """Whether a start of which there are events, or this one, has this id."""
+        return any(boot_id == known for known, _ in self._known.values())
+
     @property
     def is_stale(self) -> bool:
-        """Whether the clock was set since this start was written."""
+        """Whether this start is not written yet, or the clock was set since."""
         booted_s = self._clock.booted_s
-        if self._own is None or booted_s is None:
+        if self._own is None:
+            return True
+        if booted_s is None:
             return False
         return self._noted_s is None or abs(booted_s - self._noted_s) > DRIFT_S
 
