@@ -250,15 +250,16 @@ class Exchange:
         began_ts = self._clock.ts_of(self._began_ms, self._clock.machine_boot)
         if not self._twin.is_shown_by(conn, retained=message.retained, began_ts=began_ts):
             return
-        if self._now_s - self._twin_seen_s >= TWIN_S:
+        is_news = self._now_s - self._twin_seen_s >= TWIN_S
+        self._twin_seen_s = self._now_s
+        self._connection.hold_off(TWIN_HOLD_OFF_S)
+        if is_news:  # else two that a bridge holds together would answer each other for ever
             _log.error(
                 "another device connects as %s: one of the two needs another name and certificate",
                 self._terms.device,
             )
             self.tell("twin", {"boot_id": conn.boot_id})
-        self._twin_seen_s = self._now_s
-        self._connection.hold_off(TWIN_HOLD_OFF_S)
-        self._say_conn()
+            self._say_conn()
 
     def _desired(self, payload: bytes) -> None:
         if not payload:  # it was taken back; what runs, runs on
