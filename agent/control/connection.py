@@ -287,7 +287,7 @@ class Connection:
         self, _client: mqtt.Client, _: Any, flags: Any, code: ReasonCode, _properties: Any
     ) -> None:
         if self._is_leaving:
-            self.fail("stopped")
+            self.fail(failure.LEFT)
         elif flags.is_disconnect_packet_from_server:
             self.fail(f"the broker ended the connection: {code.getName()}")
         else:

@@ -18,6 +18,7 @@ from agent.control import discovery
 from agent.control.admission import Admission
 from agent.control.delivery import Message
 from agent.control.desired import read_desired
+from agent.control.failure import LEFT
 from agent.control.messages import Conn, ControlTele
 from agent.control.ops import OPS
 from agent.control.orders import Orders
@@ -26,6 +27,7 @@ from agent.control.state import State
 from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
 from agent.control.twin import Twin
 from agent.control.window import EVENT, Parcel, Window
+from agent.outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +112,7 @@ class Exchange:
         self._twin = Twin(records.boot_id, records.outbox.is_of_past)
         self._must_hold_off = False
         self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
-        self._connected = False
+        self._connected, self._outage = False, Outage()
         self._refused: Counter[str] = Counter()
         self._unheard = self._reconnections = self._published = 0
         self._noted_s: float | None = None
@@ -146,8 +148,10 @@ class Exchange:
         self._records.database.commit()
         self._orders.publish_undelivered()
 
-    def disconnected(self) -> None:
+    def disconnected(self, reason: str) -> None:
         """Nothing that was in flight will be answered any more."""
+        if reason != LEFT and (line := self._outage.failed(reason, self._now_s)):
+            _log.warning("MQTT: %s", line)
         if self._connected:
             self._reconnections += 1
         self._connected = False
@@ -275,15 +279,16 @@ class Exchange:
         began_ts = self._clock.ts_of(self._began_ms, self._clock.machine_boot)
         if not self._twin.is_shown_by(conn, retained=message.retained, began_ts=began_ts):
             return
-        if self._now_s - self._twin_seen_s >= TWIN_S:
+        is_news = self._now_s - self._twin_seen_s >= TWIN_S
+        self._twin_seen_s, self._must_hold_off = self._now_s, True
+        if is_news:  # else two that a bridge holds together would answer each other for ever
             _log.error(
                 "another device connects as %s: one of the two needs another name and certificate",
                 self._terms.device,
             )
             self.tell("twin", {"boot_id": conn.boot_id})
             self._records.database.commit()
-        self._twin_seen_s, self._must_hold_off = self._now_s, True
-        self._say_conn()
+            self._say_conn()
 
     def _desired(self, payload: bytes) -> None:
         if not payload:  # it was taken back; what runs, runs on
@@ -332,9 +337,16 @@ class Exchange:
         self._put("res", Message(topic, text.encode()), settle)
 
     def _conn_answered(self, code: int) -> None:
+        self._asked_s = None
         if code < _REFUSED:
-            self._asked_s = None
             self._twin.published()
+            if line := self._outage.over(self._now_s):
+                _log.info("MQTT: the connection %s", line)
+        else:
+            topic = CONN.of(self._terms.root, self._terms.device)
+            self._connection.reconnect(
+                f"the broker refuses what is said at {topic} (reason code 0x{code:02x}); check its ACL"
+            )
 
     def _put(
         self, kind: str, message: Message, settle: Callable[[int], None] = lambda _: None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CLOCK = "clock"
 """The first word, where this device's clock is before the beginning of the broker's certificate."""
 
+LEFT = "stopped"
+"""All of it, where this side ended the connection."""
+
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _OTHER_NAME, _OTHER_ADDRESS = 62, 64
 """OpenSSL's X509_V_ERR_…"""

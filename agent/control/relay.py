@@ -36,9 +36,9 @@ class Relay:
         """See `Listener`."""
         self._queue.put(self.exchange.connected)
 
-    def disconnected(self, _reason: str) -> None:
+    def disconnected(self, reason: str) -> None:
         """See `Listener`."""
-        self._queue.put(self.exchange.disconnected)
+        self._queue.put(partial(self.exchange.disconnected, reason))
 
     def received(self, message: Received) -> None:
         """See `Listener`."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from agent.backoff import Backoff
 from agent.errors import AgentError, OutputError, UsageError
+from agent.outage import Outage
 from agent.service.counts import Counts
-from agent.service.outage import Outage
 from agent.telemetry.status import StreamStatus
 from models.errors import ModelError
 

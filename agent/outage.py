@@ -1,4 +1,4 @@
-"""Outage: what is said about a stream that is down, often enough to be read and no more often."""
+"""Outage: what is said about a stream or a broker that is away, often enough and no more often."""
 
 from __future__ import annotations
 
