@@ -98,6 +98,10 @@ class Database:
             self._note(error)
             return []
 
+    def damaged(self, reason: str) -> None:
+        """What a store has read can't be; the next commit begins another file."""
+        self.fault = self._damage = reason
+
     def commit(self) -> bool:
         """Write what the stores hold back; False if that failed, and `fault` says why."""
         if self._damage or any(store.waits for store in self._stores):
@@ -110,6 +114,10 @@ class Database:
         self._release()
 
     def _write(self) -> bool:
+        """Where a file turns out to be damaged, into a new one."""
+        return self._try() or (bool(self._damage) and self._try())
+
+    def _try(self) -> bool:
         if self._sql is None or self._damage or not self._is_there():
             self._replace()
         if self._sql is None:
@@ -134,7 +142,7 @@ class Database:
     def _note(self, error: sqlite3.DatabaseError) -> None:
         self.fault = str(error)
         if is_damage(error):
-            self._damage = str(error)
+            self.damaged(str(error))
 
     def _is_there(self) -> bool:
         """Whether what is written here can be found again: an open file outlives its deletion."""

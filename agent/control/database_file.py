@@ -43,6 +43,10 @@ _TROUBLE = re.compile(r"full|disk I/O|locked|unable to open|readonly|locking pro
 """In what SQLite says of a disk, not of a file. Python 3.10 does not tell the codes."""
 
 
+_NEEDED_AT, _MOST_NEEDED = slice(18, 20), 2
+"""Where a file says what is needed to write and to read it; with more, SQLite only reads it."""
+
+
 class DamagedError(Exception):
     """A file isn't what was written."""
 
@@ -53,6 +57,8 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     Raises:
         sqlite3.DatabaseError: neither, but a fault of ours.
     """
+    if isinstance(error, sqlite3.IntegrityError):
+        return True  # a number that was never given is there
     if type(error) not in {sqlite3.DatabaseError, sqlite3.OperationalError}:
         raise error
     return _TROUBLE.search(str(error)) is None
@@ -74,6 +80,7 @@ def connect(path: Path) -> sqlite3.Connection:
         OSError: its folder can't be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _look_at(path)
     sql = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         _prepare(sql)
@@ -114,6 +121,15 @@ def set_aside(path: Path) -> None:
     for number in earlier[: 1 - MOST_DAMAGED]:
         for ending in ("", "-wal"):
             path.with_name(f"{path.name}.damaged-{number}{ending}").unlink(missing_ok=True)
+
+
+def _look_at(path: Path) -> None:
+    # Before SQLite opens it: closing a file gives up the locks that a process has on it.
+    if path.is_file():
+        with path.open("rb") as file:
+            header = file.read(_NEEDED_AT.stop)
+        if max(header[_NEEDED_AT], default=0) > _MOST_NEEDED:
+            raise DamagedError("it asks for what no SQLite can do")
 
 
 def _prepare(sql: sqlite3.Connection) -> None:

@@ -105,6 +105,10 @@ class Tally(StrictModel):
     marks: tuple[tuple[int, float], ...] = ()
     newest_s: float = 0.0
 
+    def fits(self, counts: Sequence[tuple[int, int]]) -> bool:
+        """Whether there are so many rows, and so many behind `through`: a bit may turn in a seq."""
+        return list(counts) == [(self.rows, self.rows - self.acked_rows + len(self.beyond))]
+
     def acknowledged(self, size_bytes: int) -> Tally:
         """One more is."""
         return self.model_copy(
@@ -137,8 +141,8 @@ def insert(sql: sqlite3.Connection, tally: Tally, start: int, events: Sequence[H
     """Write events and give them the next numbers."""
     rows = []
     for seq, each in enumerate(events, tally.last + 1):
-        row = start, each.kind, each.mono_ms, each.data
-        rows.append((seq, *row, crc(*row)))
+        row = seq, start, each.kind, each.mono_ms, each.data
+        rows.append((*row, crc(*row)))
     sql.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
     return tally.model_copy(
         update={

@@ -34,6 +34,7 @@ _ROW = (
     "SELECT seq, start, kind, mono_ms, CAST(data AS BLOB), crc FROM event "
     "WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1"
 )
+_COUNTS = "SELECT count(*), coalesce(sum(seq > ? AND seq <= ?), 0) FROM event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,10 @@ class Outbox:
         self._tally = Tally.model_validate_json(said) if said else Tally()
         self._watermark = Watermark(self._tally.through, self._tally.beyond)
         self._replays = Replays()
+        if not self._tally.fits(
+            self._database.rows(_COUNTS, self._tally.through, self._tally.last)
+        ):
+            self._database.damaged("events are missing, or too many")
         self._clock.not_before(self._tally.newest_s)
         self._starts.opened(self._database)
         if lost:
@@ -279,7 +284,7 @@ class Outbox:
         """What a row holds; None if that is not what was written."""
         seq, start, kind, mono_ms, data, checksum = row
         began = self._starts.of(start)
-        if began is None or crc(start, kind, mono_ms, data) != checksum:
+        if began is None or crc(*row[:-1]) != checksum:
             return None
         return Stored(self.epoch, seq, kind, *began, mono_ms, _DATA.validate_json(data))
 
