@@ -214,7 +214,7 @@ def test_everything_retained_is_published_at_each_connection_and_when_it_changes
     world.agent.do("pause", PauseArgs(stream="door"))
     world.settle()
     assert world.broker.steps == [("published", "streams"), ("published", "config/reported")]
-    world.exchange.disconnected()
+    world.exchange.disconnected("gone")
     world.broker.steps.clear()
     world.connect()
     assert {topic for _, topic in world.broker.steps} == set(retained)
@@ -253,7 +253,7 @@ def test_what_the_broker_did_not_answer_for_comes_again(world):
     world.tend(later_s=COMMIT_S)
     _, token = world.broker.waiting.pop(0)
     world.exchange.published(token, 0x10)
-    world.exchange.disconnected()
+    world.exchange.disconnected("gone")
     world.broker.waiting.clear()
     world.connect()
     world.broker.steps.clear()
@@ -275,25 +275,28 @@ def test_a_twin_is_told_of_once_and_shown_for_as_long_as_it_may_be_there(world):
     world.connect()
     world.say_conn("other", retained=True)
     world.say_conn("other", online=False)
-    assert ("hold off", TWIN_HOLD_OFF_S) not in world.broker.steps
+    world.settle()
+    assert ("published", "evt/twin") not in world.broker.steps
     world.say_conn("other")
-    world.tend(later_s=COMMIT_S)
-    assert ("hold off", TWIN_HOLD_OFF_S) in world.broker.steps
+    world.tend()
     assert json.loads(world.broker.named("conn")[-1].payload)["reason"] == "twin"
-    world.say_conn("other")
-    world.tend(later_s=COMMIT_S)
     (event,) = world.broker.named("evt/twin")
     assert json.loads(event.payload)["data"] == {"boot_id": "other"}
     world.settle()
+    assert world.broker.steps[-1] == ("hold off", TWIN_HOLD_OFF_S)
+    world.say_conn("other")
+    world.settle()
+    assert world.broker.steps.count(("published", "evt/twin")) == 1
     world.tend(later_s=TWIN_S)
     assert json.loads(world.broker.named("conn")[-1].payload)["reason"] == "start"
 
 
 def test_a_twin_that_took_the_name_is_found_at_the_next_connection(world):
     world.connect()
-    world.exchange.disconnected()
+    world.exchange.disconnected("gone")
     world.connect()
     world.say_conn("other", retained=True)
+    world.settle()
     assert ("hold off", TWIN_HOLD_OFF_S) in world.broker.steps
 
 
