@@ -129,7 +129,7 @@ def _look_at(path: Path) -> None:
         with path.open("rb") as file:
             header = file.read(_NEEDED_AT.stop)
         if max(header[_NEEDED_AT], default=0) > _MOST_NEEDED:
-            raise DamagedError("it asks for what no SQLite can do")
+            raise DamagedError("its header is not one that SQLite writes")
 
 
 def _prepare(sql: sqlite3.Connection) -> None:

@@ -40,15 +40,25 @@ def check_begun_anew(device, epoch, reason):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda _: b"not a database" * 1000, "file is not a database"),
+        (lambda _: b"not a database" * 1000, "its header"),
+        (lambda raw: raw[:1] + b"q" + raw[2:], "file is not a database"),
         (lambda raw: raw[:5000], "malformed"),
         (lambda raw: raw[: len(raw) // 2], "malformed"),
         (lambda raw: raw[:4096] + bytes(len(raw) - 4096), "code 11"),
         (lambda raw: raw.replace(b"CREATE TABLE event", b"CREATE TABLE evenx"), ""),
-        (lambda raw: raw[:18] + b"\3" + raw[19:], "asks for"),
+        (lambda raw: raw[:18] + b"\3" + raw[19:], "its header"),
         (lambda raw: raw.replace(b"used_s", b"used_t", 1), ""),
     ],
-    ids=["other", "first page", "half", "zeros", "renamed table", "read only", "renamed column"],
+    ids=[
+        "other",
+        "one letter",
+        "first page",
+        "half",
+        "zeros",
+        "renamed table",
+        "read only",
+        "renamed column",
+    ],
 )
 def test_a_file_that_is_damaged_is_set_aside(device, damage, reason):
     device.happen(*range(200), padding="x" * 200)

@@ -324,6 +324,17 @@ def test_what_is_on_its_way_is_not_dropped(make):
     assert len(kept) + 16 + device.outbox.dropped == kept[-1].seq
 
 
+def test_what_arrived_out_of_order_is_not_dropped_in_the_next_connection(make):
+    device = make(limit_bytes=50_000)
+    device.happen(*range(16), padding="x" * 200)
+    for stored in device.send(answer=False)[1:]:
+        device.outbox.acknowledged(stored, heard=True)
+    device.outbox.rewind()
+    device.happen(*range(16, 400), padding="x" * 200)
+    kept = device.send()
+    assert len(kept) + 15 + device.outbox.dropped == kept[-1].seq
+
+
 @pytest.mark.slow
 def test_the_file_stays_as_small_as_it_is_told_to(make):
     limit = 2_000_000
