@@ -8,26 +8,26 @@ from __future__ import annotations
 import os
 import random
 import resource
-import subprocess
 import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise, starmap
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.bench.ceiling import ceiling
 from tests.bench.commander import Broker, Commander
 from tests.bench.devices import Devices, name_of, usage_of
-from tests.bench.outcome import Outcome, Table, Target
+from tests.bench.outcome import NOTHING, Outcome, Table, Target
 from tests.world.authority import Authority
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from agent.control.broker import Tls
 
@@ -38,8 +38,6 @@ MEMORY = Path("/dev/shm")  # noqa: S108
 """Where the devices' databases are: hundreds of devices don't write to one disk."""
 _DOCUMENTS = ("conn", "info", "streams", "config/reported", "model/reported")
 _IDLE_S = 10.0
-_TIMES, _MESSAGES, _BYTES = 3, 10_000, 330
-"""Of the broker alone; it keeps no more messages than these for who is slower than it."""
 _DESCRIPTORS = 8
 """Of a device: two sockets of its mailbox, its selector, its connection, its database and log. Some
 are for the processes themselves."""
@@ -85,7 +83,10 @@ def run(args: argparse.Namespace) -> Outcome:
     if hard < needed:
         raise SystemExit(f"{args.sessions} devices need {needed} descriptors: ulimit -Hn {needed}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as temporary:
+    with (
+        TemporaryDirectory() as temporary,
+        TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as databases,
+    ):
         folder = Path(temporary)
         authority = Authority(folder / "certificates")
         _tell(f"sessions: {args.sessions} certificates")
@@ -94,35 +95,44 @@ def run(args: argparse.Namespace) -> Outcome:
         (folder / "broker").mkdir()
         with Broker(folder / "broker", authority=authority) as broker:
             outcome = Outcome()
-            ceiling = _ceiling(broker, authority)
-            operator = authority.issue("operator")
-            _fleet(args, folder, broker, operator, outcome)
-            outcome.tables.append(ceiling)
+            alone = ceiling(broker, authority)
+            place = _Place(
+                broker, authority.issue("operator"), authority.ca.parent, Path(databases)
+            )
+            _fleet(args, place, outcome)
+            outcome.tables.append(alone)
     return outcome
 
 
-def _fleet(
-    args: argparse.Namespace, folder: Path, broker: Broker, operator: Tls, outcome: Outcome
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What devices and their operator have to do with."""
+
+    broker: Broker
+    operator: Tls
+    certificates: Path
+    databases: Path
+
+    def devices(self, numbers: range) -> Devices:
+        """A process of these."""
+        return Devices(self.databases, self.certificates, self.broker.port, numbers)
+
+
+def _fleet(args: argparse.Namespace, place: _Place, outcome: Outcome) -> None:
     filters = [(f"sfumato/v1/+/{document}", 0) for document in _DOCUMENTS]
-    address = broker.address(tls=operator)
+    address = place.broker.address(tls=place.operator)
     with ExitStack() as stack:
         commander = stack.enter_context(
             Commander(address, "operator", [*filters, ("sfumato/v1/+/res/+", 1)])
         )
         processes = []
-        for number in range(args.sessions_processes):
-            devices = Devices(
-                folder,
-                folder / "certificates",
-                broker.port,
-                range(
-                    *(args.sessions * n // args.sessions_processes for n in (number, number + 1))
-                ),
-            )
-            stack.callback(devices.end)
-            processes.append(devices)
-        bench = _Bench(broker, processes)
+        bounds = [
+            args.sessions * n // args.sessions_processes for n in range(args.sessions_processes + 1)
+        ]
+        for numbers in starmap(range, pairwise(bounds)):
+            processes.append(place.devices(numbers))
+            stack.callback(processes[-1].end)
+        bench = _Bench(place.broker, processes)
         empty_mb = bench.resident_mb
         _tell(f"sessions: {args.sessions} connect")
         began = bench.spent()
@@ -132,26 +142,30 @@ def _fleet(
         connected_s = time.monotonic() - began.at_s
         wanted = len(_DOCUMENTS) * args.sessions
         commander.until(lambda: len(commander.heard) >= wanted, "all documents")
-        stages = [("connect, say all", bench.spent().since(began))]
+        seen = [("connect, say all", bench.spent().since(began), 0)]
         full_mb = bench.resident_mb
         _tell("sessions: nothing, commands at a rate, and one for each at once")
         before = bench.spent()
         time.sleep(_IDLE_S)
-        stages.append(("nothing", bench.spent().since(before)))
+        seen.append(("nothing", bench.spent().since(before), 0))
         before = bench.spent()
         steady = commander.round_trips_s(_at_a_rate(commander, args))
-        stages.append((f"{args.sessions_rate:g} commands/s", bench.spent().since(before)))
+        seen.append(
+            (f"{args.sessions_rate:g} commands/s", bench.spent().since(before), len(steady))
+        )
         before = bench.spent()
         at_once = commander.round_trips_s(
             [commander.order(name_of(number), "ping") for number in range(args.sessions)]
         )
-        stages.append((f"{args.sessions} commands at once", bench.spent().since(before)))
+        seen.append(
+            (f"{args.sessions} commands at once", bench.spent().since(before), len(at_once))
+        )
         if commander.failed:
             raise SystemExit(f"not done: {commander.failed[0].decode()}")
     memory = (full_mb[0] - empty_mb[0], full_mb[1] - empty_mb[1])
     outcome.tables += [
-        _stages(stages, connected_s, memory, args),
-        _delays({"at a rate": steady, "at once": at_once}),
+        stages(seen, _note(connected_s, memory, args)),
+        delays({"at a rate": steady, "at once": at_once}),
     ]
     p99_ms = 1000 * float(np.percentile(steady, 99))
     outcome.targets += [
@@ -198,76 +212,43 @@ def _at_a_rate(commander: Commander, args: argparse.Namespace) -> list[str]:
     return ids
 
 
-def _ceiling(broker: Broker, authority: Authority) -> Table:
-    """What a broker does by programs of its own, in C: from one connection to another one."""
-    topic = "sfumato/v1/nobody/cmd/ping"
-    reader, writer = authority.issue("nobody"), authority.issue("viewer")
-    lines = (b"x" * _BYTES + b"\n") * _MESSAGES
-    rates, cores = [], []
-    for _ in range(_TIMES):
-        hear = _client("mosquitto_sub", broker, reader, topic, "-C", str(_MESSAGES), "-W", "60")
-        say = _client("mosquitto_pub", broker, writer, topic, "-l")
-        with subprocess.Popen(hear, stdout=subprocess.DEVNULL) as ear:
-            time.sleep(1.0)  # it doesn't tell when it has subscribed
-            began_s, cpu_s = time.monotonic(), usage_of(broker.pid)[0]
-            subprocess.run(say, input=lines, check=True, timeout=60)
-            if ear.wait(60):
-                raise SystemExit("mosquitto_sub did not hear all of it")
-            took_s = time.monotonic() - began_s
-        rates.append(_MESSAGES / took_s)
-        cores.append((usage_of(broker.pid)[0] - cpu_s) / took_s)
+def stages(spent: Iterable[tuple[str, Spent, int]], note: str) -> Table:
+    """Who took how much of the processor in each, and for how many commands."""
     table = Table(
-        f"The broker alone: {_MESSAGES} messages of {_BYTES} bytes, QoS 1, mosquitto_pub to "
-        "mosquitto_sub, mTLS",
-        ("", "messages/s", "min", "max", "broker's cores"),
-        note=f"Median of {_TIMES} times.",
+        f"Devices, their broker and their operator on {len(os.sched_getaffinity(0))} cores",
+        ("", "seconds", "cores: broker", "devices", "operator", "all", "commands/CPU s"),
+        note=f"{note} Cores: CPU seconds a second.".strip(),
     )
-    table.rows.append(("mosquitto", median(rates), min(rates), max(rates), median(cores)))
+    for name, each, commands in spent:
+        shares = [each.broker_s, each.devices_s, each.operator_s]
+        cores = [share_s / each.at_s for share_s in (*shares, sum(shares))]
+        per_s = commands / sum(shares) if commands else NOTHING
+        table.rows.append((name, each.at_s, *cores, per_s))
     return table
 
 
-def _client(program: str, broker: Broker, tls: Tls, topic: str, *more: str) -> list[str]:
-    shown = ["--cafile", str(tls.ca), "--cert", str(tls.cert), "--key", str(tls.key)]
-    return [
-        *(program, "-h", broker.host, "-p", str(broker.port), *shown),
-        *("-V", "5", "-q", "1", "-t", topic, *more),
-    ]
-
-
-def _stages(
-    stages: Iterable[tuple[str, Spent]],
-    connected_s: float,
-    memory_mb: tuple[float, float],
-    args: argparse.Namespace,
-) -> Table:
-    count = args.sessions
-    devices_kb, broker_kb = (1000 * each_mb / count for each_mb in memory_mb)
-    table = Table(
-        f"{count} devices in {args.sessions_processes} processes, "
-        f"{len(os.sched_getaffinity(0))} cores for everybody",
-        ("", "seconds", "cores: broker", "devices", "operator", "all"),
-        note=f"All were connected after {connected_s:.1f} s, without jitter (jitter_s 0), and an "
-        f"operator had all five documents of each at the end of the first row. A device takes "
-        f"{devices_kb:.0f} kB, and {broker_kb:.0f} kB of the broker. Cores: CPU seconds a second. "
-        f"Databases are in {'memory' if MEMORY.is_dir() else 'files on one disk'}.",
-    )
-    for name, spent in stages:
-        shares = [spent.broker_s, spent.devices_s, spent.operator_s]
-        cores = [each_s / spent.at_s for each_s in (*shares, sum(shares))]
-        table.rows.append((name, spent.at_s, *cores))
-    return table
-
-
-def _delays(found: dict[str, Sequence[float]]) -> Table:
+def delays(found: Mapping[str, Sequence[float]]) -> Table:
+    """How long answers took, out of seconds."""
     table = Table(
         "Round trips of ping, ms",
         ("", "answers", "p50", "p99", "longest"),
         note="From when it was due, where that is late.",
     )
     for name, spent_s in found.items():
-        p50, p99 = (1000 * float(each) for each in np.percentile(spent_s, (50, 99)))
+        p50, p99 = (round(1000 * float(each), 3) for each in np.percentile(spent_s, (50, 99)))
         table.rows.append((name, len(spent_s), p50, p99, 1000 * max(spent_s)))
     return table
+
+
+def _note(connected_s: float, memory_mb: tuple[float, float], args: argparse.Namespace) -> str:
+    devices_kb, broker_kb = (1000 * each_mb / args.sessions for each_mb in memory_mb)
+    return (
+        f"{args.sessions} devices in {args.sessions_processes} processes; all were connected after "
+        f"{connected_s:.1f} s, without jitter (jitter_s 0), and an operator had all "
+        f"{len(_DOCUMENTS)} documents of each at the end of the first row. A device takes "
+        f"{devices_kb:.0f} kB, and {broker_kb:.0f} kB of the broker. Its database is in "
+        f"{'memory' if MEMORY.is_dir() else 'a file, all on one disk'}."
+    )
 
 
 def _tell(what: str) -> None:

@@ -1,11 +1,12 @@
 """What is read of a fleet, and what is made of it."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.bench.fleet import Usage, cpu_and_memory, frames_by_stream
+from tests.bench.fleet import Fleet, Usage, cpu_and_memory, frames_by_stream
 from tests.bench.window import jain, resident_at, window
 
 METRICS = """\
@@ -35,6 +36,15 @@ def test_this_process_is_measured():
     spent = os.times()
     assert cpu_s == pytest.approx(spent.user + spent.system, abs=0.1)
     assert 10 < resident_mb < 10_000
+
+
+def test_a_fleet_is_configured_with_what_is_asked_for_beside_its_metrics(tmp_path):
+    more = {"mqtt": {"host": "127.0.0.1"}, "telemetry": {"interval_s": 10}}
+    Fleet(1, tmp_path / "clip.mp4", tmp_path / "model.sfm", tmp_path, {}, more)
+    written = json.loads((tmp_path / "agent.yaml").read_text())
+    assert written["mqtt"] == more["mqtt"]
+    assert written["telemetry"]["interval_s"] == 10
+    assert written["telemetry"]["prometheus"].startswith("127.0.0.1:")
 
 
 def usage(at_s, cpu_s, resident_mb, *frames):
