@@ -17,14 +17,16 @@ class AgentProcess:
 
     Args:
         terms: of `simulated_agent.terms_of`, what JSON can say of them.
-        prefix: of the command, such as a tracer's.
+
+    Attributes:
+        prefix: of the command, such as a tracer's; holds from the next start on.
     """
 
     def __init__(self, folder, port, device="gate", *, prefix=(), **terms):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port, self.device = folder, port, device
         self.log = folder / "log"
-        self._prefix, self._terms = prefix, terms
+        self.prefix, self._terms = prefix, terms
         self.process = None
 
     def __enter__(self):
@@ -42,7 +44,7 @@ class AgentProcess:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*self._prefix, *words, json.dumps(self._terms)],
+                [*self.prefix, *words, json.dumps(self._terms)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
