@@ -1,7 +1,8 @@
 """An agent without cameras and frames, for a real control plane to speak for.
 
-As a program it is one such agent in a process of its own, which can be killed:
-    python simulated_agent.py FOLDER PORT DEVICE [EVENTS [INTERVAL_S]]
+As a program it is one such agent in a process of its own, which can be killed; see
+`agent_process.AgentProcess`, which starts it and tells it what happens:
+    python simulated_agent.py FOLDER PORT DEVICE [TERMS]
 """
 
 import json
@@ -35,19 +36,24 @@ MODEL = ModelInfo(name="world", version=1, digest="0" * 64, precision="fp32", ru
 class SimulatedAgent:
     """Streams that can be paused, a model that passes its test, a configuration that takes all.
 
-    What is paused outlives it, in `folder`, as a real agent's overrides do.
+    What is paused and what it was configured by outlive it, in `folder`, as a real agent's do;
+    `done` there has a line for each op that was done, by whichever process.
 
     Attributes:
         done: ops with their arguments, in the order in which they were done.
     """
 
     def __init__(self, folder, streams=("door", "yard")):
-        self._path = folder / "paused.json"
+        self._path, self._rev_path = folder / "paused.json", folder / "rev"
+        self._log = folder / "done"
         self._names = streams
-        self._rev = 0
         self._began_s = time.monotonic()
         self._lock = threading.Lock()
         self.done = []
+
+    @property
+    def _rev(self):
+        return int(self._rev_path.read_text()) if self._rev_path.exists() else 0
 
     @property
     def _paused(self):
@@ -129,15 +135,17 @@ class SimulatedAgent:
     def do(self, op, args):
         with self._lock:
             self.done.append((op, args))
+            with self._log.open("a") as log:
+                log.write(f"{op}\n")
+            if op == "restart" and args.stream is None:
+                return None
             if op in ("pause", "resume"):
                 names = self._names if args.stream is None else (args.stream,)
                 if not set(names) <= set(self._names):
                     raise Refusal("not_found", f"there is no stream {args.stream}")
                 others = set(self._paused) - set(names)
                 paused = others | set(names) if op == "pause" else others
-                part = self._path.with_suffix(".part")
-                part.write_text(json.dumps(sorted(paused)))
-                part.replace(self._path)
+                _replace(self._path, json.dumps(sorted(paused)))
                 return {"paused": sorted(paused)}
             if op == "rollback":
                 raise Refusal("precondition_failed", "there is no previous model")
@@ -149,17 +157,26 @@ class SimulatedAgent:
             paused = self._paused
             if all((name in paused) == (op == "pause") for name in names):
                 return {"paused": sorted(paused)}
+        if op == "restart" and args.stream is None:
+            return {"op": op}
         return None
 
     def apply(self, desired):
-        self._rev = desired.rev
+        _replace(self._rev_path, str(desired.rev))
+
+
+def _replace(path, text):
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
 
 
 def terms_of(port, device, **more):
-    """Of a broker on this machine."""
+    """Of a broker on this machine; `username` and `version` are the connection's."""
+    login = {name: more.pop(name) for name in ("username", "version") if name in more}
     terms = {
         "device": device,
-        "broker": Broker("127.0.0.1", port, jitter_s=0.0),
+        "broker": Broker("127.0.0.1", port, jitter_s=0.0, **login),
         "root": "sfumato/v1",
         "operators": (),
         "ops": frozenset(OPS),
@@ -170,23 +187,33 @@ def terms_of(port, device, **more):
     return Terms(**{**terms, **more})
 
 
-def main(folder, port, device, events="0", interval_s="0"):
-    """Run until SIGTERM; `events` numbered ones are told, one an interval."""
+def main(folder, port, device, terms="{}"):
+    """Run until SIGTERM, or until nobody tells it anything any more.
+
+    What happens is told on standard input, in JSON, a line each:
+        {"events": [FIRST, COUNT]}   so many things happen, numbered, as fast as can be
+        {"clock": SECONDS}           wall time is off by so much
+        {"terms": {...}}             it goes by other terms
+    """
     folder = Path(folder)
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
-    agent = SimulatedAgent(folder)
-    path = folder / "control.db"
-    plane = ControlPlane(
-        terms_of(int(port), device), agent, path, WallClock(), f"b{time.time_ns():016x}"
-    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    agent, off_s = SimulatedAgent(folder), 0.0
+    wall = WallClock(lambda: time.time() + off_s, synced=lambda: False)
+    started = terms_of(int(port), device, **json.loads(terms))
+    plane = ControlPlane(started, agent, folder / "control.db", wall, f"b{time.time_ns():016x}")
     plane.start()
-    for number in range(int(events)):
-        plane.tell("track", {"number": number})
-        if over.wait(float(interval_s)):
-            break
-    over.wait()
-    plane.stop()
+    try:
+        for line in sys.stdin:
+            ((what, value),) = json.loads(line).items()
+            if what == "events":
+                for number in range(value[0], value[0] + value[1]):
+                    plane.tell("track", {"number": number})
+            elif what == "clock":
+                off_s = value
+            else:
+                plane.change(terms_of(int(port), device, **value))
+    finally:
+        plane.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""An agent without cameras in a process of its own: told what happens, ended, killed, started anew."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(__file__).with_name("simulated_agent.py")
+END_S = 60
+
+
+class AgentProcess:
+    """`simulated_agent.py` in `folder`; a context, which starts it and kills what is left.
+
+    Args:
+        terms: of `simulated_agent.terms_of`, what JSON can say of them.
+
+    Attributes:
+        prefix: of the command, such as a tracer's; holds from the next start on.
+    """
+
+    def __init__(self, folder, port, device="gate", *, prefix=(), **terms):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.port, self.device = folder, port, device
+        self.log = folder / "log"
+        self.prefix, self._terms = prefix, terms
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.kill()
+
+    def start(self):
+        """Begin; it has not connected when this returns."""
+        assert self.process is None
+        words = [sys.executable, PROGRAM, self.folder, str(self.port), self.device]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, *words, json.dumps(self._terms)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                text=True,
+            )
+
+    def happen(self, **what):
+        """Tell it of one thing; see `simulated_agent.main`."""
+        self.process.stdin.write(f"{json.dumps(what)}\n")
+        self.process.stdin.flush()
+
+    def kill(self):
+        """It is gone at once."""
+        self.process.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def stop(self):
+        """It ends as it is told to."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.wait() == 0, self.log.read_text()
+
+    def wait(self):
+        """Until it has ended, whoever has seen to that; how."""
+        process, self.process = self.process, None
+        process.wait(END_S)
+        process.stdin.close()
+        return process.returncode
+
+    @property
+    def runs(self):
+        """Ops that were done here, by whichever process."""
+        path = self.folder / "done"
+        return path.read_text().split() if path.exists() else []
