@@ -9,6 +9,7 @@ import ast
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from authority import Authority
+from broker import Broker
 from networks import network
 from PIL import Image
 from worlds import Thing, World, linear, write_world_bundle
@@ -191,6 +194,49 @@ def test_the_service_asks_nobody_but_its_cameras(observe, tmp_path):
     assert opened >= 2  # a try, and looks whether it is there again
     assert_silent(found)
     assert list((tmp_path / "files" / "door").glob("*.mp4"))
+
+
+@pytest.mark.slow
+def test_the_service_asks_for_its_broker_and_connects_to_it_and_to_nobody_else(observe, tmp_path):
+    """The room leads every name to itself; the broker in it counts who comes."""
+    authority = Authority(tmp_path / "authority")
+    broker = Broker(
+        tmp_path / "broker",
+        authority=authority,
+        certificate=authority.issue("broker.example", host=True),
+    )
+    own = authority.issue("gate-7")
+    config = {
+        "device": "gate-7",
+        "model": {
+            "bundle": str(write_world_bundle(tmp_path / "world.sfm", network())),
+            "allow_unsigned": True,
+        },
+        "streams": {"door": {"source": {"url": "in.mp4", "loop": True, "realtime": True}}},
+        "record": {"dir": "video", "keep": {"free": None}},
+        "mqtt": {
+            "host": "broker.example",
+            "port": broker.port,
+            "jitter_s": 0,
+            "ca": str(own.ca),
+            "cert": str(own.cert),
+            "key": str(own.key),
+        },
+        "telemetry": {"interval_s": 10, "home_assistant": True},
+    }
+    World(Thing(linear(20, 20)), frames=12).write(tmp_path / "in.mp4")
+    (tmp_path / "agent.yaml").write_text(yaml.safe_dump(config))
+    run = [*SFUMATO, "run", "--config", tmp_path / "agent.yaml"]
+    agent = ["timeout", "--preserve-status", LISTEN_S, *run]
+    (tmp_path / "broker.sh").write_text(f"exec {shlex.join(broker.command())} 2> {broker.log}\n")
+    beside = 'sh "$0" & "$@"; code=$?; kill $!; wait $!; exit $code'
+    found = observe(agent=["sh", "-c", beside, tmp_path / "broker.sh", *agent])["agent"]
+    came = broker.log.read_text()
+    assert found["sent"].pop("ActiveOpens") == came.count("New connection from")
+    assert "u'gate-7'" in came
+    assert set(found["names"]) == {"broker.example"}
+    assert found["sent"].pop("OutDatagrams") == 2 * len(found["names"])  # and the answers
+    assert found | SILENT | {"names": found["names"]} == found, found
 
 
 @pytest.mark.slow

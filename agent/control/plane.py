@@ -42,7 +42,7 @@ _MOST_WAITING = 10_000
 
 _STOP_S = 1.5
 """How long commands that are being done, results, and the broker may each hold up the end; streams
-are given 8 s before, and systemd waits for 15."""
+are given 8 s before, and systemd waits for 20."""
 
 _WEDGED_S = 120.0
 """After which a connection's thread that does not go round is dead. Chosen, not measured: twice

@@ -111,18 +111,21 @@ class Broker:
     def start(self) -> None:
         """Be there; it answers when this returns."""
         assert self._process is None
-        self._kept.mkdir(parents=True, exist_ok=True)
-        configuration = self._folder / "mosquitto.conf"
-        configuration.write_text(self._right() if self._authority else self._simple())
+        command = self.command()
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [_program(), "-c", str(configuration)], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + _START_S
         while not self._answers():
             assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, "mosquitto does not answer"
             time.sleep(0.01)
+
+    def command(self) -> list[str]:
+        """What starts it, for who has to start it elsewhere."""
+        self._kept.mkdir(parents=True, exist_ok=True)
+        configuration = self._folder / "mosquitto.conf"
+        configuration.write_text(self._right() if self._authority else self._simple())
+        return [_program(), "-c", str(configuration)]
 
     def term(self) -> None:
         """End as it is told to, and save what it keeps."""

@@ -1,22 +1,19 @@
 """An agent whose clock is wrong when it starts, and is set while it runs: libfaketime."""
 
-import shutil
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 
 import av
+import false_clock
 import pytest
+from false_clock import FalseClock, faked
 from networks import network
 from running_agent import RunningAgent
 from worlds import Thing, World, write_world_bundle
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        shutil.which("faketime") is None, reason="needs faketime, to lie about time"
-    ),
-]
+pytestmark = [pytest.mark.slow, false_clock.NEEDED]
+
+YEAR_S, HOUR_S = 365 * 86400, 3600
 
 SECONDS = 12
 LATER_S, TRIES = 5, 3
@@ -33,13 +30,6 @@ def config(tmp_path):
         "model": {"bundle": str(bundle), "allow_unsigned": True},
         "streams": {"door": {"source": source}},
     }
-
-
-def faked(**more):
-    """Wall time is what libfaketime says, the monotonic clock is left alone."""
-    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-    keep = {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    return {"LD_PRELOAD": str(library), **keep, **more}
 
 
 def first_frame_s(folder, config, environment):
@@ -67,15 +57,13 @@ def test_an_agent_that_starts_in_1970_records_as_soon_as_any(tmp_path, config):
 
 
 def test_a_clock_that_is_set_begins_a_segment_and_loses_no_frame(tmp_path, config):
-    wrong = tmp_path / "offset"
-    wrong.write_text("+0")
-    environment = faked(FAKETIME_TIMESTAMP_FILE=str(wrong), FAKETIME_NO_CACHE="1")
-    with RunningAgent(tmp_path, config, environment=environment) as agent:
+    clock = FalseClock(tmp_path / "offset")
+    with RunningAgent(tmp_path, config, environment=clock.environment) as agent:
         agent.ready()
         agent.until(lambda: agent.stream("door", "output_frames_total") > 50)
-        wrong.write_text("+1y")
+        clock.be_wrong_by(YEAR_S)
         agent.until(lambda: agent.stream("door", "output_frames_total") > 150)
-        wrong.write_text("-1h")
+        clock.be_wrong_by(-HOUR_S)
         agent.until(lambda: agent.state("door") == "ended", 4 * SECONDS)
         assert agent.stop() == 0
     recorded = sorted(

@@ -14,6 +14,8 @@ from worlds import bright_clip, write_world_bundle
 pytestmark = pytest.mark.slow
 
 PASSWORD = "sesame-open-now"  # noqa: S105 of nobody
+SYSTEMD_S = 20
+"""So long systemd waits for the end."""
 TRIES = 3
 """Two of them are repetitions; between them pass 1 and 2 s at most."""
 
@@ -124,3 +126,14 @@ def test_a_reason_that_stays_is_said_once_and_so_is_its_end(tmp_path, agent, set
     assert "the connection broke" in broke
     assert len(nobody) <= 1, nobody  # between the two
     assert "the connection runs again" in again
+
+
+def test_a_frozen_broker_does_not_hold_up_the_end(tmp_path, agent, settings):
+    (tmp_path / "frozen").mkdir()
+    with Broker(tmp_path / "frozen") as broker:
+        agent.configure(settings(broker.port))
+        agent.reload()
+        agent.until(lambda: agent.metrics()[("sfumato_control_connected",)])
+        broker.freeze()
+        assert agent.stop(timeout_s=SYSTEMD_S) == 0
+    assert "Traceback" not in agent.said()
