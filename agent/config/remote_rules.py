@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     """Path of a setting, and what is wrong with it."""
     _Least = tuple[Hiding, Looking]
 
+MOST_STREAMS = 64
+"""Each has threads of its own. Chosen, not measured: eight times what a device has cores for; three
+thousand, which fit into a message, would end it at every start."""
+
 
 def broken_remote_rules(
     config: AgentConfig, local: AgentConfig, defaults: _Least
@@ -34,6 +38,9 @@ def broken_remote_rules(
         local: by the device's own file alone.
         defaults: what its section `defaults` says.
     """
+    if len(config.streams) > max(MOST_STREAMS, len(local.streams)):
+        yield ("streams",), f"are {len(config.streams)}, and from afar at most {MOST_STREAMS}"
+        return
     for name, stream in config.streams.items():
         for where, said in _of_stream(name, stream, local, defaults):
             yield ("streams", name, *where), said

@@ -243,6 +243,14 @@ def test_a_camera_that_the_file_switches_off_stays_off(loaded, name):
     assert sent(local, streams={"c": "rtsp://other/1"})
 
 
+def test_a_device_is_given_no_more_streams_than_it_can_begin(local):
+    """Each has threads of its own: a thousand stop those that ran well, at every start."""
+    streams = {f"s{number}": f"rtsp://10.1.0.{number}/1" for number in range(65)}
+    assert errors_of(local, streams=streams) == {"streams": "are 65, and from afar at most 64"}
+    del streams["s0"]
+    assert len(sent(local, streams=streams).config.streams) == 64
+
+
 def test_a_stream_that_the_file_does_not_know_hides_what_its_defaults_say(local):
     errors = errors_of(
         local,
