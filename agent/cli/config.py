@@ -119,10 +119,13 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _reset_remote(args: argparse.Namespace) -> int:
+    from agent.cli.owner import as_owner_of
     from agent.config.remote_file import RemoteFile
     from agent.config.state_folder import state_folder
 
-    dropped = RemoteFile(state_folder(args.file)).reset().accepted
+    state = state_folder(args.file)
+    with as_owner_of(state):  # who has to read and replace it
+        dropped = RemoteFile(state).reset().accepted
     if dropped is None:
         print("nothing from afar is in force")
         return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from urllib.parse import unquote, urlsplit
 
 from agent.config.reference import REFERENCE, check_references
@@ -42,7 +44,7 @@ def password(url: str) -> str | None:
 
 
 def camera(url: str) -> tuple[str | int, ...]:
-    """What URLs of one picture share, whoever asks for it and however it is written.
+    """What URLs of one picture share, whoever asks for it and however it is written; first its host.
 
     A camera may have names that can't be told from its URL: another address, another path.
     """
@@ -53,8 +55,20 @@ def camera(url: str) -> tuple[str | int, ...]:
         port = parts.port or SCHEMES[parts.scheme]
     except ValueError:  # secrets stand in the place of host or port
         return (url,)
-    host = parts.hostname.rstrip(".")
-    return host, port, unquote(parts.path).rstrip("/"), unquote(parts.query)
+    return _one_name(parts.hostname), port, unquote(parts.path).rstrip("/"), unquote(parts.query)
+
+
+def _one_name(host: str) -> str:
+    """A host's name, or its address in the one of many ways to write it."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))  # 10.5 and 0x0a000005 are 10.0.0.5
+    except OSError:
+        pass
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host.rstrip(".")
+    return str(address.ipv4_mapped or address)
 
 
 def without_passwords(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 
 from agent.config.location import Location, beside_the_file
 from agent.config.reference import REFERENCE
+from agent.control.broker import is_loopback
 from agent.control.ops import OPS
 from agent.control.topics import ROOT
 from models.classes import nearest, shortened
@@ -124,14 +124,7 @@ class MqttConfig(StrictModel):
     def is_encrypted(self) -> bool:
         """Whether TLS is used: always, but to a broker on this machine for which nothing is given."""
         given = (self.identity, self.ca, self.cert, self.key)
-        return any(each is not None for each in given) or not _is_loopback(self.host or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+        return any(each is not None for each in given) or not is_loopback(self.host or "")
 
 
 class ControlConfig(StrictModel):

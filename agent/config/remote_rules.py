@@ -1,9 +1,9 @@
 """Remote rules: what a configuration from afar may not say, whoever sent it.
 
 The device's own file bounds it. What is sent may hide more, look at other cameras and record less.
-It never hides less than the file, looks away for longer, reads or writes a file that the file
-doesn't name, uses a secret elsewhere than where the file does, or serves metrics elsewhere. `floor`
-holds as in the file.
+It never hides less than the file, looks away for longer, opens what the file pauses, reads or
+writes a file that the file doesn't name, uses a secret elsewhere than where the file does, or serves
+metrics elsewhere. Effects are the exception: what bounds them is `floor`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     """Path of a setting, and what is wrong with it."""
     _Least = tuple[Hiding, Looking]
 
+MOST_STREAMS = 64
+"""Each has threads of its own. Chosen, not measured: eight times what a device has cores for; three
+thousand, which fit into a message, would end it at every start."""
+
 
 def broken_remote_rules(
     config: AgentConfig, local: AgentConfig, defaults: _Least
@@ -34,6 +38,9 @@ def broken_remote_rules(
         local: by the device's own file alone.
         defaults: what its section `defaults` says.
     """
+    if len(config.streams) > max(MOST_STREAMS, len(local.streams)):
+        yield ("streams",), f"are {len(config.streams)}, and from afar at most {MOST_STREAMS}"
+        return
     for name, stream in config.streams.items():
         for where, said in _of_stream(name, stream, local, defaults):
             yield ("streams", name, *where), said
@@ -58,7 +65,12 @@ def _of_stream(
     file = stream.sink.file
     if file is not None and (own is None or file != own.sink.file):
         yield ("sink", "file"), "only the device's own file says which files are written"
-    for whose, (hide, look) in _least(name, url, local, defaults):
+    least = {each: local.streams[each] for each in _bounding(name, url, local)}
+    for each, held in least.items():
+        if held.paused and not stream.paused:
+            yield ("paused",), f"should be true, as stream {each} of the device's own file"
+    bounds = {f"stream {each}": (held.hide, held.look) for each, held in least.items()}
+    for whose, (hide, look) in (bounds or {"the section defaults": defaults}).items():
         for key, said in _hides_less(stream.hide, hide):
             yield ("hide", key), f"{said}, as {whose} of the device's own file"
         # The one limit of how long nobody looks: whatever `every` says, it is kept.
@@ -67,19 +79,19 @@ def _of_stream(
             yield ("look", "max_gap_s"), f"{said}, as {whose} of the device's own file"
 
 
-def _least(
-    name: str, url: str, local: AgentConfig, defaults: _Least
-) -> Iterator[tuple[str, _Least]]:
-    """Whose settings in the file, and which, a stream has to keep to at least."""
-    own, found = local.streams.get(name), False
+def _bounding(name: str, url: str, local: AgentConfig) -> list[str]:
+    """The file's streams to whose settings a stream has to keep at least.
+
+    They are its own, and those of its camera, unless that is its own, too. Of a camera that the
+    file doesn't know they are those of its host: many a server sends one picture for any path.
+    """
+    cameras = {each: camera(stream.source.url) for each, stream in local.streams.items()}
     same = camera(url)
-    for each, stream in local.streams.items():
-        is_same = camera(stream.source.url) == same
-        if each == name or (is_same and (own is None or camera(own.source.url) != same)):
-            found = True
-            yield f"stream {each}", (stream.hide, stream.look)
-    if not found:
-        yield "the section defaults", defaults
+    if cameras.get(name) == same:
+        return [name]
+    alike = [each for each in cameras if cameras[each] == same]
+    alike = alike or [each for each in cameras if cameras[each][0] == same[0]]
+    return [each for each in cameras if each == name or each in alike]
 
 
 def _hides_less(hide: Hiding, least: Hiding) -> Iterator[tuple[str, str]]:

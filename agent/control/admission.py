@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.control.decision import Admitted, Answer, Drop
-from agent.control.messages import Command, MessageId, Result
+from agent.control.messages import MAX_AHEAD_S, Command, MessageId, Result
 from agent.control.refusal import Refusal, invalid
 from agent.control.signed import authorised, sealed_body
 
@@ -31,9 +31,6 @@ MAX_COMMAND_BYTES = 64 * 1024
 """Chosen, not measured: a hundred times the largest that any op takes."""
 _MAX_ANSWERED_BYTES = 256 * 1024
 """Beyond it nothing is read, not even for an id to answer to. Chosen, not measured."""
-MAX_AHEAD_S = 300.0
-"""Clocks of devices and operators may differ by this much. Chosen, not measured: Kerberos' limit.
-A command from further ahead could be given again after it was forgotten, and is refused."""
 
 
 class Clock(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import sqlite3
@@ -77,9 +78,11 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         DamagedError: it isn't what was written, or of another version.
         sqlite3.OperationalError: disk or file can't be used now.
-        OSError: its folder can't be made.
+        OSError: it, or its folder, can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # By whom it may be read, so may its log, which SQLite makes.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     _look_at(path)
     sql = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:

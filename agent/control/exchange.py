@@ -58,6 +58,10 @@ a connection whose other end is gone says that it is connected for as long as it
 ANSWER_S = 30.0
 """How long that may take. Chosen, not measured: 30 times what a satellite takes."""
 
+DESIRED_S = 2.0
+"""How often what `config/desired` says is looked at, and then the last of it. Chosen, not measured: who
+sends more often is no person, and each look may be an event, a line of the log and a file."""
+
 TWIN_S = 600.0
 """How long a twin is told of after it was seen. Chosen, not measured: ten times its way back."""
 TWIN_HOLD_OFF_S = 60.0
@@ -117,8 +121,9 @@ class Exchange:
         self._unheard = self._reconnections = self._published = 0
         self._noted_s: float | None = None
         self._asked_s: float | None = None
-        self._conn_due_s = self._tele_due_s = 0.0
+        self._conn_due_s = self._tele_due_s = self._desired_due_s = 0.0
         self._discovery_due_s = math.inf
+        self._desired: bytes | None = None
 
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened."""
@@ -170,7 +175,7 @@ class Exchange:
         if place is not None and place.topic is CONN:
             self._saw_conn(message)
         elif place is not None and place.topic is CONFIG_DESIRED:
-            self._desired(message.payload)
+            self._desired = message.payload
         elif message.topic == discovery.BIRTH and message.payload == b"online":
             self._discovery_due_s = self._now_s + random.uniform(0, BIRTH_S)  # noqa: S311
 
@@ -192,6 +197,10 @@ class Exchange:
         """Whatever is due; often."""
         now_s = self._now_s
         self._write_down(now_s)
+        if self._desired is not None and now_s >= self._desired_due_s:
+            payload, self._desired = self._desired, None
+            self._desired_due_s = now_s + DESIRED_S
+            self._look_at_desired(payload)
         if self._connected:
             if self._asked_s is not None and now_s - self._asked_s > ANSWER_S:
                 self._connection.reconnect(f"the broker has not answered for {ANSWER_S:.0f} s")
@@ -290,7 +299,7 @@ class Exchange:
             self._records.database.commit()
             self._say_conn()
 
-    def _desired(self, payload: bytes) -> None:
+    def _look_at_desired(self, payload: bytes) -> None:
         if not payload:  # it was taken back; what runs, runs on
             return
         try:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.control.messages import MAX_TTL_S, Result
+from agent.control.messages import MAX_AHEAD_S, MAX_TTL_S, Result
 from agent.control.ops import OPS
 from agent.control.refusal import Refusal
 
@@ -52,10 +52,11 @@ class Entry:
 class Inbox:
     """Keeps commands in a database: open, then answered, then delivered.
 
-    `MOST_ROWS` are remembered, whatever their age. If there are more, those whose answer is
-    delivered are forgotten first; of those the ones older than any time to live, then those that
-    only looked at something, then the oldest. An open one is never forgotten. What was forgotten
-    would be done again if it came again. Where answers exceed `MOST_BYTES`, the oldest large ones
+    `MOST_ROWS` are remembered, whatever their age. If there are more, those are forgotten first that
+    are older than any time to live and whose answer is delivered; then those that only looked at
+    something, which anybody may do as often as he likes; then others whose answer is delivered, the
+    oldest first. An open one is never forgotten. What was forgotten would be done again if it came
+    again. Where answers exceed `MOST_BYTES`, the oldest large ones
     are cut: a copy of such a snapshot is answered as done, without a picture.
     """
 
@@ -166,7 +167,8 @@ class Inbox:
         if size_bytes > MOST_BYTES:
             size_bytes = _cut(sql)
         if rows > MOST_ROWS:
-            rows -= _forget(sql, rows - MOST_ROWS + MOST_ROWS // SHARE, used_s - MAX_TTL_S)
+            before_s = used_s - MAX_TTL_S - MAX_AHEAD_S
+            rows -= _forget(sql, rows - MOST_ROWS + MOST_ROWS // SHARE, before_s)
         self._after = rows, size_bytes
 
     def written(self) -> None:
@@ -214,6 +216,7 @@ def _forget(sql: sqlite3.Connection, most: int, before_s: float) -> int:
     places = ", ".join("?" * len(_LOOKS))
     return sql.execute(
         "DELETE FROM command WHERE number IN (SELECT number FROM command WHERE result NOT NULL "  # noqa: S608 question marks
-        f"ORDER BY delivered DESC, used_s < ? DESC, op IN ({places}) DESC, number LIMIT ?)",
+        f"ORDER BY delivered AND used_s < ? DESC, op IN ({places}) DESC, delivered DESC, number "
+        "LIMIT ?)",
         (before_s, *_LOOKS, most),
     ).rowcount

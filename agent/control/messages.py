@@ -45,6 +45,9 @@ Json = Annotated[JsonValue, AfterValidator(_finite)]
 
 MAX_TTL_S = 7 * 86400.0
 """A week: as long as a broker keeps the session of a device that is away, by default."""
+MAX_AHEAD_S = 300.0
+"""Clocks of devices and operators may differ by this much. Chosen, not measured: Kerberos' limit.
+A command from further ahead could be given again after it was forgotten, and is refused."""
 
 ErrorCode = Literal[
     "invalid_schema",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 
 from agent.control import failure
 from agent.control.addresses import Addresses
+from agent.control.broker import is_loopback
 from agent.control.connection import STEP_S, Connection, Receipt, Terms
 from agent.control.keeper import Keeper
 from agent.control.reconnection import Reconnection
@@ -48,6 +49,20 @@ class _Guarded:
 
     def published(self, token: object, code: int) -> None:
         _guard(lambda: self._listener.published(token, code))
+
+
+def _check_is_here(host: str, addresses: Sequence[str]) -> None:
+    """See that nothing is said unencrypted to another machine, wherever a name leads.
+
+    Raises:
+        InputError: it would be.
+    """
+    for address in addresses:
+        if not is_loopback(address):
+            raise InputError(
+                f"{host} leads to {address}, which is another machine, and to those nothing is said "
+                "unencrypted: set mqtt.ca"
+            )
 
 
 def _guard(call: Callable[[], None]) -> None:
@@ -171,6 +186,8 @@ class Session:
         try:
             tls = context_of(broker.tls, broker.host) if broker.tls else None
             addresses = self._addresses.look_up(STEP_S)
+            if tls is None:
+                _check_is_here(broker.host, addresses)
         except (OSError, InputError) as failed:
             raise ConnectionError(failure.while_connecting(failed, broker)) from failed
         for address in addresses[:_MOST_ADDRESSES]:

@@ -191,6 +191,22 @@ def test_what_was_sent_from_afar_can_be_dropped(sfumato, sent, monkeypatch):
     assert sfumato("reset-remote", path) == (0, ["nothing from afar is in force"], [])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be somebody else")
+def test_root_writes_nowhere_that_the_services_account_may_not(sfumato, sent, monkeypatch):
+    """Whoever got hold of that account can put a link in the place of its folder, or of a file."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    path = sent(3, streams={"yard": {"source": "/dev/video0", "every": 3}})
+    state = path.with_name("agent.yaml.state")
+    roots = state.rename(path.with_name("roots"))
+    before = (roots / "remote.json").read_bytes()
+    state.symlink_to(roots)
+    os.chown(state, 65534, 65534, follow_symlinks=False)
+    code, _, err = sfumato("reset-remote", path)
+    assert code == 4, err
+    assert (roots / "remote.json").read_bytes() == before
+    assert os.geteuid() == 0
+
+
 def test_a_device_that_was_never_told_anything_has_nothing_to_drop(sfumato, write, monkeypatch):
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     path = write(TEXT)

@@ -196,14 +196,59 @@ def test_a_camera_is_the_same_however_its_address_is_written(local, url):
     }
 
 
-def test_another_channel_is_another_camera(loaded):
-    local = loaded(
-        "model: p.sfm\ntrust: k.pub\ndefaults: {classes: [person]}\n"
-        "streams:\n  a: {source: 'rtsp://h/live?channel=1', classes: []}\n"
-    )
-    assert sent(local, streams={"b": "rtsp://h/live?channel=2"})
-    assert sent(local, streams={"b": "rtsp://h:555/live?channel=1"})
-    assert errors_of(local, streams={"b": "rtsp://h/live?channel=1"})
+CHANNELS = """\
+model: p.sfm
+trust: k.pub
+defaults: {classes: [person]}
+streams:
+  a: {source: 'rtsp://10.0.0.5/live?channel=1', classes: []}
+  b: {source: 'rtsp://10.0.0.5/live?channel=2'}
+"""
+
+
+def test_another_channel_that_the_file_knows_is_another_camera(loaded):
+    local = loaded(CHANNELS)
+    assert sent(local, streams={"c": "rtsp://10.0.0.5/live?channel=2"})
+    assert errors_of(local, streams={"c": "rtsp://10.0.0.5/live?channel=1"})
+
+
+@pytest.mark.parametrize("name", ["b", "c"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://10.0.0.5/live?channel=1&more",
+        "rtsp://10.0.0.5//live?channel=1",
+        "rtsp://10.0.0.5/live?channel=3",
+        "rtsps://10.0.0.5/live?channel=1",
+        "rtsp://10.0.0.5:555/live?channel=1",
+        "rtsp://10.5/live?channel=1",
+        "rtsp://0x0a000005/live?channel=1",
+        "rtsp://[::ffff:10.0.0.5]/live?channel=1",
+    ],
+)
+def test_what_the_file_does_not_know_of_a_host_hides_what_all_of_its_cameras_do(loaded, name, url):
+    """Most servers send the same picture for many addresses."""
+    (said,) = errors_of(loaded(CHANNELS), streams={name: url}).values()
+    assert said == "should be empty, which hides all, as stream a of the device's own file"
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_camera_that_the_file_switches_off_stays_off(loaded, name):
+    """Under whatever name: that is how a device is told not to look somewhere."""
+    local = loaded("model: p.sfm\ntrust: k.pub\nstreams: {a: {source: rtsp://h/1, paused: true}}\n")  # fmt: skip
+    said = "should be true, as stream a of the device's own file"
+    for stream in ({"source": "rtsp://h/1"}, {"source": "rtsp://h/2", "paused": False}):
+        assert errors_of(local, streams={name: stream}) == {f"streams.{name}.paused": said}
+    assert sent(local, streams={name: {"source": "rtsp://h/1", "paused": True}})
+    assert sent(local, streams={"c": "rtsp://other/1"})
+
+
+def test_a_device_is_given_no_more_streams_than_it_can_begin(local):
+    """Each has threads of its own: a thousand stop those that ran well, at every start."""
+    streams = {f"s{number}": f"rtsp://10.1.0.{number}/1" for number in range(65)}
+    assert errors_of(local, streams=streams) == {"streams": "are 65, and from afar at most 64"}
+    del streams["s0"]
+    assert len(sent(local, streams=streams).config.streams) == 64
 
 
 def test_a_stream_that_the_file_does_not_know_hides_what_its_defaults_say(local):

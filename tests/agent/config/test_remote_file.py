@@ -132,3 +132,14 @@ def test_killed_at_any_moment_the_last_one_or_the_next_is_there(file):
         found, wrong = file.read()
         assert (found.rev - int(last) in (0, 1), wrong) == (True, "")
         assert found.accepted.rev == found.rev
+
+
+def test_it_is_for_its_owner_alone(file):
+    before = os.umask(0o022)
+    try:
+        file.write(state(1))
+    finally:
+        os.umask(before)
+    folder = file.path.parent
+    modes = {path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {0o700, 0o600}

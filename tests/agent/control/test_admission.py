@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from agent.control.admission import MAX_AHEAD_S, MAX_COMMAND_BYTES
+from agent.control.admission import MAX_COMMAND_BYTES
 from agent.control.decision import Admitted, Answer, Drop
-from agent.control.messages import MAX_TTL_S
+from agent.control.messages import MAX_AHEAD_S, MAX_TTL_S
 from agent.control.ops import OPS, PauseArgs
 from models.signing import PrivateKey
 from tests.agent.control.gate import DEVICE, NOW, Gate, error_of, signed

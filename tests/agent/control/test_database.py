@@ -1,5 +1,6 @@
 """A file that is damaged, foreign, deleted or held by another process."""
 
+import os
 import random
 import sqlite3
 import subprocess
@@ -324,3 +325,18 @@ def test_it_counts_the_time_that_it_was_in_use(tmp_path):
         assert database.used_s == expected + 60
         database.close()
         time_s[0] -= 500  # another boot
+
+
+def test_what_it_holds_is_for_its_owner_alone(tmp_path):
+    """Answers hold pictures and lines of the log, and not every service has systemd's umask."""
+    before = os.umask(0o022)
+    try:
+        device = StoredDevice(tmp_path / "state")
+        device.happen(1)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
+        folder = (tmp_path / "state").stat().st_mode & 0o777
+        device.database.close()
+    finally:
+        os.umask(before)
+    assert "control.db-wal" in modes
+    assert (folder, set(modes.values())) == (0o700, {0o600}), modes

@@ -8,7 +8,7 @@ from stored_device import StoredDevice
 
 from agent.control import inbox as inbox_module
 from agent.control.inbox import MOST_BYTES, MOST_ROWS, SHARE, Entry
-from agent.control.messages import MAX_TTL_S, Result
+from agent.control.messages import MAX_AHEAD_S, MAX_TTL_S, Result
 
 DONE = '{"v":1,"id":"%s","op":"%s","state":"done","result":{},"error":null}'
 
@@ -102,8 +102,8 @@ def test_nothing_but_an_open_command_is_finished(device):
 @pytest.mark.slow
 def test_old_ones_then_looks_then_the_oldest_are_forgotten_and_open_ones_never(device):
     device.inbox.add("open", "pause", "d", "{}")
-    take(device, "unheard", "ping", delivered=False)
-    device.machine.turn(MAX_TTL_S + 1)
+    take(device, "unheard", "resume", delivered=False)
+    device.machine.turn(MAX_TTL_S + MAX_AHEAD_S + 1)
     device.database.close()
     groups = {"set": MOST_ROWS - 602, "look": 500, "old": 100}
     with sqlite3.connect(device.path) as file:
@@ -130,6 +130,28 @@ def test_old_ones_then_looks_then_the_oldest_are_forgotten_and_open_ones_never(d
     take(device, "next")
     device.database.commit()
     assert left.total() + 1 == device.database.rows("SELECT count(*) FROM command")[0][0]
+
+
+@pytest.mark.slow
+def test_nobody_who_may_only_look_has_a_command_forgotten_that_may_come_again(device):
+    """A broker that keeps what an operator signed can ask as often as it likes, and say that no
+    answer came; a command from a clock that is ahead may come again for longer than its time."""
+    take(device, "signed", "resume")
+    device.machine.turn(MAX_TTL_S + MAX_AHEAD_S - 60)
+    device.database.close()
+    with sqlite3.connect(device.path) as file:
+        file.executemany(
+            "INSERT INTO command(id, op, digest, used_s, delivered, args, result) "
+            "VALUES (?, 'ping', 'd', ?, 0, x'', x'7b7d')",
+            ((f"look{n}", MAX_TTL_S) for n in range(MOST_ROWS)),
+        )
+    file.close()
+    device.start()
+    take(device, "last", "ping")
+    device.database.commit()
+    ((rows,),) = device.database.rows("SELECT count(*) FROM command")
+    assert rows < MOST_ROWS
+    assert device.inbox.look_up("signed")
 
 
 @pytest.mark.slow

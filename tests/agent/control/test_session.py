@@ -14,6 +14,7 @@ import pytest
 from broker import Broker
 from mqtt_client import Client, Prompt
 
+from agent.control.broker import Broker as Address
 from agent.control.delivery import Message
 from agent.control.session import Session
 
@@ -337,3 +338,11 @@ def wait_until(is_so, timeout_s=60):
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "::ffff:192.0.2.1"])
+def test_nothing_is_said_unencrypted_to_another_machine(host):
+    """`localhost` leads where a name server or a file says."""
+    with Client(Address(host, 1883, jitter_s=0.0), "misled", waits=False) as client:
+        client.wait(lambda: client.reasons)
+    assert client.reasons[0].startswith(f"{host} leads to {host}, which is another machine")
