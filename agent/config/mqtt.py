@@ -112,7 +112,8 @@ class MqttConfig(StrictModel):
         10.0,
         ge=0,
         le=600,
-        description="seconds, a random part of which passes before the first connection",
+        description="seconds, a random part of which passes before the first connection to another "
+        "machine's broker, so that not all devices come at once",
     )
     identity: Location | None = Field(
         None,

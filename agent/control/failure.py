@@ -23,17 +23,17 @@ _OTHER_NAME, _OTHER_ADDRESS = 62, 64
 """OpenSSL's X509_V_ERR_…"""
 
 _BY_BROKER = {
-    "Unsupported protocol version": "set mqtt.version to the one it speaks",
-    "Bad user name or password": "check mqtt.username and mqtt.password",
+    "Unsupported protocol version": "set version to the one it speaks",
+    "Bad user name or password": "check username and password",
     "Not authorized": "check that it knows this device's name, password and certificate",
     "Client identifier not valid": "check the device's name",
 }
 _ALERTS = {
-    "CERTIFICATE_REQUIRED": "it wants a certificate: set mqtt.cert and mqtt.key",
+    "CERTIFICATE_REQUIRED": "it wants a certificate: set cert and key",
     "CERTIFICATE_EXPIRED": "this device's certificate has expired, or is not yet valid: renew it",
     "CERTIFICATE_REVOKED": "this device's certificate was revoked: ask for another one",
-    "UNKNOWN_CA": "this device's certificate is of a CA that it does not know: check mqtt.cert",
-    "BAD_CERTIFICATE": "this device's certificate is not valid: check mqtt.cert",
+    "UNKNOWN_CA": "this device's certificate is of a CA that it does not know: check cert",
+    "BAD_CERTIFICATE": "this device's certificate is not valid: check cert",
     "PROTOCOL_VERSION": "it speaks none of TLS 1.2 and 1.3",
 }
 
@@ -44,15 +44,15 @@ def while_connecting(error: Exception, broker: Broker) -> str:
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, socket.gaierror):
-        return f"{broker.host} has no address: {error.strerror or error}; check mqtt.host and DNS"
+        return f"{broker.host} has no address: {error.strerror or error}; check host and DNS"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error, broker.host)
     if isinstance(error, TimeoutError):
         return f"{at}: {error}; check the network"
     if isinstance(error, ConnectionRefusedError):
-        return f"nobody listens at {at}; check mqtt.host and mqtt.port"
+        return f"nobody listens at {at}; check host and port"
     if isinstance(error, ssl.SSLError):
-        return f"{at}: no TLS: {error}; check mqtt.port"
+        return f"{at}: no TLS: {error}; check port"
     return f"{at}: {error}"
 
 
@@ -80,7 +80,7 @@ def of_connection(said: str, has_let_in: bool) -> str:
         if f"ALERT_{alert}" in said.upper().replace(" ", "_"):
             return f"the broker refuses the connection: {hint}"
     if not has_let_in:
-        return f"the broker hung up, and may not accept mqtt.cert; its log says why: {said}"
+        return f"the broker hung up, and may not accept cert; its log says why: {said}"
     return f"the connection broke: {said}"
 
 
@@ -92,5 +92,6 @@ def _of_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
     if code == _EXPIRED:
         return "the broker's certificate has expired, or this device's clock is ahead; renew it"
     if code in {_OTHER_NAME, _OTHER_ADDRESS}:
-        return f"the broker's certificate is not for {host}; check mqtt.host"
-    return f"the broker's certificate is not of a CA in mqtt.ca: {error.verify_message}"
+        return f"the broker's certificate is not for {host}; check host"
+    said = error.verify_message
+    return f"the broker's certificate is not of a CA that is known here: {said}; check ca"

@@ -18,7 +18,7 @@ from agent.control.exchange import Exchange, conn_of
 from agent.control.ops import OPS
 from agent.control.records import Records
 from agent.control.relay import Relay
-from agent.control.session import Session
+from agent.control.session import NOT_TRIED, Session
 from agent.control.topics import CONFIG_DESIRED, CONN
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class ControlPlane:
         """Why there is no connection; empty where there is one."""
         session = self._session
         if session is None:
-            return "it has not begun"
+            return NOT_TRIED
         return "" if session.connected else session.reason
 
     def fault(self) -> str | None:

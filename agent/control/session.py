@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+NOT_TRIED = "not tried yet"
+"""Why there is no connection before the first attempt."""
 _MOST_ADDRESSES = 4
 """Of a name, that are tried one after the other. Chosen, not measured."""
 LONGEST_ROUND_S = STEP_S * (1 + 2 * _MOST_ADDRESSES) + 30.0
@@ -112,7 +114,7 @@ class Session:
         self._reconnection = Reconnection(broker.jitter_s, backoff or random.Random())  # noqa: S311
         self._keeper = Keeper(self._connect, self._lost, self._reconnection)
         self.connected = False
-        self.reason = "not tried yet"
+        self.reason = NOT_TRIED
         self.reconnections = 0
         self._was_connected = False
 

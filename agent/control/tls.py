@@ -56,14 +56,12 @@ def context_of(tls: Tls, host: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(tls.ca)
         except OSError as error:
-            raise InputError(f"can't read certificates of {tls.ca} (mqtt.ca): {error}") from error
+            raise InputError(f"can't read certificates of {tls.ca} (ca): {error}") from error
     if tls.cert is not None:
         try:
             context.load_cert_chain(
                 tls.cert, tls.key, password=""
             )  # else it would ask the terminal
         except OSError as error:
-            raise InputError(
-                f"can't use {tls.cert} with {tls.key} (mqtt.cert, mqtt.key): {error}"
-            ) from error
+            raise InputError(f"can't use {tls.cert} with {tls.key} (cert, key): {error}") from error
     return context

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, ValidationError
 
 from agent.control.delivery import Message, Received
-from agent.control.messages import ConfigDesired, ConfigReported
+from agent.control.messages import ConfigDesired, ConfigReported, Info
 from agent.control.signed import sealed_body, sign
-from agent.control.topics import CONFIG_DESIRED, CONFIG_REPORTED, place_of
+from agent.control.topics import CONFIG_DESIRED, CONFIG_REPORTED, INFO, place_of
 from agent.errors import AbortedError, UnansweredError, UsageError
 from agent.fleet.client import Connected, Published
 from agent.fleet.order import REFUSED
@@ -60,10 +61,15 @@ def read_reported(payload: bytes) -> ConfigReported:
 
 @dataclass(slots=True)
 class Drift:
-    """A device's configuration, as it shall be and as it says that it is; None: nothing was said."""
+    """A device's configuration, as it shall be and as it says that it is; None: nothing was said.
+
+    Attributes:
+        wants_signed: whether it takes only what an operator's key signed; else it takes nothing signed.
+    """
 
     desired: Desired | None = None
     reported: ConfigReported | None = None
+    wants_signed: bool | None = None
 
     @property
     def next_rev(self) -> int:
@@ -77,7 +83,7 @@ class Drift:
 
 def drift_filters(root: str, device: str) -> list[tuple[str, int]]:
     """What to subscribe to, each with its QoS."""
-    return [(topic.of(root, device), 0) for topic in (CONFIG_DESIRED, CONFIG_REPORTED)]
+    return [(topic.of(root, device), 0) for topic in (CONFIG_DESIRED, CONFIG_REPORTED, INFO)]
 
 
 def drift(client: Client, root: str) -> Drift:
@@ -96,11 +102,30 @@ def drift(client: Client, root: str) -> Drift:
                 found.desired = read_desired(received.payload)
             elif place.topic is CONFIG_REPORTED:
                 found.reported = read_reported(received.payload)
+            elif place.topic is INFO:
+                with suppress(
+                    ValidationError
+                ):  # of another version: then the device says no itself
+                    found.wants_signed = Info.model_validate_json(received.payload).signed
         except ValidationError as error:
             raise AbortedError(
                 f"{received.topic}: can't be read; was it written by something newer?"
             ) from error
     return found
+
+
+def check_signed(found: Drift, device: str, *, signed: bool) -> None:
+    """Refuse what a device would not even answer.
+
+    Raises:
+        UsageError: it is signed, and the device knows no operators; or the other way round.
+    """
+    if found.wants_signed and not signed:
+        raise UsageError(
+            f"{device} takes only what an operator has signed; name the key with --sign"
+        )
+    if signed and found.wants_signed is False:
+        raise UsageError(f"{device} knows no operators' keys (control.operators); leave --sign out")
 
 
 def desired_of(

@@ -65,7 +65,8 @@ class Sayings:
         if message is None:
             return [f"{self._below(received.topic)}: can't be read"]
         if isinstance(message, Event):
-            data = ", ".join(f"{name} {value}" for name, value in message.data.items())
+            said = {name: value for name, value in message.data.items() if value not in {None, ""}}
+            data = ", ".join(f"{name} {value}" for name, value in said.items())
             place = event_place(received.topic, self._root)
             return [f"event {message.seq} {place[1] if place else ''}: {data}"]
         return [*self._told(message)]
@@ -84,7 +85,7 @@ class Sayings:
                 yield from self._streams_told(message)
             case ConfigReported():
                 runs = "runs by" if message.applied else "refused"
-                yield f"config: {runs} rev {message.rev}"
+                yield f"config: {runs} rev {message.rev}" if message.rev else "config: its own file"
                 yield from (f"config: {key}: {said}" for key, said in message.errors.items())
             case ModelReported():
                 yield f"model: {message.state} {message.reason}".rstrip()

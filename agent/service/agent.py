@@ -232,6 +232,7 @@ class Agent:
             try:
                 self._check(offered.config)
                 self._change_to(offered.config, "remote")
+                _log.info("rev %d of config/desired is in force", desired.rev)
             except (AgentError, ModelError) as error:
                 self._remote.refuse({"streams": self._secrets.hide(str(error))})
                 raise

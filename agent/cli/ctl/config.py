@@ -85,13 +85,14 @@ def _get(args: argparse.Namespace) -> int:
 
 
 def _set(args: argparse.Namespace) -> int:
-    from agent.fleet.drift import check_applied, desired_of, drift, put_desired
+    from agent.fleet.drift import check_applied, check_signed, desired_of, drift, put_desired
 
     sections = read_yaml(args.file)
     connection, client = _client(args)
     with client:
         client.connect()
         found = drift(client, connection.root)
+        check_signed(found, args.device, signed=connection.key is not None)
         try:
             config = desired_of(
                 sections, args.device, found.next_rev, signed=connection.key is not None

@@ -392,10 +392,12 @@ def test_a_command_that_makes_no_sense_is_not_given(ctl, device, words, said):
 
 
 @pytest.mark.slow
-def test_commands_are_signed_where_there_is_a_key(ctl, device, tmp_path):
+def test_commands_are_signed_where_there_is_a_key(ctl, world, broker, tmp_path):
     key = PrivateKey.generate()
     key.write(tmp_path / "ops.key")
+    device = SimulatedDevice(broker.port)
     device.keys = (key.public,)
+    world(device)
     code, _, err = ctl("cmd", "pause", "gate-7", "--sign", "ops.key")
     assert (code, err) == (0, [])
     auth = device.commands[0][1].auth
@@ -403,11 +405,27 @@ def test_commands_are_signed_where_there_is_a_key(ctl, device, tmp_path):
     (tmp_path / "night.yaml").write_text("streams: {door: {source: x}}\n")
     assert ctl("config", "set", "gate-7", "night.yaml", "--sign", "ops.key")[0] == 0
     assert "signed: true" in ctl("config", "get", "gate-7")[1]
+    code, _, err = ctl("config", "set", "gate-7", "night.yaml")
+    assert (code, len(err)) == (2, 1)
+    assert err[0].endswith("name the key with --sign")
+    assert device._reported.rev == 1
     code, _, err = ctl("cmd", "pause", "gate-7", "--sign", "night.yaml")
     assert (code, len(err)) == (5, 1)
 
 
 # ---------------------------------------------------------------- config
+
+
+@pytest.mark.slow
+def test_nothing_signed_is_sent_to_a_device_that_takes_no_signature(ctl, device, tmp_path):
+    """It would only be counted there, and answered nobody."""
+    PrivateKey.generate().write(tmp_path / "ops.key")
+    (tmp_path / "night.yaml").write_text("streams: {door: {source: x}}\n")
+    assert ctl("cmd", "ping", "gate-7")[0] == 0  # what it says of itself is there by then
+    code, _, err = ctl("config", "set", "gate-7", "night.yaml", "--sign", "ops.key")
+    assert (code, len(err)) == (2, 1)
+    assert err[0].endswith("leave --sign out")
+    assert device._reported.rev == 0
 
 
 @pytest.mark.slow

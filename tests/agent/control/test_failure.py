@@ -31,7 +31,7 @@ def certificate_error(code):
         (certificate_error(10), "the broker's certificate has expired"),
         (certificate_error(62), "the broker's certificate is not for broker.example"),
         (certificate_error(64), "the broker's certificate is not for broker.example"),
-        (certificate_error(18), "the broker's certificate is not of a CA in mqtt.ca"),
+        (certificate_error(18), "the broker's certificate is not of a CA that is known here"),
     ],
 )
 def test_what_keeps_a_connection_from_being_made(error, reason):

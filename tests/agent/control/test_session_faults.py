@@ -216,7 +216,7 @@ def test_a_port_where_nobody_listens_is_told():
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         reason = reason_at(Address("127.0.0.1", port, jitter_s=0))
-    assert reason == f"nobody listens at 127.0.0.1:{port}; check mqtt.host and mqtt.port"
+    assert reason == f"nobody listens at 127.0.0.1:{port}; check host and port"
 
 
 def reason_at(address):

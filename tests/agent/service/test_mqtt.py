@@ -67,7 +67,7 @@ def settings(bundle, clip, port):
     source = {"url": str(clip), "realtime": True, "loop": True}
     streams = {"door": {"source": source}, "yard": {"source": source}}
     record = {"dir": str(bundle.parent / "video"), "segment_s": 2, "keep": {"free": None}}
-    mqtt = {"host": "127.0.0.1", "port": port, "jitter_s": 0}
+    mqtt = {"host": "127.0.0.1", "port": port}
     return configured(bundle, streams, record=record, mqtt=mqtt)
 
 
@@ -82,6 +82,7 @@ def test_a_stranger_sees_the_device_pauses_a_stream_and_finds_it_paused_after_a_
     config = settings(bundle, clip, port)
     with RunningAgent(tmp_path, config) as agent:
         agent.ready()
+        agent.until(lambda: f"MQTT: connected to 127.0.0.1:{port}" in agent.said())
         for topic in ("conn", "info", "streams", "config/reported"):
             assert heard(port, f"{ROOT}/{topic}", timeout_s=5)["v"] == 1, topic
         agent.until(lambda: segments(tmp_path, "door"))
@@ -114,6 +115,10 @@ def test_a_stranger_sees_the_device_pauses_a_stream_and_finds_it_paused_after_a_
         agent.until(lambda: len(segments(tmp_path, "door")) > len(written))
         picture = order(port, "snapshot", "third", {"stream": "door"})
         assert picture["result"]["age_s"] < 10
+        broker.term()
+        agent.until(lambda: "WARNING MQTT: " in agent.said())
+        broker.start()
+        agent.until(lambda: agent.said().count("MQTT: connected") == 2)
         assert agent.stop() == 0
     assert heard(port, f"{ROOT}/conn")["reason"] == "clean"
     assert "Traceback" not in agent.said()

@@ -1,7 +1,14 @@
 """What an agent may say of itself."""
 
+from agent.control.messages import ControlTele
 from agent.telemetry.sensors import Readings
-from agent.telemetry.status import AgentStatus, ModelStatus, RecordingsStatus, StreamStatus
+from agent.telemetry.status import (
+    AgentStatus,
+    ControlStatus,
+    ModelStatus,
+    RecordingsStatus,
+    StreamStatus,
+)
 
 DOOR = StreamStatus(
     "running",
@@ -27,6 +34,15 @@ YARD = StreamStatus("starting", reason="rtsp://viewer:secret@10.0.0.5 refuses")
 
 MODEL = ModelStatus("person", 3, "int8", "onnxruntime 1.24", "ab" * 32)
 
+COUNTS = ControlTele(
+    queued=12,
+    queued_bytes=2048,
+    dropped=2,
+    unheard=5,
+    refused={"invalid": 1, "too_large": 6},
+    reconnections=3,
+)
+
 STATUS = AgentStatus(
     version="1.2.3",
     device="gate-7",
@@ -34,6 +50,7 @@ STATUS = AgentStatus(
     hung_detections=1,
     streams={"door": DOOR, "yard": YARD},
     recordings=RecordingsStatus(size_bytes=5 << 30, free_bytes=2 << 30, deleted=9),
+    control=ControlStatus("", COUNTS),
 )
 
 READINGS = Readings(

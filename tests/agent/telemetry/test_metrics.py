@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 
 from agent.telemetry.metrics import metrics_of
 from agent.telemetry.sensors import Readings
-from agent.telemetry.status import State
-from tests.agent.telemetry.statuses import DOOR, READINGS, STATUS, YARD
+from agent.telemetry.status import ControlStatus, State
+from tests.agent.telemetry.statuses import COUNTS, DOOR, READINGS, STATUS, YARD
 
 
 def series(status=STATUS, readings=READINGS):
@@ -103,6 +103,31 @@ def test_recordings_are_told_where_there_are_any():
     assert found["sfumato_recordings_deleted_total",] == 9
     found = series(replace(STATUS, recordings=None))
     assert not [key for key in found if key[0].startswith("sfumato_recordings")]
+
+
+def of_broker(status):
+    return {
+        key: value for key, value in series(status).items() if key[0][8:].startswith("control_")
+    }
+
+
+def test_the_broker_is_told_where_there_is_one():
+    name = "sfumato_control_refused_messages_total"
+    connected = of_broker(STATUS)
+    assert connected == {
+        ("sfumato_control_connected",): 1,
+        ("sfumato_control_queued_events",): 12,
+        ("sfumato_control_dropped_events_total",): 2,
+        ("sfumato_control_unheard_messages_total",): 5,
+        ("sfumato_control_reconnections_total",): 3,
+        (name, ("reason", "invalid")): 1,
+        (name, ("reason", "too_large")): 6,
+    }
+    away = of_broker(replace(STATUS, control=ControlStatus("no route", COUNTS)))
+    assert away == connected | {("sfumato_control_connected",): 0}
+    begins = of_broker(replace(STATUS, control=ControlStatus("not tried yet", None)))
+    assert begins == {("sfumato_control_connected",): 0}
+    assert of_broker(replace(STATUS, control=None)) == {}
 
 
 def test_the_device_is_told_where_it_has_sensors():

@@ -14,6 +14,7 @@ RULES = Path(__file__).resolve().parents[3] / "configs" / "prometheus" / "rules.
 BUILD = 'sfumato_build_info{device="gate-7", version="1"}'
 FREE = 'sfumato_recordings_free_bytes{device="gate-7"}'
 HUNG = 'sfumato_hung_detections{device="gate-7"}'
+BROKER = 'sfumato_control_connected{device="gate-7"}'
 AGE = 'sfumato_stream_last_frame_age_seconds{device="gate-7", stream="door"}'
 OUT = 'sfumato_stream_output_frames_total{device="gate-7", stream="door"}'
 WHOLE = 'sfumato_stream_covered_whole_frames_total{device="gate-7", stream="door", reason="no keyframe"}'
@@ -27,6 +28,7 @@ WELL = {
     BUILD: "1x60",
     FREE: f"{3 << 30}x60",
     HUNG: "0x60",
+    BROKER: "1x60",
     AGE: "0.1x60",
     OUT: "0+900x60",  # 15 frames a second
     WHOLE: "0+30x60",  # 3 % of them
@@ -43,6 +45,7 @@ NOT_WELL = {
     "SfumatoFramesCoveredWhole": {WHOLE: "0+90x60"},
     "SfumatoDiskFull": {FREE: "1000000x60"},
     "SfumatoDetectionsHang": {HUNG: "1x60"},
+    "SfumatoBrokerAway": {BROKER: "1x30 0x30"},
 }
 
 WELL_TOO = {
@@ -50,6 +53,8 @@ WELL_TOO = {
         state("running"): "1x30 0x3 1x30",
         state("reconnecting"): "0x30 1x3 0x30",
     },
+    "a broker that is started anew": {BROKER: "1x30 0x8 1x30"},
+    "a device that is reached by no broker": {BROKER: "_x60"},
     "a stream that is paused": {
         state("running"): "0x60",
         state("paused"): "1x60",
