@@ -12,6 +12,7 @@ from agent.control.exchange import (
     BIRTH_S,
     COMMIT_S,
     CONN_S,
+    DESIRED_S,
     TWIN_HOLD_OFF_S,
     TWIN_S,
     Exchange,
@@ -330,16 +331,17 @@ def test_what_nobody_signed_is_not_applied_where_operators_sign(tmp_path):
     key = PrivateKey.generate()
     world = World(tmp_path, operators=(key.public,))
     world.connect()
-    body = '{"v":1,"device":"gate","rev":7,"telemetry":{}}'
-    for payload in (
-        body.encode(),
-        b"",
-        sign(body.replace("gate", "yard"), key).model_dump_json().encode(),
-    ):
+
+    def desire(payload):
         world.exchange.received(Received(f"{PREFIX}/config/desired", payload, 1, True, None, 1))
+        world.tend(later_s=DESIRED_S)
+
+    body = '{"v":1,"device":"gate","rev":7,"telemetry":{}}'
+    for_another = sign(body.replace("gate", "yard"), key)
+    for payload in (body.encode(), b"", for_another.model_dump_json().encode()):
+        desire(payload)
     assert world.agent.config_reported().rev == 0
     assert world.exchange.counts().refused == {"config-desired": 2}
-    signed = sign(body, key).model_dump_json().encode()
-    world.exchange.received(Received(f"{PREFIX}/config/desired", signed, 1, True, None, 1))
+    desire(sign(body, key).model_dump_json().encode())
     assert world.agent.config_reported().rev == 7
     world.close()
