@@ -11,7 +11,7 @@ from agent.control.plane import ControlPlane
 from agent.control.session import NOT_TRIED
 from agent.control.terms import Terms
 from agent.errors import UsageError
-from agent.service.outage import Outage
+from agent.outage import Outage
 from agent.telemetry.status import ControlStatus
 from models.errors import TrustError
 from models.signing import load_public
