@@ -114,10 +114,6 @@ class Database:
         self._release()
 
     def _write(self) -> bool:
-        """Where a file turns out to be damaged, into a new one."""
-        return self._try() or (bool(self._damage) and self._try())
-
-    def _try(self) -> bool:
         if self._sql is None or self._damage or not self._is_there():
             self._replace()
         if self._sql is None:

@@ -58,8 +58,6 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     Raises:
         sqlite3.DatabaseError: neither, but a fault of ours.
     """
-    if isinstance(error, sqlite3.IntegrityError):
-        return True  # a number that was never given is there
     if type(error) not in {sqlite3.DatabaseError, sqlite3.OperationalError}:
         raise error
     return _TROUBLE.search(str(error)) is None

@@ -193,7 +193,7 @@ def _text(raw: bytes) -> str:
 def _cut(sql: sqlite3.Connection) -> int:
     """If it is needed, make the oldest large answers short, delivered ones first; what is left."""
     ((size_bytes,),) = sql.execute(_SIZE)
-    excess_bytes = size_bytes - MOST_BYTES + MOST_BYTES // SHARE if size_bytes > MOST_BYTES else 0
+    excess_bytes = size_bytes - MOST_BYTES + MOST_BYTES // SHARE
     large = (
         "SELECT id, op, length(result) FROM command WHERE length(result) > ? "
         "ORDER BY delivered DESC, number"
