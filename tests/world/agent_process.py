@@ -57,9 +57,13 @@ class AgentProcess:
         self.process.stdin.write(f"{json.dumps(what)}\n")
         self.process.stdin.flush()
 
+    def cut(self):
+        """It is gone at once; from any thread, and `wait` says so."""
+        self.process.kill()
+
     def kill(self):
         """It is gone at once."""
-        self.process.send_signal(signal.SIGKILL)
+        self.cut()
         self.wait()
 
     def stop(self):
@@ -69,10 +73,10 @@ class AgentProcess:
 
     def wait(self):
         """Until it has ended, whoever has seen to that; how."""
-        process, self.process = self.process, None
-        process.wait(END_S)
-        process.stdin.close()
-        return process.returncode
+        self.process.wait(END_S)
+        self.process.stdin.close()
+        code, self.process = self.process.returncode, None
+        return code
 
     @property
     def runs(self):

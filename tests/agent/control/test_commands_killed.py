@@ -96,7 +96,7 @@ def test_killed_at_a_packet_it_is_answered_once(tmp_path, broker, onlooker, step
         AgentProcess(tmp_path / "agent", wire.port) as agent,
     ):
         onlooker.wait_more("conn", 0)
-        wire.fault, wire.at, wire.lets_pass = agent.process.kill, at, passes
+        wire.fault, wire.at, wire.lets_pass = agent.cut, at, passes
         order_and_see_it_killed(agent, onlooker)
         assert wire.passed == PACKETS[: at + passes]
         check(agent, onlooker, expected)
@@ -183,7 +183,7 @@ def test_an_answer_by_evidence_stands_whatever_the_evidence_is_later(
         onlooker.wait_more("conn", 0)
         order_and_see_it_killed(agent, onlooker)
         agent.prefix = ()
-        wire.fault, wire.at, wire.lets_pass = lambda: agent.process.kill(), 0, True
+        wire.fault, wire.at, wire.lets_pass = agent.cut, 0, True
         agent.start()
         answer = onlooker.answer("one")
         assert answer["error"]["code"] == expected
@@ -207,7 +207,7 @@ def test_a_restart_is_accepted_and_its_one_end_comes_after_it_whatever_is_lost(
         onlooker.wait(lambda: onlooker.answers("anew", terminal=False))
         assert onlooker.answers("anew") == []
         agent.stop()
-        wire.fault, wire.at = lambda: agent.process.kill(), len(wire.passed)
+        wire.fault, wire.at = agent.cut, len(wire.passed)
         agent.start()
         assert agent.wait() == -signal.SIGKILL  # before the broker has heard that it is done
         begin(agent, onlooker)
