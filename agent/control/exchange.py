@@ -78,6 +78,9 @@ class Exchange:
 
     Args:
         controlled: what it speaks for.
+
+    Attributes:
+        flooded: messages that came too fast and were not looked at; counted by whoever lost them.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Exchange:
         self._twin = Twin(records.boot_id)
         self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
         self._connected, self._outage = False, Outage()
+        self.flooded = 0
         self._refused: Counter[str] = Counter()
         self._unheard = self._reconnections = self._published = 0
         self._noted_s: float | None = None
@@ -202,12 +206,13 @@ class Exchange:
     def counts(self) -> ControlTele:
         """How it is, in numbers."""
         outbox = self._records.outbox
+        refused = self._refused + Counter(flood=self.flooded)  # which leaves out what is 0
         return ControlTele(
             queued=outbox.depth,
             queued_bytes=outbox.depth_bytes,
             dropped=outbox.dropped,
             unheard=self._unheard + outbox.unheard,
-            refused=dict(self._refused),
+            refused=dict(refused),
             reconnections=self._reconnections,
         )
 

@@ -123,6 +123,10 @@ class Outbox:
             del self._held[at]
             self._lose(Loss(f"could not be written: {self._database.fault}", 1))
 
+    def missed(self, count: int) -> None:
+        """So many events came too fast to be added."""
+        self._lose(Loss("they came too fast", count))
+
     def next(self) -> Stored | None:
         """What is to be published next, each once until `rewind`; None: nothing now.
 

@@ -63,7 +63,7 @@ class ControlPlane:
         self._wall, self._boot_id = wall, boot_id
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._over = threading.Event()
-        self._lost = 0
+        self._lost, self._losing = 0, threading.Lock()
         self._counts: ControlTele | None = None
         self._session: Session | None = None
         self._thread = threading.Thread(target=self._work, name="control", daemon=True)
@@ -81,7 +81,8 @@ class ControlPlane:
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened; from any thread, and at once."""
         if self._queue.qsize() > _MOST_WAITING:
-            self._lost += 1
+            with self._losing:
+                self._lost += 1
             return
         self._queue.put(lambda: self._exchange.tell(kind, data))
 
@@ -136,10 +137,17 @@ class ControlPlane:
             self._attempt(errand)
             while not self._queue.empty() and time.monotonic() < until_s:
                 self._attempt(self._queue.get())
+        self._attempt(self._own_up)
         self._attempt(self._workers.look)
         self._attempt(self._exchange.report)
         self._attempt(self._exchange.tend)
         self._counts = self._exchange.counts()
+
+    def _own_up(self) -> None:
+        with self._losing:
+            lost, self._lost = self._lost, 0
+        if lost:
+            self._records.outbox.missed(lost)
 
     def _finished(self, result: Result) -> None:
         self._queue.put(lambda: self._exchange.finished(result))
