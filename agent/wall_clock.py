@@ -18,6 +18,7 @@ by a daemon; what slews a clock moves it by 30 ms a minute. Chosen, not measured
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 """Systemd's own daemon puts it there once it has set the clock."""
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _TIME_ERROR, _STA_UNSYNC = 5, 0x40
 _TIMEX_BYTES, _STATUS_AT = 512, 5 * ctypes.sizeof(ctypes.c_long)
 """Of struct timex: more than it has, and behind modes, offset, freq, maxerror, esterror."""
@@ -37,9 +38,8 @@ def is_synced() -> bool:
 
     A process that must not ask the kernel hears of systemd-timesyncd only.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     timex = (ctypes.c_char * _TIMEX_BYTES)()  # modes 0: only to read
-    state = libc.adjtimex(timex)
+    state = _LIBC.adjtimex(timex)
     if state < 0:
         return _TIMESYNCD.exists()
     status = ctypes.c_int.from_buffer(timex, _STATUS_AT).value

@@ -89,6 +89,9 @@ class Exchange:
     Args:
         controlled: what it speaks for.
         withdrawn: takes back what was retained on other terms.
+
+    Attributes:
+        flooded: messages that came too fast and were not looked at; counted by whoever lost them.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Exchange:
         self._must_hold_off = False
         self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
         self._connected, self._outage = False, Outage()
+        self.flooded = 0
         self._refused: Counter[str] = Counter()
         self._unheard = self._reconnections = self._published = 0
         self._noted_s: float | None = None
@@ -133,7 +137,7 @@ class Exchange:
 
     def lost(self, count: int) -> None:
         """So many things happened that some could not be noted."""
-        self._records.outbox.lost("too many at once", count)
+        self._records.outbox.lost("they came too fast", count)
         if self._noted_s is None:
             self._noted_s = self._now_s
 
@@ -233,12 +237,13 @@ class Exchange:
     def counts(self) -> ControlTele:
         """How it is, in numbers."""
         outbox = self._records.outbox
+        refused = self._refused + Counter(flood=self.flooded)  # which leaves out what is 0
         return ControlTele(
             queued=outbox.depth,
             queued_bytes=outbox.depth_bytes,
             dropped=outbox.dropped,
             unheard=self._unheard + outbox.unheard,
-            refused=dict(self._refused),
+            refused=dict(refused),
             reconnections=self._reconnections,
         )
 

@@ -252,6 +252,8 @@ class Outbox:
 
     def _fresh(self) -> Stored | None:
         mark = self._watermark
+        if mark.cursor >= self._tally.last:  # most of the time, and a query less
+            return None
         while row := self._row(mark.cursor + 1, self._tally.last):
             seq, size_bytes = row[0], event_rows.ROW_BYTES + len(row[4])
             if seq in mark.beyond:

@@ -66,8 +66,7 @@ class ControlPlane:
         self._wall, self._boot_id = wall, boot_id
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._over = threading.Event()
-        self._lost = self._lost_told = 0
-        self._losing = threading.Lock()
+        self._lost, self._losing = 0, threading.Lock()
         self._look_due_s = 0.0
         self._counts: ControlTele | None = None
         self._session: Session | None = None
@@ -142,15 +141,19 @@ class ControlPlane:
             self._attempt(errand)
             while not self._queue.empty() and time.monotonic() < until_s:
                 self._attempt(self._queue.get())
-        if (lost := self._lost) > self._lost_told:
-            self._exchange.lost(lost - self._lost_told)
-            self._lost_told = lost
+        self._attempt(self._own_up)
         if time.monotonic() >= self._look_due_s:
             self._look_due_s = time.monotonic() + _TICK_S
             self._attempt(self._workers.look)
             self._attempt(self._exchange.report)
             self._counts = self._exchange.counts()
         self._attempt(self._exchange.tend)
+
+    def _own_up(self) -> None:
+        with self._losing:
+            lost, self._lost = self._lost, 0
+        if lost:
+            self._exchange.lost(lost)
 
     def _finished(self, result: Result) -> None:
         self._queue.put(lambda: self._answer(result))

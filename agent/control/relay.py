@@ -44,6 +44,8 @@ class Relay:
         """See `Listener`."""
         if message.qos > 0 or self._queue.qsize() < _MOST_WAITING:
             self._queue.put(partial(self.exchange.received, message))
+        else:
+            self.exchange.flooded += 1
 
     def published(self, token: object, code: int) -> None:
         """See `Listener`."""

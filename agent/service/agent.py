@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from agent.config.config_digest import digest
@@ -16,6 +15,7 @@ from agent.control.clock import EventClock
 from agent.control.messages import ConfigReported
 from agent.errors import AgentError, OutputError, UsageError
 from agent.hidden import hidden_classes
+from agent.release import VERSION
 from agent.service.admitted import verified
 from agent.service.controlled_agent import ControlledAgent
 from agent.service.errands import Errands
@@ -112,7 +112,7 @@ class Agent:
     def status(self) -> AgentStatus:
         """How everything is now; from any thread."""
         return AgentStatus(
-            version=version("sfumato"),
+            version=VERSION,
             device=self._config.device,
             model=self._around.model.status(),
             hung_detections=self._around.model.pool.hung,

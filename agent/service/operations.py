@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol, final
 
 from agent.control.ops import LogsArgs, PauseArgs, RestartArgs, ResumeArgs, SnapshotArgs
 from agent.control.refusal import Refusal
 from agent.errors import AgentError
+from agent.release import VERSION
 from agent.service.courteous import Courteous
 from agent.service.stream_operations import ERRAND_S
 from models.errors import ModelError
@@ -113,7 +113,7 @@ class Operations:
     def _ping(self) -> Mapping[str, JsonValue]:
         manifest = self._model().bundle.manifest
         return {
-            "version": version("sfumato"),
+            "version": VERSION,
             "model": f"{manifest.name} v{manifest.version}",
             "uptime_s": round(self._clock.monotonic() - self._began_s, 1),
             "ts": self._clock.now(),

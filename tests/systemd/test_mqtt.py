@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 CUTS = 5
 TOPICS = "sfumato/v1/gate-7"
-PEOPLE = ("operator", "viewer")
+PEOPLE = ("operator", "viewer", "release")
+"""Who tells, who hears the answers, and who hears the events."""
 
 
 def reached():
@@ -65,6 +66,12 @@ class Office:
 
     def knows(self, device):
         return f"u'{device}'" in self.machine.journal("mosquitto")
+
+    def reaches(self, since_s):
+        """Whether the device has said that it is there, and so hears, since a Unix time."""
+        words = ("-t", f"{TOPICS}/conn", "-C", "1", "-W", "2")
+        said = self.run("mosquitto_sub", "viewer", *words, check=False)
+        return bool(said) and json.loads(said)["ts"] > since_s
 
     def run(self, program, person, *words, check=True):
         """One of mosquitto's programs, as somebody; what it said."""
@@ -131,16 +138,23 @@ def test_after_power_cuts_no_event_is_missing_and_what_was_paused_is(office):
     moments = np.random.default_rng(seed)
     service, machine = office.service, office.machine
     office.open()
+    began_s = time.time()
     service.systemctl("enable", "--now")
+    until(lambda: office.reaches(began_s))
     (paused,) = office.order("pause", "first", {"stream": "yard"})
     assert paused["state"] == "done"
     for cut in range(CUTS):
-        time.sleep(moments.uniform(0, 4))
+        cut_s = time.monotonic() + moments.uniform(0, 4)
+        while time.monotonic() < cut_s:
+            service.systemctl("kill", "--signal=HUP")  # to read its configuration: an event each
+            time.sleep(0.1)
         machine.power_cut()
+        began_s = time.time()
         machine.boot()
         assert service.state == "active (running)", (cut, service.said)
         assert service.shown("NRestarts") == "0", (cut, service.said)
         until(lambda: "yard paused" in service.shown("StatusText"))
+    until(lambda: office.reaches(began_s))
     assert office.order("pause", "first", {"stream": "yard"}) == [paused]
     events = all_events(office)
     assert sorted(events) == list(range(1, len(events) + 1))
@@ -151,13 +165,13 @@ def test_after_power_cuts_no_event_is_missing_and_what_was_paused_is(office):
 
 def all_events(office):
     """Every one that the device ever wrote down, by number, with its kind; asked for once more."""
-    hear = ("-c", "-i", "viewer", "-t", f"{TOPICS}/evt/+")
-    office.run("mosquitto_sub", "viewer", *hear, "-E")
+    hear = ("-c", "-i", "release", "-t", f"{TOPICS}/evt/+")
+    office.run("mosquitto_sub", "release", *hear, "-E")
     office.service.systemctl("reload")  # one more, which tells the epoch and the newest number
     events = {}
 
     def listen():
-        said = office.run("mosquitto_sub", "viewer", *hear, "-v", "-W", "3", check=False)
+        said = office.run("mosquitto_sub", "release", *hear, "-v", "-W", "3", check=False)
         for line in said.splitlines():
             topic, _, payload = line.partition(" ")
             event = json.loads(payload)
