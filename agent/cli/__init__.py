@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 from agent.cli import process
+from agent.cli.printable import printable
 from agent.errors import AgentError
 from models.errors import ModelError
 
@@ -40,5 +41,5 @@ def _run(argv: list[str]) -> int:
 
 def _fail(reason: object, exit_code: int) -> int:
     for line in str(reason).splitlines():  # a configuration may have several faults
-        print(f"sfumato: {line}", file=sys.stderr)
+        print(f"sfumato: {printable(line)}", file=sys.stderr)
     return exit_code

@@ -48,6 +48,8 @@ MAX_TTL_S = 7 * 86400.0
 MAX_AHEAD_S = 300.0
 """Clocks of devices and operators may differ by this much. Chosen, not measured: Kerberos' limit.
 A command from further ahead could be given again after it was forgotten, and is refused."""
+MAX_REV = 2**53
+"""What every reader of JSON can hold."""
 
 ErrorCode = Literal[
     "invalid_schema",
@@ -160,7 +162,7 @@ class ConfigDesired(Ordered):
     """What a device's configuration shall be, over its own file; a section is given whole."""
 
     device: Name | None = Field(None, description="has to be given where the message is signed")
-    rev: int = Field(ge=1, le=2**53, description="counts up")
+    rev: int = Field(ge=1, le=MAX_REV, description="counts up")
     streams: dict[str, Json] | None = None
     telemetry: dict[str, Json] | None = None
     update: dict[str, Json] | None = None
@@ -189,7 +191,7 @@ class ModelDesired(Ordered):
     """Which model a device shall run."""
 
     device: Name | None = None
-    rev: int = Field(ge=1, le=2**53)
+    rev: int = Field(ge=1, le=MAX_REV)
     name: Short
     version: int = Field(ge=1)
     digest: Digest

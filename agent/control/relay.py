@@ -12,41 +12,52 @@ if TYPE_CHECKING:
     from agent.control.delivery import Received
     from agent.control.exchange import Exchange
 
-_MOST_WAITING = 1000
-"""Of what may be lost. Chosen, not measured: a broker holds the rest back by itself, for it waits
-until what it sent before is acknowledged."""
+MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 << 20
+"""Messages. Chosen, not measured: a broker that is well has 16 on their way, and waits until one is
+acknowledged. What one that isn't sends beyond is not handed on, and not acknowledged either."""
 
 
 class Relay:
     """A `Listener` that only notes what it hears.
 
-    Args:
-        queue: of what is done on the control plane's thread.
-
     Attributes:
+        queue: of what is done on the control plane's thread.
         exchange: whom it is for; set before the connection begins.
     """
 
     exchange: Exchange
 
     def __init__(self, queue: SimpleQueue[Callable[[], None]]) -> None:
-        self._queue = queue
+        self.queue = queue
+        self._noted = self._noted_bytes = 0  # by the connection's thread
+        self._done = self._done_bytes = 0  # by the control plane's
 
     def connected(self) -> None:
         """See `Listener`."""
-        self._queue.put(self.exchange.connected)
+        self.queue.put(self.exchange.connected)
 
     def disconnected(self, reason: str) -> None:
         """See `Listener`."""
-        self._queue.put(partial(self.exchange.disconnected, reason))
+        self.queue.put(partial(self.exchange.disconnected, reason))
 
     def received(self, message: Received) -> None:
         """See `Listener`."""
-        if message.qos > 0 or self._queue.qsize() < _MOST_WAITING:
-            self._queue.put(partial(self.exchange.received, message))
-        else:
+        size_bytes = len(message.payload)
+        if (
+            self._noted - self._done >= MOST_WAITING
+            or self._noted_bytes - self._done_bytes + size_bytes > MOST_WAITING_BYTES
+        ):
             self.exchange.flooded += 1
+            return
+        self._noted += 1
+        self._noted_bytes += size_bytes
+        self.queue.put(partial(self._hand_on, message))
 
     def published(self, token: object, code: int) -> None:
         """See `Listener`."""
-        self._queue.put(partial(self.exchange.published, token, code))
+        self.queue.put(partial(self.exchange.published, token, code))
+
+    def _hand_on(self, message: Received) -> None:
+        self._done += 1
+        self._done_bytes += len(message.payload)
+        self.exchange.received(message)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue, ValidationError
 
 from agent.control.delivery import Message, Received
-from agent.control.messages import ConfigDesired, ConfigReported, Info
+from agent.control.messages import MAX_REV, ConfigDesired, ConfigReported, Info
 from agent.control.signed import sealed_body, sign
 from agent.control.topics import CONFIG_DESIRED, CONFIG_REPORTED, INFO, place_of
 from agent.errors import AbortedError, UnansweredError, UsageError
@@ -135,6 +135,7 @@ def desired_of(
 
     Raises:
         UsageError: it holds something else than sections that can be set from afar.
+        AbortedError: the device has a `rev` that none is above.
     """
     if not sections:
         raise UsageError(f"should hold sections to set: {', '.join(_SECTIONS)}")
@@ -144,6 +145,11 @@ def desired_of(
         )
     if wrong := next((name for name, each in sections.items() if not isinstance(each, dict)), None):
         raise UsageError(f"{wrong}: should be a section of `key: value` lines")
+    if rev > MAX_REV:
+        raise AbortedError(
+            f"{device}: has the highest rev that there is; whoever set it has to be found, and at the "
+            "device remote.json and remote.copy.json deleted, in the agent's state folder"
+        )
     return ConfigDesired(v=1, rev=rev, device=device if signed else None, **sections)
 
 

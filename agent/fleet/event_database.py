@@ -139,7 +139,7 @@ class EventDatabase:
 
 def _row(heard: EventHeard) -> tuple[object, ...]:
     event = heard.event
-    data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(event.data, separators=(",", ":"))
     return (
         *(heard.device, event.epoch, event.seq, heard.kind, event.id, event.boot_id),
         *(event.mono_ms, event.ts, event.clock_synced, data),

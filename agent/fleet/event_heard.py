@@ -34,9 +34,9 @@ class EventHeard:
         return self.device, self.event.epoch, self.event.seq
 
     def to_line(self) -> str:
-        """JSON, on one line."""
+        """JSON, on one line, with nothing that a terminal would obey."""
         fields = {"device": self.device, "kind": self.kind, **self.event.model_dump(mode="json")}
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(fields, separators=(",", ":"))
 
 
 def event_filter(root: str, device: str = "+") -> str:

@@ -314,11 +314,12 @@ class Agent:
             self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
 
     def _reported(self) -> ConfigReported:
+        hide = self._secrets.hide  # who sent it may have set a password in the wrong place
         return ConfigReported(
             rev=self._remote.rev,
             applied=self._remote.applied,
             digest=digest(self._config),
-            errors={key: said[:_MOST_LETTERS] for key, said in self._remote.errors.items()},
+            errors={key: hide(said)[:_MOST_LETTERS] for key, said in self._remote.errors.items()},
             overrides=self._pauses.overrides.to_messages(),
             needs_restart=difference(self._config, self._wanted).needs_restart,
         )

@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
+from agent.service.hiding_formatter import without_controls
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -88,4 +90,5 @@ class Notifier:
 
 
 def _status(text: str) -> str:
-    return f"STATUS={' '.join(text.split())}"  # a second line would be another notice
+    text = " ".join(text.split())  # a second line would be another notice
+    return f"STATUS={without_controls(text)}"

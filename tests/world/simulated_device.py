@@ -44,6 +44,7 @@ class SimulatedDevice:
         commands: that came, in order, as (op, command).
         mute: ops that it does not answer.
         keys: of operators; none: nothing has to be signed.
+        complaint: what it says of a stream that is called bad.
     """
 
     def __init__(self, port, name="gate-7", root=topics.ROOT):
@@ -51,6 +52,7 @@ class SimulatedDevice:
         self.boot_id = uuid.uuid4().hex
         self.epoch = uuid.uuid4().hex
         self.kept, self.commands, self.mute, self.keys = {}, [], set(), ()
+        self.complaint = "is bad"
         self._unheard = set()  # numbers that no broker has acknowledged
         self._seq = 0
         self._paused = False
@@ -186,7 +188,9 @@ class SimulatedDevice:
 
     def _apply(self, payload):
         desired = ConfigDesired.model_validate_json(self._body(payload, "operator"))
-        errors = {f"streams.{name}": "is bad" for name in desired.streams or () if name == "bad"}
+        errors = {
+            f"streams.{name}": self.complaint for name in desired.streams or () if name == "bad"
+        }
         fields = {"rev": desired.rev, "applied": not errors, "errors": errors}
         self._reported = self._reported.model_copy(update=fields)
         self._publish(topics.CONFIG_REPORTED, self._reported)

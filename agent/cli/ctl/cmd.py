@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_command
 from agent.cli.ctl.connection import add_connection_arguments, connection_of
-from agent.cli.ctl.text import check_devices, printable, table, when
+from agent.cli.ctl.text import check_devices, table, when
+from agent.cli.printable import printable
 from agent.errors import AbortedError, OutputError, UnansweredError, UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_command
 from agent.cli.ctl.connection import add_connection_arguments, connection_of
-from agent.cli.ctl.text import check_devices, printable
+from agent.cli.ctl.text import check_devices
+from agent.cli.printable import printable
 from agent.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from agent.cli.arguments import add_command
 from agent.cli.ctl.connection import add_connection_arguments, connection_of
 from agent.cli.ctl.documents import read_yaml, to_yaml
-from agent.cli.ctl.text import check_devices, printable
+from agent.cli.ctl.text import check_devices
+from agent.cli.printable import printable
 from agent.errors import UnansweredError, UsageError
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ def _get(args: argparse.Namespace) -> int:
     with client:
         found = _found(args, connection, client)
     document = _document(args.device, found)
-    print(json.dumps(document) if connection.as_json else to_yaml(document), end="")
-    if connection.as_json:
-        print()
+    for line in [json.dumps(document)] if connection.as_json else _lines(document):
+        print(printable(line))
     return 0
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from agent.cli.printable import printable
 from agent.control.messages import DEVICE_PATTERN
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-def printable(text: object) -> str:
-    """On one line, with nothing that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
 
 
 def when(ts: float | None) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_command
 from agent.cli.ctl.connection import add_connection_arguments, connection_of
-from agent.cli.ctl.text import check_devices, printable
+from agent.cli.ctl.text import check_devices
+from agent.cli.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -52,7 +53,9 @@ def _run(args: argparse.Namespace) -> int:
                 else:
                     _print(sayings.lines(happening))
             elif isinstance(happening, Disconnected):
-                print(f"sfumato: {client.unreachable(happening.reason)}", file=sys.stderr)
+                print(
+                    f"sfumato: {printable(client.unreachable(happening.reason))}", file=sys.stderr
+                )
             elif isinstance(happening, Connected):
                 print("sfumato: connected again", file=sys.stderr)
 

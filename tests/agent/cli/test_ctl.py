@@ -466,6 +466,29 @@ def test_what_is_refused_is_said_by_key_and_shows_as_drift(ctl, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_device_that_refuses_has_no_say_over_the_terminal(ctl, device, tmp_path):
+    device.complaint = "\x1b[2J\x9b1;1Hall is well\u202e"
+    (tmp_path / "bad.yaml").write_text("streams: {bad: {source: x}}\n")
+    code, _, err = ctl("config", "set", "gate-7", "bad.yaml")
+    assert (code, err[0]) == (7, "sfumato: gate-7: streams.bad: ?[2J?1;1Hall is well?")
+    for words in (["get", "gate-7"], ["diff", "gate-7"], ["get", "gate-7", "--json"]):
+        out = ctl("config", *words)[1]
+        assert "all is well" in out
+        assert out.replace("\n", "").isprintable(), ascii(out)
+
+
+def test_a_device_with_the_highest_number_there_is_gets_no_traceback(ctl, tell, tmp_path):
+    tell("gate-7/config/reported", json.dumps({
+        "rev": 2**53, "applied": True, "digest": "0" * 64, "errors": {}, "overrides": [],
+        "needs_restart": [],
+    }).encode())  # fmt: skip
+    (tmp_path / "a.yaml").write_text("telemetry: {interval_s: 30}\n")
+    code, _, err = ctl("config", "set", "gate-7", "a.yaml")
+    assert (code, len(err)) == (7, 1)
+    assert "has the highest rev" in err[0]
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("device")
 def test_a_file_is_compared_with_what_was_set(ctl, tmp_path):
     (tmp_path / "a.yaml").write_text("streams: {door: {source: x}}\n")

@@ -1,48 +1,51 @@
-"""What a connection's thread hands over while the control plane is busy."""
+"""What a connection's thread hears, handed to the control plane's."""
 
-import queue
+from queue import SimpleQueue
 
-from simulated_agent import SimulatedAgent, terms_of
+import pytest
 
-from agent.control.commands import Workers
 from agent.control.delivery import Received
-from agent.control.exchange import Exchange
-from agent.control.records import Records
-from agent.control.relay import Relay
-from agent.wall_clock import WallClock
-
-FLOOD = 1500
+from agent.control.relay import MOST_WAITING, MOST_WAITING_BYTES, Relay
 
 
-class Wire:
-    """A connection that takes all that is said."""
+class Exchange:
+    """Notes what it is handed."""
 
-    def publish(self, _message, _token):
-        return True
+    def __init__(self):
+        self.heard = []
+        self.flooded = 0
 
-    def acknowledge(self, _receipt):
-        return None
-
-    def reconnect(self, _reason):
-        raise AssertionError
-
-    def hold_off(self, _seconds):
-        raise AssertionError
+    def received(self, message):
+        self.heard.append(message)
 
 
-def test_what_comes_too_fast_is_counted_and_what_a_broker_holds_back_is_not_lost(tmp_path):
-    terms, device, calls = terms_of(1, "gate"), SimulatedAgent(tmp_path), queue.SimpleQueue()
-    records = Records.open(tmp_path / "control.db", 1 << 20, WallClock(), "boot")
-    workers = Workers(device.do, lambda _: None, records.clock.mono_ms)
-    relay = Relay(calls)
-    relay.exchange = Exchange(terms, device, Wire(), workers, records)
-    for qos in [0] * FLOOD + [1]:
-        relay.received(Received("sfumato/v1/gate/cmd/ping", b"{", qos, False, None, None))
-    waiting = calls.qsize()
-    while not calls.empty():
-        calls.get()()
-    refused = relay.exchange.counts().refused
-    assert refused == {"invalid": waiting, "flood": FLOOD + 1 - waiting}
-    assert 0 < waiting < FLOOD
-    workers.stop(1)
-    records.database.close()
+@pytest.fixture
+def relay():
+    relay = Relay(SimpleQueue())
+    relay.exchange = Exchange()
+    return relay
+
+
+def attend(relay):
+    while not relay.queue.empty():
+        relay.queue.get()()
+
+
+def message(qos, payload=b""):
+    return Received("sfumato/v1/gate/cmd/ping", payload, qos, False, None, None)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("payload", [b"", bytes(MOST_WAITING_BYTES // 10)])
+def test_a_broker_that_waits_for_nothing_fills_no_memory(relay, qos, payload):
+    """One that is well has sixteen messages on their way, and then waits to be answered."""
+    for _ in range(2 * MOST_WAITING):
+        relay.received(message(qos, payload))
+    attend(relay)
+    heard = 10 if payload else MOST_WAITING
+    assert len(relay.exchange.heard) == heard
+    assert relay.exchange.flooded == 2 * MOST_WAITING - heard
+    relay.received(message(qos, payload))
+    attend(relay)
+    assert relay.exchange.heard[-1] == message(qos, payload)
+    assert len(relay.exchange.heard) == heard + 1

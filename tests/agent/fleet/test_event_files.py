@@ -112,6 +112,16 @@ def test_a_first_line_that_is_half_is_taken_away_as_well(tmp_path):
     assert [event[2] for event in events_of(path)] == [1]
 
 
+def test_a_line_holds_nothing_that_a_terminal_would_obey(tmp_path):
+    """It is read with tail as well, and what events say is up to a device."""
+    path = tmp_path / "events.jsonl"
+    data = {"\x9b": "\x1b[2J\x9b1;1H\u2028\u202e ä"}
+    write(path, [heard(1, **data)])
+    text = path.read_text()
+    assert text.removesuffix("\n").isprintable(), ascii(text)
+    assert json.loads(text)["data"] == data
+
+
 @pytest.mark.parametrize("line", ["{}", "[]", "no", '{"device":"a","epoch":"b","seq":"1"}'])
 def test_what_are_no_events_are_not_written_to(tmp_path, line):
     path = tmp_path / "events.jsonl"

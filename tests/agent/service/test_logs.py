@@ -262,3 +262,11 @@ def test_the_fault_that_ends_a_command_is_logged_like_any_other(service):
     assert service.code == 1
     assert "OSError: ***" in said
     assert "secret" not in said
+
+
+def test_who_reads_the_log_has_his_terminal_for_himself():
+    """A key of a message that is refused may be anything, and is logged."""
+    said = "\x1b[2J\x9b1;1H\x00\r\x7fall is\u202e well\n\tä"
+    record = logging.LogRecord("a", logging.WARNING, "a.py", 1, "refused: %s", (said,), None)
+    shown = HidingFormatter(str, "%(message)s").format(record)
+    assert shown == "refused: ?[2J?1;1H???all is? well\n\tä"

@@ -67,6 +67,12 @@ def test_a_status_of_two_lines_is_no_second_notice(notifier, systemd):
     assert systemd.hear() == {"STATUS": "door: gone READY=1"}
 
 
+def test_a_status_moves_nobodys_cursor(notifier, systemd):
+    """`systemctl status` prints it as it is."""
+    notifier.status("door: \x1b[2J\x9b1;1Hgone\u202e")
+    assert systemd.hear() == {"STATUS": "door: ?[2J?1;1Hgone?"}
+
+
 def test_an_abstract_socket_is_found():
     name = f"sfumato-{os.getpid()}"
     systemd = Systemd(f"\0{name}")
