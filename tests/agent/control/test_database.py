@@ -72,6 +72,41 @@ def test_a_file_that_is_damaged_is_set_aside(device, damage, reason):
     check_begun_anew(device, epoch, reason)
 
 
+@pytest.mark.parametrize(("seq", "turned"), [(150, 182), (21, 5)])
+def test_a_number_that_turned_into_another_is_not_believed(device, seq, turned):
+    device.happen(*range(20))
+    device.send()
+    device.happen(*range(20, 150))
+    device.database.close()
+    with sqlite3.connect(device.path) as other:
+        other.execute("DELETE FROM event WHERE seq = ?", (turned,))
+        changed = "SELECT ?, start, kind, mono_ms, data, crc FROM event WHERE seq = ?"
+        other.execute(f"REPLACE INTO event {changed}", (turned, seq))
+        other.execute("DELETE FROM event WHERE seq = ?", (seq,))
+    other.close()
+    epoch = device.outbox.epoch
+    device.start()
+    device.happen(1)
+    assert device.outbox.epoch != epoch
+    told, _ = device.send()
+    assert (told.data["count"], told.data["reason"]) == (130, "events are missing, or too many")
+
+
+def test_a_damaged_file_keeps_its_log(device):
+    device.happen(*range(20))
+    raw = {path: path.read_bytes() for path in device.path.parent.iterdir()}
+    device.database.close()
+    log = device.path.with_name("control.db-wal")
+    for number in range(1, MOST_DAMAGED + 2):
+        device.path.write_bytes(b"garbage" + raw[device.path])
+        log.write_bytes(raw[log])
+        device.start()
+        kept = device.path.with_name(f"control.db.damaged-{number}-wal")
+        assert kept.read_bytes() == raw[log]
+        device.database.close()
+    assert len(list(device.path.parent.glob("*-wal"))) == MOST_DAMAGED
+
+
 def test_only_the_newest_damaged_ones_are_kept(device):
     for _ in range(MOST_DAMAGED + 3):
         device.database.close()
@@ -133,7 +168,8 @@ def test_any_bit_may_turn_in_the_file(device):
     for _ in range(300):
         device.path.write_bytes(dice.turn(raw))
         device.start()
-        device.happen(1000)
+        device.outbox.add("boot", {"n": 1000})
+        assert device.database.commit() or device.database.commit(), f"seed {dice.seed}"
         events = [device.outbox.event_of(each) for each in device.send()]
         assert device.database.commit(), f"seed {dice.seed}"
         events += [device.outbox.event_of(each) for each in device.send()]

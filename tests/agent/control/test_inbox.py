@@ -133,6 +133,24 @@ def test_old_ones_then_looks_then_the_oldest_are_forgotten_and_open_ones_never(d
 
 
 @pytest.mark.slow
+def test_an_open_one_is_not_forgotten_where_no_answer_was_ever_delivered(device):
+    device.inbox.add("open", "ping", "d", "{}")
+    device.database.close()
+    with sqlite3.connect(device.path) as file:
+        file.executemany(
+            "INSERT INTO command(id, op, digest, used_s, delivered, args, result) "
+            "VALUES (?, 'pause', 'd', 0, 0, x'', x'7b7d')",
+            ((f"id{n}",) for n in range(MOST_ROWS)),
+        )
+    file.close()
+    device.start()
+    device.inbox.add("last", "pause", "d", "{}")
+    device.restart()
+    assert ids(device.inbox.unfinished()) == ["open", "last"]
+    assert ids(device.inbox.undelivered())[0] == f"id{MOST_ROWS // SHARE + 2}"
+
+
+@pytest.mark.slow
 def test_pictures_give_way_before_anything_is_forgotten(device):
     picture = "x" * 90_000
     count = MOST_BYTES // 90_000 + 50
