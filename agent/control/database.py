@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+_FACT = "SELECT value FROM fact WHERE name = ?"
+
 
 class Store(Protocol):
     """What lives in the file; what it is told it holds back until a commit."""
@@ -23,7 +25,14 @@ class Store(Protocol):
         ...
 
     def opened(self, lost: str) -> None:
-        """A file was opened; why nothing of the last one is in it, or an empty text."""
+        """Go on from what a file that was opened says.
+
+        Args:
+            lost: why nothing of what was there before is in it; empty: it is.
+
+        Raises:
+            sqlite3.DatabaseError: it can't be read; this is asked again when it can.
+        """
         ...
 
     def write(self, sql: sqlite3.Connection) -> None:
@@ -41,7 +50,8 @@ class Database:
     What a disk does never raises here. While nothing can be written, `fault` says why, stores hold
     back what they are told, and each commit tries again. A file that is damaged or of another
     version is set aside as `NAME.damaged-N`; in its stead, and where it was deleted, a new one is
-    begun, in a new epoch.
+    begun, in a new epoch. One thing nobody can see: a disk that loses the end of the log after it
+    has said that it was safe, as some memory cards do in a power cut.
 
     Args:
         path: of the file; its folder is made.
@@ -74,26 +84,33 @@ class Database:
     def hold(self, store: Store) -> None:
         """Ask it, at each commit, for what to write."""
         self._stores.append(store)
-        if self._sql is not None:
-            store.opened(self._lost)
+        self._tell(store)
 
-    def fact(self, name: str) -> str | None:
-        """What was `put` there last."""
-        for (value,) in self.rows("SELECT value FROM fact WHERE name = ?", name):
-            return str(value)
-        return None
+    def fact(self, name: str) -> str:
+        """What was `put` there last, or an empty text.
+
+        Raises:
+            sqlite3.DatabaseError: the file can't be read.
+        """
+        return "".join(value for (value,) in self.read(_FACT, name))
 
     def put(self, name: str, value: str) -> None:
         """Write a fact, from a store's `write`."""
         assert self._sql is not None  # noqa: S101 a store writes where a file is open
         self._sql.execute("REPLACE INTO fact VALUES (?, ?, ?)", (name, value, crc(value)))
 
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a query finds; nothing where no file is open.
+
+        Raises:
+            sqlite3.DatabaseError: the file can't be read.
+        """
+        return self._sql.execute(query, values).fetchall() if self._sql is not None else []
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds; nothing if the file can't be read."""
-        if self._sql is None:
-            return []
         try:
-            return self._sql.execute(query, values).fetchall()
+            return self.read(query, *values)
         except sqlite3.DatabaseError as error:
             self._note(error)
             return []
@@ -149,12 +166,18 @@ class Database:
         before = self.epoch
         self._release()
         self._open()
-        if self._sql is None:
-            return
-        if before and self.epoch != before:
+        if self._sql is not None and before and self.epoch != before:
             self._lost = self._lost or "the file was deleted"
-        for store in self._stores:
-            store.opened(self._lost)
+        self._tell(*self._stores)
+
+    def _tell(self, *stores: Store) -> None:
+        """That a file is open; if they can't read it, it is not."""
+        try:
+            for store in stores if self._sql is not None else ():
+                store.opened(self._lost)
+        except sqlite3.DatabaseError as error:
+            self._note(error)
+            self._release()
 
     def _open(self) -> None:
         try:
@@ -167,13 +190,14 @@ class Database:
                 set_aside(self.path)
                 self._lost = str(error)
                 self._sql = connect(self.path)
+            self.epoch = self.fact("epoch")
+            self._used_s, self._opened_s = float(self.fact("used_s") or 0), self._monotonic()
         except (sqlite3.DatabaseError, OSError, DamagedError) as error:
             self.fault = str(error)
-            return
-        self.fault = ""
-        self._inode = _inode(self.path)
-        self.epoch = self.fact("epoch") or ""
-        self._used_s, self._opened_s = float(self.fact("used_s") or 0), self._monotonic()
+            self._release()
+        else:
+            self.fault = ""
+            self._inode = _inode(self.path)
 
     def _release(self) -> None:
         if self._sql is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.control.messages import MAX_AHEAD_S, MAX_TTL_S, Result
 from agent.control.ops import OPS
@@ -134,25 +134,23 @@ class Inbox:
 
     def opened(self, lost: str) -> None:
         """Go on from what the file says; what is being done stays known, whatever it says."""
-        earlier = {
-            entry.id: entry for entry in self._entries("WHERE result IS NULL ORDER BY number")
-        }
+        ((rows,),) = self._database.read("SELECT count(*) FROM command")
+        ((size_bytes,),) = self._database.read(_SIZE)
+        still_open = self._database.read(f"{_ENTRY} WHERE result IS NULL ORDER BY number")
+        self._rows, self._size_bytes = rows, size_bytes
+        earlier = {entry.id: entry for entry in map(_entry, still_open)}
         self._open = {**earlier, **self._open}
         for entry_id in self._held:
             self._open.pop(entry_id, None)
         if lost:
             self._held = {**self._open, **self._held}
-        ((self._rows,),) = self._database.rows("SELECT count(*) FROM command") or [(0,)]
-        ((self._size_bytes,),) = self._database.rows(_SIZE) or [(0,)]
 
     def write(self, sql: sqlite3.Connection) -> None:
         """Write what is held back; forget what is too much."""
         used_s, rows, size_bytes = self._database.used_s, self._rows, self._size_bytes
         for entry in self._held.values():
-            args, result = (
-                entry.args_json.encode(),
-                entry.result_json and entry.result_json.encode(),
-            )
+            args = entry.args_json.encode()
+            result = entry.result_json.encode() if entry.result_json else None
             sql.execute(
                 "INSERT INTO command(id, op, digest, used_s, delivered, args, result) "
                 "VALUES (?, ?, ?, ?, 0, ?, ?) "
@@ -178,20 +176,18 @@ class Inbox:
         self._arrived.clear()
 
     def _entries(self, which: str, *values: object) -> list[Entry]:
-        return [
-            Entry(command_id, op, digest, _text(args), result and _text(result), bool(delivered))
-            for command_id, op, digest, args, result, delivered in self._database.rows(
-                f"{_ENTRY} {which}", *values
-            )
-        ]
+        return list(map(_entry, self._database.rows(f"{_ENTRY} {which}", *values)))
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")  # a damaged one must not stop a start
+def _entry(row: tuple[Any, ...]) -> Entry:
+    command_id, op, digest, *texts, delivered = row
+    # A bit may have turned in them, which must not stop a start.
+    args, result = (raw and raw.decode(errors="replace") for raw in texts)
+    return Entry(command_id, op, digest, args or "", result, bool(delivered))
 
 
 def _cut(sql: sqlite3.Connection) -> int:
-    """If it is needed, make the oldest large answers short, delivered ones first; what is left."""
+    """Make the oldest large answers short, delivered ones first; how much all are then."""
     ((size_bytes,),) = sql.execute(_SIZE)
     excess_bytes = size_bytes - MOST_BYTES + MOST_BYTES // SHARE
     large = (

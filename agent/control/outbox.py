@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from pydantic import TypeAdapter
 
 from agent.control import event_rows
 from agent.control.database_file import crc
 from agent.control.event_rows import Held, Loss, Tally
-from agent.control.messages import Event, EventKind, Scalar
+from agent.control.messages import Event
 from agent.control.refusal import Refusal
 from agent.control.replays import Replays
 from agent.control.starts import Starts
+from agent.control.stored import Stored, data_of, json_of
 from agent.control.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -23,42 +21,16 @@ if TYPE_CHECKING:
 
     from agent.control.clock import EventClock
     from agent.control.database import Database
+    from agent.control.messages import EventKind, Scalar
 
 MOST_HELD = 1000
 """Events that wait in memory for a disk: 3 minutes at 5 a second. Chosen, not measured."""
-MOST_LETTERS = 500
-"""Of a text in an event, as `messages.Short` says."""
 
-_DATA = TypeAdapter(dict[str, Scalar])
 _ROW = (
     "SELECT seq, start, kind, mono_ms, CAST(data AS BLOB), crc FROM event "
     "WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1"
 )
 _COUNTS = "SELECT count(*), coalesce(sum(seq > ? AND seq <= ?), 0) FROM event"
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event in the file.
-
-    Attributes:
-        boot_id: names the start of the agent in which it happened.
-        machine_boot: names the boot of the machine in which it happened.
-        mono_ms: milliseconds since that boot.
-    """
-
-    epoch: str
-    seq: int
-    kind: EventKind
-    boot_id: str
-    machine_boot: str
-    mono_ms: int
-    data: dict[str, Scalar]
-
-    @property
-    def id(self) -> str:
-        """Names it for ever."""
-        return f"{self.epoch}-{self.seq}"
 
 
 class Outbox:
@@ -120,7 +92,7 @@ class Outbox:
         Raises:
             ValueError: a value that no message can hold, such as NaN.
         """
-        self._held.append(Held(kind, self._clock.mono_ms(), _json(data)))
+        self._held.append(Held(kind, self._clock.mono_ms(), json_of(data)))
         full = len(self._held) > MOST_HELD
         if full and (self._database.fault or not self._database.commit()):
             at = next((n for n, each in enumerate(self._held) if each.kind == "track"), 0)
@@ -176,9 +148,10 @@ class Outbox:
         Raises:
             Refusal: nothing of it is there, or too much is asked for at once.
         """
-        there = self._database.rows(_ROW, from_seq, to_seq)
+        to_seq = min(to_seq, self._tally.last)  # and so no more than SQLite can count to
+        there = from_seq <= to_seq and self._row(from_seq, to_seq)
         if epoch != self.epoch or not there:
-            raise Refusal("not_found", f"no event from {from_seq} to {to_seq} of {epoch} is left")
+            raise Refusal("not_found", f"nothing from {from_seq} on is left of {epoch}")
         if self._replays.is_full:
             raise Refusal("busy", "too many gaps are being filled; ask again once they are")
         mark = self._watermark
@@ -209,19 +182,18 @@ class Outbox:
 
     def opened(self, lost: str) -> None:
         """Go on from what the file says."""
-        unsent = self._tally.rows - self._tally.acked_rows if self._tally.last else None
         said = self._database.fact("outbox")
-        self._tally = Tally.model_validate_json(said) if said else Tally()
-        self._watermark = Watermark(self._tally.through, self._tally.beyond)
-        self._replays = Replays()
-        if not self._tally.fits(
-            self._database.rows(_COUNTS, self._tally.through, self._tally.last)
-        ):
-            self._database.damaged("events are missing, or too many")
-        self._clock.not_before(self._tally.newest_s)
+        tally = Tally.model_validate_json(said) if said else Tally()
+        counts = self._database.read(_COUNTS, tally.through, tally.last)
         self._starts.opened(self._database)
         if lost:
-            self._lose(Loss(lost, unsent))
+            before = self._tally
+            self._lose(Loss(lost, before.rows - before.acked_rows if before.last else None))
+        if not tally.fits(counts):
+            self._database.damaged("events are missing, or too many")
+        self._tally, self._replays = tally, Replays()
+        self._watermark = Watermark(tally.through, tally.beyond)
+        self._clock.not_before(tally.newest_s)
 
     def write(self, sql: sqlite3.Connection) -> None:
         """Write what is held back; delete what is old, and what is too much."""
@@ -288,23 +260,12 @@ class Outbox:
         began = self._starts.of(start)
         if began is None or crc(*row[:-1]) != checksum:
             return None
-        return Stored(self.epoch, seq, kind, *began, mono_ms, _DATA.validate_json(data))
+        return Stored(self.epoch, seq, kind, *began, mono_ms, data_of(data))
 
     def _told(self, loss: Loss) -> Held:
-        return Held("drop", self._clock.mono_ms(), _json(loss.data))
+        return Held("drop", self._clock.mono_ms(), json_of(loss.data))
 
     def _lose(self, loss: Loss) -> None:
         earlier = self._losses.get(loss.reason)
         self._losses[loss.reason] = earlier.and_also(loss) if earlier else loss
         self.dropped += loss.count or 0
-
-
-def _json(data: Mapping[str, Scalar]) -> bytes:
-    """As a message takes it: texts are shortened, and without what UTF-8 can't say."""
-    fitting = {
-        key: value.encode(errors="replace").decode()[:MOST_LETTERS]
-        if isinstance(value, str)
-        else value
-        for key, value in data.items()
-    }
-    return _DATA.dump_json(_DATA.validate_python(fitting))

@@ -33,7 +33,8 @@ class Records:
     @classmethod
     def open(cls, path: Path, limit_bytes: int, wall: WallClock, boot_id: str) -> Records:
         """Go on from what a file holds; a disk that can't be written to is tried again later."""
-        clock, database = EventClock(wall), Database(path)
+        clock = EventClock(wall)
+        database = Database(path, clock.monotonic)
         outbox, inbox = Outbox(database, limit_bytes, clock, boot_id), Inbox(database)
         database.commit()  # this start: what it is about to say must not look like a twin's later
         return cls(database, outbox, inbox, clock, boot_id)

@@ -33,9 +33,10 @@ class Starts:
 
     def opened(self, database: Database) -> None:
         """Read what is known from before."""
-        self._known, self._own, self._noted_s = {}, None, None
         rows = "SELECT number, boot_id, machine_boot, booted_s, crc FROM start ORDER BY number"
-        for number, boot_id, machine_boot, booted_s, checksum in database.rows(rows):
+        found = database.read(rows)
+        self._known, self._own, self._noted_s = {}, None, None
+        for number, boot_id, machine_boot, booted_s, checksum in found:
             if crc(boot_id, machine_boot, booted_s) != checksum:
                 continue  # and so are its events
             self._known[number] = boot_id, machine_boot

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace"),
 ]
 
-CALLS = {"pwrite64": 2, "fdatasync": 1, "ftruncate": 1, "unlink": 1}
+CALLS = {"pwrite64": 2, "fdatasync": 1, "ftruncate": 1, "unlink": 1, "pread64": 2}
 """Each how-manieth is tried: a page of the log is two calls, its head and itself."""
 LAST = 6
 PROGRAM = """
