@@ -10,24 +10,20 @@ import logging
 import math
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, Protocol
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from agent.control import discovery
 from agent.control.admission import Admission
 from agent.control.delivery import Message
 from agent.control.desired import read_desired
-from agent.control.failure import LEFT
-from agent.control.messages import Conn, ControlTele
+from agent.control.messages import ControlTele
 from agent.control.ops import OPS
 from agent.control.orders import Orders
+from agent.control.presence import REFUSED, Presence
 from agent.control.refusal import Refusal
 from agent.control.state import State
 from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
-from agent.control.twin import Twin
 from agent.control.window import EVENT, Parcel, Window
-from agent.outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,10 +37,9 @@ if TYPE_CHECKING:
     from agent.control.messages import EventKind, Result, Scalar
     from agent.control.ops import ReplayArgs
     from agent.control.records import Records
+    from agent.control.session import Session
     from agent.control.terms import Terms
     from models.strict_model import StrictModel
-
-Reason = Literal["start", "clean", "lost", "twin"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,35 +47,16 @@ COMMIT_S = 2.5
 """How long an event may wait to be written down with others: at 5 a second, 13 together. Each alone
 would write 21 KiB (SQLite 3.40), and a card of flash wears out by that."""
 
-CONN_S = 60.0
-"""How often it is asked whether the broker still answers, by a PUBACK of the device's own `conn`:
-a connection whose other end is gone says that it is connected for as long as it likes."""
-ANSWER_S = 30.0
-"""How long that may take. Chosen, not measured: 30 times what a satellite takes."""
-
 DESIRED_S = 2.0
 """How often what `config/desired` says is looked at, and then the last of it. Chosen, not measured: who
 sends more often is no person, and each look may be an event, a line of the log and a file."""
-
-TWIN_S = 600.0
-"""How long a twin is told of after it was seen. Chosen, not measured: ten times its way back."""
-TWIN_HOLD_OFF_S = 60.0
 
 BIRTH_S = 10.0
 """A random part of which passes before Home Assistant, which has just started, is told again what
 the device is: all of them are asked at once. Chosen, not measured."""
 
-_UNHEARD, _REFUSED = 0x10, 0x80
-"""Reason codes of MQTT 5: nobody subscribes to it; from here on, the broker did not take it."""
-
-
-class Connection(Protocol):
-    """What an exchange needs of a session; see `agent.control.session`."""
-
-    def publish(self, message: Message, token: object) -> bool: ...  # noqa: D102
-    def acknowledge(self, receipt: object) -> None: ...  # noqa: D102
-    def reconnect(self, reason: str) -> None: ...  # noqa: D102
-    def hold_off(self, seconds: float) -> None: ...  # noqa: D102
+_UNHEARD = 0x10
+"""Reason code of MQTT 5: nobody subscribes to it."""
 
 
 class Exchange:
@@ -98,15 +74,15 @@ class Exchange:
         self,
         terms: Terms,
         controlled: Controlled,
-        connection: Connection,
+        session: Session,
         workers: Workers,
         records: Records,
         withdrawn: Message | None = None,
     ) -> None:
         self._terms, self._controlled, self._withdrawn = terms, controlled, withdrawn
-        self._connection, self._records, self._clock = connection, records, records.clock
+        self._session, self._records, self._clock = session, records, records.clock
         self._state = State(terms, controlled)
-        self._window = Window(connection.publish, self._next_event)
+        self._window = Window(session.publish, self._next_event)
         self._orders = Orders(
             admission_of(terms, records.clock),
             records.inbox,
@@ -116,16 +92,13 @@ class Exchange:
             self._acknowledge,
             self.tell,
         )
-        self._twin = Twin(records.boot_id, records.outbox.is_of_past)
-        self._must_hold_off = False
-        self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
-        self._connected, self._outage = False, Outage()
+        self._presence = Presence(terms, session, records, self._put, self.tell)
+        self._connected = False
         self.flooded = 0
         self._refused: Counter[str] = Counter()
         self._unheard = self._reconnections = self._published = 0
         self._noted_s: float | None = None
-        self._asked_s: float | None = None
-        self._conn_due_s = self._tele_due_s = self._desired_due_s = 0.0
+        self._tele_due_s = self._desired_due_s = 0.0
         self._discovery_due_s = math.inf
         self._desired: bytes | None = None
 
@@ -144,13 +117,11 @@ class Exchange:
     def connected(self) -> None:
         """All that the broker should know is published (again)."""
         self._connected = True
-        self._twin.connected()
         self._window.clear()
         self._records.outbox.rewind()
         self._state.forget()
-        self._asked_s = None
         self._orders.take_up(self._controlled)
-        self._say_conn()
+        self._presence.connected()
         if self._withdrawn is not None:
             self._put("state", self._withdrawn)
         self._tend_state()
@@ -159,8 +130,7 @@ class Exchange:
 
     def disconnected(self, reason: str) -> None:
         """Nothing that was in flight will be answered any more."""
-        if reason != LEFT and (line := self._outage.failed(reason, self._now_s)):
-            _log.warning("MQTT: %s", line)
+        self._presence.disconnected(reason)
         if self._connected:
             self._reconnections += 1
         self._connected = False
@@ -177,7 +147,8 @@ class Exchange:
         self._acknowledge(message.receipt)
         place = place_of(message.topic, self._terms.root)
         if place is not None and place.topic is CONN:
-            self._saw_conn(message)
+            if not self._presence.heard(message):
+                self._refused[CONN.id] += 1
         elif place is not None and place.topic is CONFIG_DESIRED:
             self._desired = message.payload
         elif message.topic == discovery.BIRTH and message.payload == b"online":
@@ -188,7 +159,7 @@ class Exchange:
         parcel = self._window.landed(token)
         if parcel is None:
             return
-        if code >= _REFUSED:
+        if code >= REFUSED:
             kind, _ = parcel.token
             self._refused[f"{kind} by the broker"] += 1
         parcel.settle(code)
@@ -206,16 +177,11 @@ class Exchange:
             self._desired_due_s = now_s + DESIRED_S
             self._look_at_desired(payload)
         if self._connected:
-            if self._asked_s is not None and now_s - self._asked_s > ANSWER_S:
-                self._connection.reconnect(f"the broker has not answered for {ANSWER_S:.0f} s")
-                self._asked_s = None
-            if now_s >= self._conn_due_s:
-                self._say_conn()
             if now_s >= self._discovery_due_s:
                 self._discovery_due_s = math.inf
                 self._state.forget(discovery.topic(self._terms.device))
             self._window.pump()
-        self._give_way()
+        self._presence.tend(now_s)
 
     def report(self) -> None:
         """Say how the agent is, where that has changed or is due; often, too."""
@@ -249,7 +215,7 @@ class Exchange:
 
     @property
     def _now_s(self) -> float:
-        return self._clock.mono_ms() / 1000
+        return self._clock.monotonic()
 
     def _write_down(self, now_s: float) -> None:
         """Commit what must not wait, with all else; and then do what waited for that."""
@@ -258,21 +224,6 @@ class Exchange:
             self._records.database.commit()
             self._noted_s, is_due = None, False
             self._orders.committed()
-
-    def _give_way(self) -> None:
-        """Leave the broker to a twin for a while, once it was told of it, or can't be."""
-        outbox, database = self._records.outbox, self._records.database
-        if self._must_hold_off and (outbox.told["twin"] or database.fault):
-            self._must_hold_off = False
-            self._connection.hold_off(TWIN_HOLD_OFF_S)
-
-    def _say_conn(self) -> None:
-        twin = self._now_s - self._twin_seen_s < TWIN_S
-        message = conn_of(self._terms, self._records, "twin" if twin else "start")
-        self._put("conn", message, self._conn_answered)
-        self._conn_due_s = self._now_s + CONN_S
-        if self._asked_s is None:
-            self._asked_s = self._now_s
 
     def _say_tele(self, now_s: float) -> None:
         self._tele_due_s = now_s + self._terms.tele_interval_s
@@ -283,26 +234,6 @@ class Exchange:
     def _tend_state(self) -> None:
         for message in self._state.changed():
             self._put("state", message)
-
-    def _saw_conn(self, message: Received) -> None:
-        try:
-            conn = Conn.model_validate_json(message.payload)
-        except ValidationError:
-            self._refused[CONN.id] += 1
-            return
-        began_ts = self._clock.ts_of(self._began_ms, self._clock.machine_boot)
-        if not self._twin.is_shown_by(conn, retained=message.retained, began_ts=began_ts):
-            return
-        is_news = self._now_s - self._twin_seen_s >= TWIN_S
-        self._twin_seen_s, self._must_hold_off = self._now_s, True
-        if is_news:  # else two that a bridge holds together would answer each other for ever
-            _log.error(
-                "another device connects as %s: one of the two needs another name and certificate",
-                self._terms.device,
-            )
-            self.tell("twin", {"boot_id": conn.boot_id})
-            self._records.database.commit()
-            self._say_conn()
 
     def _look_at_desired(self, payload: bytes) -> None:
         if not payload:  # it was taken back; what runs, runs on
@@ -318,7 +249,7 @@ class Exchange:
 
     def _refresh(self, _args: StrictModel) -> Mapping[str, JsonValue]:
         self._state.forget()
-        self._say_conn()
+        self._presence.say()
         self._tend_state()
         return {}
 
@@ -334,7 +265,7 @@ class Exchange:
         payload = self._records.outbox.event_of(stored).model_dump_json().encode()
 
         def settle(code: int) -> None:
-            if code < _REFUSED:
+            if code < REFUSED:
                 self._records.outbox.acknowledged(stored, heard=code != _UNHEARD)
 
         return Parcel((EVENT, stored.id), Message(topic, payload), settle)
@@ -350,18 +281,6 @@ class Exchange:
         topic = RESULT.of(self._terms.root, self._terms.device, command_id)
         self._put("res", Message(topic, text.encode()), settle)
 
-    def _conn_answered(self, code: int) -> None:
-        self._asked_s = None
-        if code < _REFUSED:
-            self._twin.published()
-            if line := self._outage.over(self._now_s):
-                _log.info("MQTT: the connection %s", line)
-        else:
-            topic = CONN.of(self._terms.root, self._terms.device)
-            self._connection.reconnect(
-                f"the broker refuses what is said at {topic} (reason code 0x{code:02x}); check its ACL"
-            )
-
     def _put(
         self, kind: str, message: Message, settle: Callable[[int], None] = lambda _: None
     ) -> None:
@@ -370,20 +289,7 @@ class Exchange:
 
     def _acknowledge(self, receipt: object | None) -> None:
         if receipt is not None:
-            self._connection.acknowledge(receipt)
-
-
-def conn_of(terms: Terms, records: Records, reason: Reason) -> Message:
-    """What is said of the connection itself; `lost` is for the broker to say."""
-    conn = Conn(
-        online=reason in ("start", "twin"),
-        boot_id=records.boot_id,
-        reason=reason,
-        ts=None if reason == "lost" else records.clock.now(),
-        clock_synced=records.clock.synced,
-    )
-    topic = CONN.of(terms.root, terms.device)
-    return Message(topic, conn.model_dump_json().encode(), qos=1, retain=True)
+            self._session.acknowledge(receipt)
 
 
 def admission_of(terms: Terms, clock: EventClock) -> Admission:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, final
 
 from agent.control import discovery
 from agent.control.commands import Workers
-from agent.control.exchange import Exchange, conn_of
+from agent.control.exchange import Exchange
 from agent.control.ops import OPS
+from agent.control.presence import conn_of
 from agent.control.records import Records
 from agent.control.relay import Relay
 from agent.control.session import NOT_TRIED, Session

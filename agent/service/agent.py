@@ -278,13 +278,14 @@ class Agent:
         return said
 
     def _check(self, config: AgentConfig) -> None:
-        """Refuse what fits the file's rules and not the model.
+        """Refuse what fits the file's rules, and not the model or what there is of secrets.
 
         Raises:
-            UsageError: the bundle doesn't know a class that is to be hidden.
+            UsageError: the bundle doesn't know a class that is to be hidden, or a secret is gone.
         """
         for stream in config.streams.values():
             hidden_classes(self._around.model.bundle, stream.hide)
+            self._secrets.fill(stream.source.url)
 
     def _weakest(self, config: AgentConfig) -> float:
         """The least score that any stream may hide."""

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, final
 from agent.control.broker import Broker, Tls, is_loopback
 from agent.control.identity import Identity
 from agent.control.plane import ControlPlane
-from agent.control.session import NOT_TRIED
 from agent.control.terms import Terms
 from agent.errors import UsageError
-from agent.outage import Outage
 from agent.telemetry.status import ControlStatus
 from models.errors import TrustError
 from models.signing import load_public
@@ -109,8 +107,6 @@ class Reach:
         self._controlled, self._secrets = controlled, secrets
         self._folder, self._wall, self._boot_id = folder, wall, boot_id
         self._plane: ControlPlane | None = None
-        self._outage, self._at = Outage(), ""
-        self._noted: str | None = None
         self.fault = ""
 
     def go_by(self, config: AgentConfig) -> None:
@@ -125,7 +121,6 @@ class Reach:
         if terms is None:
             self.close()
             return
-        self._at = f"{terms.broker.host}:{terms.broker.port}"
         if self._plane is None:
             path = self._folder / "control.db"
             self._plane = ControlPlane(terms, self._controlled, path, self._wall, self._boot_id)
@@ -145,22 +140,6 @@ class Reach:
         if plane is None:
             return None
         return ControlStatus(plane.connection, plane.counts)
-
-    def look(self, now_s: float) -> None:
-        """Log whether there is a connection, where that has changed.
-
-        Args:
-            now_s: of a clock that only goes forward.
-        """
-        status = self.status
-        if status is None or status.away in {self._noted, NOT_TRIED}:
-            return
-        is_first, self._noted = self._noted is None, status.away
-        if status.away:
-            if line := self._outage.failed(status.away, now_s):
-                _log.warning("MQTT: %s", self._secrets.hide(line))
-        elif self._outage.over(now_s) is not None or is_first:
-            _log.info("MQTT: connected to %s", self._at)
 
     @property
     def said(self) -> str:

@@ -60,7 +60,6 @@ class Reporting:
         self._find_out(config, status, reported)
         readings, keep_free = self._controlled.readings, config.record.keep.free
         now_s = self._clock.monotonic()
-        self.reach.look(now_s)
         for notice in self._notices.look(status, readings, keep_free, now_s):
             self._tell(notice)
 

@@ -1,5 +1,7 @@
 """What is sent counts once, outlives a restart, and never keeps a device from its own file."""
 
+import shutil
+
 import pytest
 
 from agent.config.config_digest import digest
@@ -323,3 +325,20 @@ def test_a_digest_tells_configurations_apart_and_no_secret(loaded):
     assert len(one) == 64
     assert digest(loaded(LOCAL).config) != one
     assert digest(loaded(f"# remark\n{text}", PW="x").config) == one
+
+
+def test_a_device_that_lost_its_state_takes_an_old_one_again_as_far_as_its_file_lets_it(
+    start, tmp_path
+):
+    """docs/mqtt.md says so: nothing else remembers, and a clock can't be asked at every start."""
+    remote = start()
+    for rev, streams in ((4, GOOD), (5, BETTER)):
+        remote.offer(desired(rev, streams))
+        remote.accept()
+    shutil.rmtree(tmp_path / "state")
+    again = start()
+    assert told(again) == (0, False, {})
+    with pytest.raises(UnfitError) as caught:
+        again.offer(desired(3, BAD))
+    assert caught.value.errors == NO_LESS
+    assert margin(again.offer(desired(4, GOOD))) == 0.2

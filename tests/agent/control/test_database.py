@@ -214,6 +214,7 @@ def test_any_bit_may_turn_in_the_log_and_what_was_before_it_is_there(device):
 def test_a_file_that_is_damaged_while_it_is_used_is_set_aside(device):
     device.happen(*range(10_000), padding="x" * 400)
     device.restart()  # and most of it is not in SQLite's memory
+    device.database.commit()
     epoch = device.outbox.epoch
     with device.path.open("r+b") as file:
         file.seek(4096 * 10)

@@ -95,8 +95,13 @@ class Thief:
 
 
 @pytest.fixture
-def thief(broker):
-    with Client(broker.address(), "thief", "#") as client:
+def thief_of(broker):
+    return lambda: Client(broker.address(), "thief", "#")
+
+
+@pytest.fixture
+def thief(thief_of):
+    with thief_of() as client:
         client.wait_for(f"{ROOT}/config/reported")
         yield Thief(client)
 
@@ -168,3 +173,23 @@ def test_no_password_leaves_it(agent, thief):
     heard = b"".join(each.payload for each in thief.client.heard if "desired" not in each.topic)
     for said in (heard.decode(), agent.said(), *agent.told):
         assert PHRASE not in said
+
+
+def test_what_can_not_be_done_whole_changes_nothing(tmp_path, config, thief_of):
+    """A password that is gone by then: half of a configuration is one that nobody wrote."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "yard").write_text(PHRASE)
+    yard = "rtsp://viewer:${credential:yard}@127.0.0.1:9/stream"
+    config["streams"]["yard"] = {"source": yard}
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    with RunningAgent(tmp_path, config, environment=environment) as agent, thief_of() as client:
+        agent.ready()
+        thief = Thief(client)
+        thief.client.wait_for(f"{ROOT}/config/reported")
+        (credentials / "yard").unlink()
+        reported = thief.configure(1, {"yard": {"source": yard, "stall_s": 3}})
+        assert not reported["applied"]
+        assert "credential:yard" in reported["errors"]["streams"]
+        before = agent.stream("door", "output_frames_total")
+        agent.until(lambda: agent.stream("door", "output_frames_total") > before)

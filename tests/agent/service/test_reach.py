@@ -1,16 +1,10 @@
 """By which broker a device is reached, and what its log says of it."""
 
-import logging
-import time
-
 import pytest
-from running_agent import free_port
-from simulated_agent import SimulatedAgent
 
 from agent.config.loading import load
 from agent.config.secrets import Secrets
-from agent.service.reach import Reach, terms_of
-from agent.wall_clock import WallClock
+from agent.service.reach import terms_of
 
 TIMEOUT_S = 60
 
@@ -45,24 +39,3 @@ def test_only_who_shares_a_broker_with_others_waits_before_the_first_connection(
     configured, secrets, mqtt, jitter_s
 ):
     assert terms_of(configured(mqtt), secrets).broker.jitter_s == jitter_s
-
-
-def test_why_there_is_no_connection_is_logged_once(tmp_path, configured, secrets, caplog):
-    caplog.set_level(logging.INFO, "agent.service.reach")
-    port = free_port()
-    reach = Reach(SimulatedAgent(tmp_path), secrets, tmp_path, WallClock(), "boot")
-    reach.look(0.0)
-    reach.go_by(configured(f"{{host: 127.0.0.1, port: {port}}}"))
-    try:
-        deadline_s, now_s = time.monotonic() + TIMEOUT_S, 0.0
-        while not caplog.records:
-            assert time.monotonic() < deadline_s
-            now_s += 1
-            reach.look(now_s)
-            time.sleep(0.02)
-        for _ in range(100):
-            reach.look(now_s)
-    finally:
-        reach.close()
-    (only,) = caplog.messages
-    assert only == f"MQTT: nobody listens at 127.0.0.1:{port}; check host and port"
