@@ -1,6 +1,7 @@
 """Every file that a user is told to copy can be read."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ READERS = {
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_config_is_valid(path):
     READERS[path.stem.partition("-")[0]](path)
+
+
+def test_every_other_file_is_read_by_a_test():
+    """Prometheus' rules, say: what nobody reads goes stale."""
+    others = {path for path in FOLDER.rglob("*") if path.is_file()} - {*FILES}
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.rglob("*.py"))
+    assert len(others) >= 6
+    assert [path for path in others if not re.search(rf"[\"'/]{path.name}[\"']", tests)] == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = [ROOT / "README.md", CONTRIBUTING, *DECISIONS]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [ROOT / "README.md", CONTRIBUTING, *PAGES, *DECISIONS]
 
 _PATH = re.compile(
     r"(?<![\w./-])(?:agent|distill|models|tests|configs|docs|systemd)/[\w./-]*\w/?|\b[A-Z]\w+\.md\b"
@@ -28,9 +29,16 @@ def test_every_path_that_a_document_names_exists(document):
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_every_page_is_named_by_the_readme():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(PAGES) >= 2
+    assert [page.name for page in PAGES if f"(docs/{page.name})" not in readme] == []
+
+
 def test_what_is_said_to_be_in_a_file_is_defined_there():
     said = _NAME_IN_PATH.findall(CONTRIBUTING.read_text("utf-8"))
-    assert {"redact", "mask_losses", "decoder_for", "Family", "TERMS"} <= {name for name, _ in said}
+    names = {name for name, _ in said}
+    assert {"redact", "mask_losses", "decoder_for", "Family", "TERMS", "OPS", "TOPICS"} <= names
     for name, path in said:
         source = (ROOT / path).read_text("utf-8")
         assert re.search(rf"^(?:\s*def |class )?{name}\b", source, re.MULTILINE), (name, path)

@@ -1,7 +1,7 @@
 """Every command that the README shows is run, in the README's order.
 
 Those for a workstation in tests/distill/test_readme.py, those for a device in
-tests/systemd/test_first_use.py.
+tests/systemd/test_first_use.py, those for a fleet in tests/agent/service/test_fleet_readme.py.
 """
 
 import re
@@ -15,7 +15,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from readme import README, commands, device_commands
+from readme import README, commands, device_commands, fleet_commands
 
 from agent.cli import main
 from distill.data.scenes import CLASSES
@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_nothing_but_these_programs_is_shown():
     assert {words[0] for words in commands()} == {"make", "pip", "sfumato", "sfumato-distill"}
     assert {shlex.split(line)[0] for line in device_commands()} == {*("sudo", "sfumato", "curl")}
+    assert {words[0] for words in fleet_commands()} == {
+        *("mosquitto_sub", "mosquitto_pub", "sfumato")
+    }
     assert "PLACEHOLDER" not in README
 
 

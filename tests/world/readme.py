@@ -8,18 +8,36 @@ from pathlib import Path
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
-_DEVICE = re.compile(r"^## Run it on a device\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
+_DEVICE, _FLEET = (
+    re.compile(rf"^## {title}\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
+    for title in ("Run it on a device", "See and steer it over MQTT")
+)
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[list[str]]:
-    """The words of all but the device's, comments left out."""
-    return [shlex.split(line, comments=True) for line in _lines(_DEVICE.sub("", README))]
+    """The words of all but a device's and a fleet's, comments left out."""
+    return _words(_FLEET.sub("", _DEVICE.sub("", README)))
 
 
 def device_commands() -> list[str]:
     """What is said on a device, where it is run as a service."""
     return _lines(_DEVICE.findall(README)[0])
+
+
+def fleet_commands() -> list[list[str]]:
+    """The words of what is said to a device over MQTT, comments left out."""
+    return _words(_FLEET.findall(README)[0])
+
+
+def fleet_settings() -> list[str]:
+    """What a fleet's files hold, in YAML."""
+    return _YAML.findall(_FLEET.findall(README)[0])
+
+
+def _words(text: str) -> list[list[str]]:
+    return [shlex.split(line, comments=True) for line in _lines(text)]
 
 
 def _lines(text: str) -> list[str]:
