@@ -176,12 +176,12 @@ class Exchange:
             payload, self._desired = self._desired, None
             self._desired_due_s = now_s + DESIRED_S
             self._look_at_desired(payload)
+        self._presence.tend(now_s)
         if self._connected:
             if now_s >= self._discovery_due_s:
                 self._discovery_due_s = math.inf
                 self._state.forget(discovery.topic(self._terms.device))
             self._window.pump()
-        self._presence.tend(now_s)
 
     def report(self) -> None:
         """Say how the agent is, where that has changed or is due; often, too."""

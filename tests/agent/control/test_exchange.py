@@ -7,18 +7,10 @@ from simulated_agent import SimulatedAgent, terms_of
 
 from agent.control.delivery import Received
 from agent.control.discovery import removal
-from agent.control.exchange import (
-    ANSWER_S,
-    BIRTH_S,
-    COMMIT_S,
-    CONN_S,
-    DESIRED_S,
-    TWIN_HOLD_OFF_S,
-    TWIN_S,
-    Exchange,
-)
+from agent.control.exchange import BIRTH_S, COMMIT_S, DESIRED_S, Exchange
 from agent.control.messages import Conn, Result
 from agent.control.ops import PauseArgs
+from agent.control.presence import ANSWER_S, CONN_S, TWIN_HOLD_OFF_S, TWIN_S
 from agent.control.records import Records
 from agent.control.signed import sign
 from agent.control.window import EVENTS_IN_FLIGHT, IN_FLIGHT
