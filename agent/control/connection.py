@@ -29,6 +29,10 @@ STEP_S = 10.0
 _ANSWER_S = 20.0
 _KEEPALIVE_S = 60
 """Chosen, not measured, both: a broker under a storm of connections may take seconds to answer."""
+_READ_S = 1.0
+"""How long to read what is decrypted already: a broker can have every TLS record end in the middle of a
+message, for ever, and the agent would be taken for dead. A record of 4,000 messages takes 0.2 s; of
+what a longer one leaves, the next that arrives tells."""
 _MOST_UNACKNOWLEDGED = 16
 """Messages that a broker sends before it waits; it has room for the others. Chosen, not measured."""
 _MOST_PACKET_BYTES = 4 * 2**20
@@ -122,9 +126,12 @@ class Connection:
         if events & EVENT_WRITE:
             self._client.loop_write()
         if events & EVENT_READ:
+            until_s = time.monotonic() + _READ_S
             self._client.loop_read()
             while isinstance(sock := self._client.socket(), ssl.SSLSocket) and sock.pending():
                 self._client.loop_read()  # no selector sees what is decrypted already
+                if time.monotonic() > until_s:
+                    return
 
     def look_after(self) -> None:
         """Ask whether the broker is there, now and then; give up where it does not agree."""
