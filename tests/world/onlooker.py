@@ -72,9 +72,9 @@ class Onlooker:
         self.sent.setdefault(command_id, (op, args))
         self.client.publish(f"{self.root}/cmd/{op}", json.dumps(body).encode())
 
-    def configure(self, rev):
+    def configure(self, rev, streams=None):
         """Have the device run by another configuration, which stays at the broker."""
-        body = {"v": 1, "rev": rev, "streams": {}}
+        body = {"v": 1, "rev": rev, "streams": streams or {}}
         payload = json.dumps(body).encode()
         self.client.publish(f"{self.root}/config/desired", payload, retain=True)
 
