@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -67,9 +68,9 @@ class AgentProcess:
         self.wait()
 
     def stop(self):
-        """It ends as it is told to."""
+        """It ends as it is told to, also before it has begun."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.wait() == 0, self.log.read_text()
+        assert self.wait() in (0, -signal.SIGTERM), self.log.read_text()
 
     def wait(self):
         """Until it has ended, whoever has seen to that; how."""
@@ -83,3 +84,13 @@ class AgentProcess:
         """Ops that were done here, by whichever process."""
         path = self.folder / "done"
         return path.read_text().split() if path.exists() else []
+
+    def committed(self):
+        """Events in the file of one that is dead: what each says, by epoch and number."""
+        sql = sqlite3.connect(self.folder / "control.db")
+        try:
+            ((epoch,),) = sql.execute("SELECT value FROM fact WHERE name = 'epoch'")
+            rows = sql.execute("SELECT seq, CAST(data AS TEXT) FROM event")
+            return {(epoch, seq): json.loads(data) for seq, data in rows}
+        finally:
+            sql.close()

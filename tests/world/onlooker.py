@@ -28,7 +28,7 @@ class Onlooker:
         self.root = f"sfumato/v1/{device}"
         filters = ("conn", "info", "streams", "config/reported", "model/reported", "evt/+", "res/+")
         topics = [f"{self.root}/{each}" for each in filters]
-        self.client = Client(broker.address(), "onlooker", *topics, clean=True)
+        self.client = Client(broker.address(username="onlooker"), "onlooker", *topics, clean=True)
         self.sent = {}
         self._counted, self._counts = 0, Counter()
 
@@ -71,6 +71,16 @@ class Onlooker:
         body = {"v": 1, "id": command_id, "args": args or {}, "ttl_s": ttl_s}
         self.sent.setdefault(command_id, (op, args))
         self.client.publish(f"{self.root}/cmd/{op}", json.dumps(body).encode())
+
+    def configure(self, rev, streams=None):
+        """Have the device run by another configuration, which stays at the broker."""
+        body = {"v": 1, "rev": rev, "streams": streams or {}}
+        payload = json.dumps(body).encode()
+        self.client.publish(f"{self.root}/config/desired", payload, retain=True)
+
+    def newest(self, topic):
+        """What was said last at a topic, or stood there when this looked."""
+        return self.heard(topic, retained=True)[-1][1]
 
     def answers(self, command_id, *, terminal=True):
         """What was answered, each as often as it came."""

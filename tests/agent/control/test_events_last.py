@@ -2,7 +2,6 @@
 
 import os
 import random
-import sqlite3
 
 import pytest
 from agent_process import AgentProcess
@@ -14,17 +13,6 @@ pytestmark = pytest.mark.slow
 
 EVENTS = 10_000
 TERMS, KILLS, AGENT_KILLS = 20, 5, 10
-
-
-def committed(agent):
-    """Events in the file of an agent that is dead: what each says, by epoch and number."""
-    sql = sqlite3.connect(agent.folder / "control.db")
-    try:
-        ((epoch,),) = sql.execute("SELECT value FROM fact WHERE name = 'epoch'")
-        rows = sql.execute("SELECT seq, json_extract(CAST(data AS TEXT), '$.number') FROM event")
-        return {(epoch, seq): {"number": number} for seq, number in rows}
-    finally:
-        sql.close()
 
 
 class Teller:
@@ -44,7 +32,7 @@ class Teller:
 
     def look(self):
         """What a dead agent has written down."""
-        self.written.update(committed(self._agent))
+        self.written.update(self._agent.committed())
         self.told = len(self.written)
 
 

@@ -19,10 +19,11 @@ QUIET_S = 6
 NAMED = ("allow_anonymous true", "use_username_as_clientid true")
 
 
-@pytest.fixture(params=[("allow_anonymous true",), NAMED], ids=["by client id", "by user name"])
+@pytest.fixture
 def broker(tmp_path, request):
     (tmp_path / "broker").mkdir()
-    with Broker(tmp_path / "broker", settings=request.param) as broker:
+    settings = getattr(request, "param", NAMED)
+    with Broker(tmp_path / "broker", settings=settings) as broker:
         yield broker
 
 
@@ -41,6 +42,9 @@ def said(onlooker, reason):
     return first
 
 
+@pytest.mark.parametrize(
+    "broker", [NAMED[:1], NAMED], indirect=True, ids=["by client id", "by user name"]
+)
 def test_two_of_one_name_both_say_so_and_both_give_way(tmp_path, broker):
     with (
         Onlooker(broker) as onlooker,
