@@ -23,7 +23,7 @@ usage: install.sh --wheel FILE | --uninstall | (nothing)
                 pip fetches what the wheel needs, as PIP_INDEX_URL, PIP_NO_INDEX, PIP_FIND_LINKS say
   --uninstall   remove the agent; /etc/sfumato, /var/lib/sfumato and the user sfumato stay
   (nothing)     look again at what is in /dev and in /etc/sfumato/credentials: after a camera was
-                added, or a file with a secret
+                added, or a file with a secret: a camera's password, the broker's, a key
 
 The agent starts at boot from then on. Recordings lie in /var/lib/sfumato; for another place,
 `systemctl edit sfumato-agent` and add [Service] and ReadWritePaths=/that/place.

@@ -22,7 +22,8 @@ Three commands, of which the second is the operator's:
 
 The key never leaves the device: what travels is of no use to anybody else. The same three renew the
 certificate; what is in use stays so until a connection with the new one has succeeded. In the
-configuration, `mqtt: {identity: /var/lib/sfumato/identity}` is all that it takes.
+configuration, `mqtt: {identity: /var/lib/sfumato/identity}` is all that it takes, and `device: gate-7`
+where the host is called otherwise.
 
 exit codes: 0 done, 2 invalid arguments, 3 the answer isn't for this device, or the broker can't be
 reached or doesn't let it in, 4 the folder can't be written to; but for 0 nothing has changed

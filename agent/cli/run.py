@@ -20,7 +20,8 @@ _EPILOG = """\
 Every stream is looked after on its own: a camera that is away is tried again for ever, and holds up
 no other. What can't be redacted with confidence is covered whole. SIGHUP (systemctl reload) reads
 the configuration again and touches only what changed; a bad file changes nothing. Ctrl-C or SIGTERM
-ends it with the last recordings whole.
+ends it with the last recordings whole. Where the configuration names a broker, the device tells it
+how it is, and takes commands from it: sfumato ctl --help.
 
 exit codes: 0 asked to stop, 2 the configuration is invalid, 4 metrics can't be served there,
 5 no model that may run, 1 a fault

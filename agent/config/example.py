@@ -49,8 +49,8 @@ record:                             # segments by stream; the oldest go when a l
   segment_s: 60
   keep: {bytes: 50GiB, days: 7, free: 2GiB}
 
-mqtt:                               # left out, the device is reached by no broker
-  host: broker.example
+mqtt:                               # left out, the device is reached by no broker; once it is
+  host: broker.example              # provisioned, {identity: /var/lib/sfumato/identity} is enough
   ca: ca.crt
   cert: device.crt
   key: ${credential:device.key}     # as for the password above

@@ -55,7 +55,7 @@ def test_the_commands_shown_make_a_device_that_its_broker_knows(boot):
         as_the_readme_says(machine, line)
     assert "u'gate-7'" in machine.journal("mosquitto")
 
-    more = "device: gate-7\ncontrol: {operators: [ops.pub]}\n"
+    more = "control: {operators: [ops.pub]}\n"
     (machine.disk / "etc/sfumato/agent.yaml").write_text(f"{CAMERA}{settings}{more}")
     write_camera(machine.disk / "etc/sfumato")
     machine.exec("systemctl", "start", "sfumato-agent")

@@ -34,6 +34,9 @@ FILE.db is SQLite: table `events` holds each event once, by device, epoch and se
 no device had any more (`before` 1: from before anything was heard of it, so no loss). FILE.jsonl
 holds the same as JSON, a line each; a lost one has the kind `lost`.
 
+A broker that gives one name one connection, as that of configs/mosquitto, needs a certificate with a
+name of the collector's own: `sfumato ctl provision person collector`.
+
 With --shared, several collectors share the work; give each a --name, and all of them one FILE.db, on
 one machine. With files of their own it takes all files to have all events, and much is asked for
 twice, for each misses what the others have.
