@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, final
 
 from agent.control.commands import Workers
@@ -35,7 +36,7 @@ _TICK_S = 0.5
 """How often to look what changed: a stream's state is told within 2 s, and the agent itself looks
 once a second. After each message it would be three or four times a command."""
 
-_MOST_WAITING = 10_000
+MOST_WAITING = 10_000
 """Events that wait for this thread. Chosen, not measured: minutes of a storm, 5 MB."""
 
 _STOP_S = 1.5
@@ -64,7 +65,7 @@ class ControlPlane:
         self._wall, self._boot_id = wall, boot_id
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._over = threading.Event()
-        self._lost = 0
+        self._lost: deque[EventKind] = deque()
         self._look_due_s = 0.0
         self._counts: ControlTele | None = None
         self._session: Session | None = None
@@ -82,8 +83,8 @@ class ControlPlane:
 
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened; from any thread, and at once."""
-        if self._queue.qsize() > _MOST_WAITING:
-            self._lost += 1
+        if self._queue.qsize() > MOST_WAITING:
+            self._lost.append(kind)  # which is one step, for any thread
             return
         self._queue.put(lambda: self._exchange.tell(kind, data))
 
@@ -141,6 +142,9 @@ class ControlPlane:
         if time.monotonic() >= self._look_due_s:
             self._look_due_s = time.monotonic() + _TICK_S
             self._attempt(self._workers.look)
+            while self._lost:
+                self._lost.popleft()
+                self._records.outbox.dropped += 1
             self._attempt(self._exchange.report)
             self._counts = self._exchange.counts()
         self._attempt(self._exchange.tend)
