@@ -140,7 +140,7 @@ class ControlConfig(StrictModel):
     remote: tuple[Literal["streams", "telemetry"], ...] = Field(
         ("streams", "telemetry"),
         description="sections of this file that may be replaced from afar; nothing from afar hides "
-        "less than this file says",
+        "less than this file says, or has effects below floor",
     )
     ops: tuple[
         Annotated[str, AfterValidator(_op), WithJsonSchema({"type": "string", "enum": [*OPS]})], ...
