@@ -53,7 +53,11 @@ class Wire:
                 device, _ = self._server.accept()
             except OSError:
                 return
-            broker = socket.create_connection(("127.0.0.1", self._there))
+            try:
+                broker = socket.create_connection(("127.0.0.1", self._there))
+            except OSError:  # it is not there
+                device.close()
+                continue
             self._sockets += [device, broker]
             self._begin(self._carry, device, broker, UP)
             self._begin(self._carry, broker, device, DOWN)

@@ -67,3 +67,33 @@ def test_what_was_said_before_this_boot_shows_nothing(ts, clock_synced, began_ts
     twin.connected()
     said = conn(FOREIGN, ts=ts, clock_synced=clock_synced)
     assert twin.is_shown_by(said, retained=True, began_ts=began_ts) is is_twin
+
+
+def test_a_start_that_the_disk_remembers_is_never_a_twin():
+    twin = Twin(OWN, lambda boot_id: boot_id == BEFORE)
+    twin.connected()
+    twin.published()
+    twin.connected()
+    for retained in (False, True):
+        assert not twin.is_shown_by(conn(BEFORE), retained=retained, began_ts=None)
+        assert twin.is_shown_by(conn(FOREIGN), retained=retained, began_ts=None)
+
+
+@pytest.mark.parametrize(("ts", "is_twin"), [(BEGAN - 1, False), (BEGAN, False), (BEGAN + 1, True)])
+def test_one_that_was_there_before_and_says_something_later_lives(ts, is_twin):
+    """Clocks that nobody synchronises tell as much."""
+    twin = Twin(OWN)
+    twin.connected()
+    assert not twin.is_shown_by(conn(FOREIGN, ts=BEGAN), retained=True, began_ts=BEGAN)
+    twin.published()
+    twin.connected()
+    assert twin.is_shown_by(conn(FOREIGN, ts=ts), retained=True, began_ts=BEGAN) is is_twin
+
+
+def test_one_without_a_clock_gives_itself_away_once_it_says_that_it_has_a_twin():
+    twin = Twin(OWN)
+    twin.connected()
+    assert not twin.is_shown_by(conn(FOREIGN), retained=True, began_ts=None)
+    assert not twin.is_shown_by(conn(FOREIGN), retained=True, began_ts=None)
+    said = Conn(online=True, boot_id=FOREIGN, reason="twin", ts=None, clock_synced=False)
+    assert twin.is_shown_by(said, retained=True, began_ts=None)
