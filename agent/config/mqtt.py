@@ -146,8 +146,8 @@ class ControlConfig(StrictModel):
     )
     remote: tuple[Literal["streams", "telemetry"], ...] = Field(
         ("streams", "telemetry"),
-        description="sections of this file that may be replaced from afar; nothing from afar hides "
-        "less than this file says",
+        description="sections of this file that may be replaced from afar; an effect falls to `floor` "
+        "by that at most, and nothing else hides less than this file says",
     )
     ops: tuple[
         Annotated[str, AfterValidator(_op), WithJsonSchema({"type": "string", "enum": [*OPS]})], ...

@@ -2,8 +2,8 @@
 
 The device's own file bounds it. What is sent may hide more, look at other cameras and record less.
 It never hides less than the file, looks away for longer, reads or writes a file that the file
-doesn't name, uses a secret elsewhere than where the file does, or serves metrics elsewhere. `floor`
-holds as in the file.
+doesn't name, uses a secret elsewhere than where the file does, or serves metrics elsewhere. An effect
+alone may be weaker than the file's, down to its `floor`.
 """
 
 from __future__ import annotations
