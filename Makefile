@@ -43,7 +43,7 @@ test: .venv/cv2 .venv/apt check
 	  echo "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"; exit 2; }
 	touch $@
 
-# Real cameras' servers, players, clocks and machines to test with; what is missing, tests skip. Of
+# Real cameras' servers, brokers, clocks and machines to test with; what is missing, tests skip. Of
 # Prometheus only the program that judges rules: its package would start a server.
 APT := chromium curl faketime ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav \
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \

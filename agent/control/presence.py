@@ -62,6 +62,7 @@ class Presence:
         self._twin = Twin(records.boot_id, records.outbox.is_of_past)
         self._must_hold_off = False
         self._connected, self._outage = False, Outage()
+        self._has_connected = False
         self._began_ms, self._twin_seen_s = self._clock.mono_ms(), -TWIN_S
         self._asked_s: float | None = None
         self._due_s = 0.0
@@ -134,8 +135,11 @@ class Presence:
         self._asked_s = None
         if code < REFUSED:
             self._twin.published()
-            if line := self._outage.over(self._clock.monotonic()):
-                _log.info("MQTT: the connection %s", line)
+            over = self._outage.over(self._clock.monotonic())
+            if over or not self._has_connected:
+                broker = self._terms.broker
+                _log.info("MQTT: connected to %s:%s", broker.host, broker.port)
+            self._has_connected = True
         else:
             topic = CONN.of(self._terms.root, self._terms.device)
             self._session.reconnect(
