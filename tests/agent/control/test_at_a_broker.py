@@ -25,7 +25,8 @@ RETAINED = ("conn", "info", "streams", "config", "model")
 @pytest.fixture
 def broker(tmp_path):
     (tmp_path / "broker").mkdir()
-    with Broker(tmp_path / "broker", settings=("allow_anonymous true", "log_type all")) as broker:
+    settings = "allow_anonymous true", "log_type all"
+    with Broker(tmp_path / "broker", persistence="none", settings=settings) as broker:
         yield broker
 
 
@@ -45,11 +46,15 @@ def test_a_broker_that_has_forgotten_hears_all_of_it_again(tmp_path, broker):
     with Onlooker(broker) as onlooker, AgentProcess(tmp_path / "agent", broker.port):
         onlooker.wait(lambda: all(onlooker.count(topic) for topic in RETAINED))
         for stop in (broker.kill, broker.term):
-            before = {topic: onlooker.count(topic) for topic in RETAINED}
             stop()
+            onlooker.wait(lambda: not onlooker.client.session.connected)
+            before = {topic: len(onlooker.heard(topic, retained=True)) for topic in RETAINED}
             broker.start()
             onlooker.wait(
-                lambda: all(onlooker.count(topic) > before[topic] for topic in RETAINED)  # noqa: B023 at once
+                lambda: all(
+                    len(onlooker.heard(topic, retained=True)) > before[topic]  # noqa: B023 at once
+                    for topic in RETAINED
+                )
             )
 
 
@@ -71,6 +76,7 @@ def test_after_an_outage_no_more_is_in_flight_than_a_broker_answers_for(tmp_path
     ):
         onlooker.wait_more("conn", 0)
         broker.term()
+        wire.passed.clear()
         agent.happen(events=[0, 1000])
         broker.start()
         onlooker.wait(lambda: onlooker.count("evt") >= 1000)
