@@ -30,7 +30,7 @@ class Onlooker:
         topics = [f"{self.root}/{each}" for each in filters]
         self.client = Client(broker.address(username="onlooker"), "onlooker", *topics, clean=True)
         self.sent = {}
-        self._counted, self._counts = 0, Counter()
+        self._counted, self._counts, self._known = 0, Counter(), set()
 
     def __enter__(self):
         self.client.__enter__()
@@ -53,12 +53,17 @@ class Onlooker:
         self.client.wait(has_come, timeout_s)
 
     def count(self, topic):
-        """How often something was said at a topic, or below it, without what was there before."""
+        """How often something was said at a topic, or below it.
+
+        What was there when this connected counts if it was not heard before: it was said meanwhile.
+        """
         heard = self.client.heard
         while self._counted < len(heard):
             message = heard[self._counted]
             word = message.topic.removeprefix(f"{self.root}/").partition("/")[0]
-            self._counts[word] += not message.retained
+            said = message.topic, message.payload
+            self._counts[word] += not message.retained or said not in self._known
+            self._known.add(said)
             self._counted += 1
         return self._counts[topic]
 
