@@ -48,7 +48,7 @@ MAX_TTL_S = 7 * 86400.0
 MAX_AHEAD_S = 300.0
 """Clocks of devices and operators may differ by this much. Chosen, not measured: Kerberos' limit.
 A command from further ahead could be given again after it was forgotten, and is refused."""
-MAX_REV = 2**53
+MAX_REV = MAX_SEQ = 2**53
 """What every reader of JSON can hold."""
 
 ErrorCode = Literal[
@@ -109,6 +109,14 @@ class Conn(Told):
     )
     ts: float | None
     clock_synced: bool
+    epoch: MessageId | None = Field(None, description="names the memory that `seq` counts in")
+    seq: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SEQ,
+        description="number of the newest event that is written down; null before there is one, "
+        "and in a will",
+    )
 
 
 class ModelInfo(Told):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from agent.control.messages import MessageId, Name  # noqa: TC001 pydantic reads the annotations
+from agent.control.messages import MAX_SEQ, MessageId, Name
 from models.strict_model import StrictModel
 
 Role = Literal["viewer", "operator", "release"]
@@ -18,8 +18,6 @@ Role = Literal["viewer", "operator", "release"]
 
 MAX_SNAPSHOT_PX = 640
 MAX_LOG_LINES = 500
-MAX_SEQ = 2**53
-"""What every reader of JSON can hold."""
 
 
 class Nothing(StrictModel):

@@ -72,6 +72,11 @@ class Outbox:
         return self._database.epoch
 
     @property
+    def last(self) -> int:
+        """Number of the newest event that is written down; 0: there was none in this epoch."""
+        return self._tally.last
+
+    @property
     def depth(self) -> int:
         """Events that no broker has acknowledged."""
         return self._tally.rows - self._tally.acked_rows + len(self._held)

@@ -149,12 +149,15 @@ class Presence:
 
 def conn_of(terms: Terms, records: Records, reason: Reason) -> Message:
     """What is said of the connection itself; `lost` is for the broker to say."""
+    is_will = reason == "lost"  # it is published at a time, and after events, that nobody knows
     conn = Conn(
         online=reason in ("start", "twin"),
         boot_id=records.boot_id,
         reason=reason,
-        ts=None if reason == "lost" else records.clock.now(),
+        ts=None if is_will else records.clock.now(),
         clock_synced=records.clock.synced,
+        epoch=None if is_will else records.outbox.epoch or None,
+        seq=None if is_will else records.outbox.last or None,
     )
     topic = CONN.of(terms.root, terms.device)
     return Message(topic, conn.model_dump_json().encode(), qos=1, retain=True)

@@ -160,7 +160,9 @@ class Collector:
         try:
             if place.topic is CONN:
                 conn = Conn.model_validate_json(received.payload)
-                self._gaps.present(place.device, conn.boot_id, online=conn.online, now_s=now_s)
+                self._gaps.present(place.device, online=conn.online, now_s=now_s)
+                if conn.epoch is not None and conn.seq is not None:
+                    self._gaps.said(place.device, conn.epoch, conn.seq, now_s)
             elif place.topic is RESULT:
                 command_id, ask = self._asks.get(place.device, ("", None))
                 if ask is not None and command_id == place.value:

@@ -1,8 +1,8 @@
 """Gaps: what is missing of the events of many devices, and when to ask a device for it.
 
-A device counts its events (`seq`), anew in each memory (`epoch`). So a number that was passed over
-is an event that got lost between the device and here, and may still be there. What came last may
-be lost as well, and no number tells: each device that comes back is asked what follows.
+A device counts its events (`seq`), anew in each memory (`epoch`), and says every minute how far.
+So a number that was not heard is an event that got lost between the device and here, and may still
+be there.
 """
 
 from __future__ import annotations
@@ -35,13 +35,12 @@ SPACING_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question for events; `tail`: whether it is only a guess that there are any."""
+    """A question for events."""
 
     device: str
     epoch: str
     first: int
     last: int
-    tail: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,8 @@ class Lost:
 @dataclass(slots=True)
 class _Epoch:
     is_first: bool
+    said: int = 0
+    """The newest that the device told of."""
     heard: SeqRanges = field(default_factory=SeqRanges)
     known: SeqRanges = field(default_factory=SeqRanges)
     """Heard, or lost for good."""
@@ -69,18 +70,20 @@ class _Epoch:
     """Asked for with others between that are there: what is left of it is asked for on its own,
     for only to that can a device answer that there is nothing."""
 
+    @property
+    def last(self) -> int:
+        """The newest that there is, as far as is known here."""
+        return max(self.said, self.known.last if self.known else 0)
+
     def newest_hole(self) -> tuple[int, int] | None:
-        *_, hole = (None, *self.known.missing(1, self.known.last))
+        *_, hole = (None, *self.known.missing(1, self.last))
         return hole
 
 
 @dataclass(slots=True)
 class _Device:
     epochs: dict[str, _Epoch] = field(default_factory=dict)
-    newest: str = ""
     online: bool = False
-    greeted: str = ""  # the start of the device that was asked last for what follows
-    tail: bool = False  # whether to ask for what follows
     stride: int = STRIDE
     due_s: float = 0.0
     backoff_s: float = PATIENCE_S
@@ -102,11 +105,8 @@ class _Device:
                 if hole[1] in epoch.tried:
                     first = max(low, hole[0])
                 epoch.tried.add(first, hole[1])
-                return Ask(device, name, first, hole[1], tail=False)
-        if not self.tail:
-            return None
-        last = self.epochs[self.newest].known.last
-        return Ask(device, self.newest, last + 1, last + self.stride, tail=True)
+                return Ask(device, name, first, hole[1])
+        return None
 
 
 class Gaps:
@@ -120,8 +120,6 @@ class Gaps:
     def loaded(self, device: str, epoch: str, first: int, last: int, *, lost: bool = False) -> None:
         """These are written down by now, as heard or as lost; the oldest epoch comes first."""
         its = self._devices.setdefault(device, _Device())
-        if epoch not in its.epochs:
-            its.newest = epoch
         its.epoch(epoch).known.add(first, last)
         if not lost:
             its.epoch(epoch).heard.add(first, last)
@@ -130,14 +128,12 @@ class Gaps:
     def heard(self, device: str, epoch: str, seq: int, now_s: float) -> bool:
         """An event came; whether it is new."""
         its = self._devices.setdefault(device, _Device())
-        its.online, its.newest = True, epoch
-        known, heard = its.epoch(epoch).known, its.epoch(epoch).heard
-        is_new = seq not in heard
-        if seq > (known.last if known else 0) + 1 and device not in self._open:
-            its.due_s = now_s + PATIENCE_S
-            self._open.add(device)
-        known.add(seq, seq)
-        heard.add(seq, seq)
+        of = its.epoch(epoch)
+        is_new = seq not in of.heard
+        if seq > of.last + 1:
+            self._await(device, now_s)
+        of.known.add(seq, seq)
+        of.heard.add(seq, seq)
         ask = its.asked
         if ask is not None and ask.epoch == epoch and ask.first <= seq <= ask.last:
             its.came = True
@@ -147,18 +143,21 @@ class Gaps:
     def nobody_present(self) -> None:
         """The connection is a new one: who is there says so again."""
         for its in self._devices.values():
-            its.online, its.greeted, its.asked = False, "", None
+            its.online, its.asked = False, None
 
-    def present(self, device: str, boot_id: str, *, online: bool, now_s: float) -> None:
+    def present(self, device: str, *, online: bool, now_s: float) -> None:
         """A device says that it is there, as it does every minute, or is said to be gone."""
-        if (its := self._devices.get(device)) is None:  # nothing to ask for yet
-            return
+        its = self._devices.setdefault(device, _Device())
+        if online and not its.online:
+            its.asked, its.due_s, its.backoff_s = None, now_s + PATIENCE_S, PATIENCE_S
         its.online = online
-        before, its.greeted = its.greeted, boot_id if online else ""
-        if its.greeted and its.greeted != before:
-            its.asked, its.tail, its.backoff_s = None, True, PATIENCE_S
-            its.due_s = now_s + PATIENCE_S
-            self._open.add(device)
+
+    def said(self, device: str, epoch: str, seq: int, now_s: float) -> None:
+        """A device says that it wrote down all events up to this one, whoever heard them."""
+        its = self._devices.setdefault(device, _Device()).epoch(epoch)
+        if seq > its.last:
+            self._await(device, now_s)
+            its.said = seq
 
     def due(self, now_s: float) -> Iterator[Ask]:
         """What is to be asked for now; it counts as asked."""
@@ -195,9 +194,6 @@ class Gaps:
         if its.asked != ask:
             return []
         its.asked, its.due_s, its.backoff_s = None, now_s, PATIENCE_S
-        if ask.tail:
-            its.tail = False
-            return []
         its.stride *= 2  # older ones are hardly there
         epoch = its.epochs[ask.epoch]
         lost = []
@@ -218,6 +214,12 @@ class Gaps:
         its = self._devices[ask.device]
         if its.asked == ask:
             its.asked, its.due_s = None, now_s
+
+    def _await(self, device: str, now_s: float) -> None:
+        """Something is missing, and may be on its way."""
+        if device not in self._open:
+            self._devices[device].due_s = now_s + PATIENCE_S
+            self._open.add(device)
 
     def _settle(self, its: _Device, now_s: float) -> None:
         """Wait for more of what was asked for, if there can be more."""

@@ -93,6 +93,11 @@ class SimulatedDevice:
                     self._unheard.add(self._seq)
                     self._send(self._seq, payload)
 
+    def say_conn(self):
+        """That it is there, and how far it counted; a real one says so every minute."""
+        with self._lock:
+            self._publish(topics.CONN, self._conn(online=True, reason="start"))
+
     def forget_memory(self):
         """Lose all events, and begin to count anew."""
         with self._lock:
@@ -118,7 +123,7 @@ class SimulatedDevice:
 
     def connected(self):
         with self._lock:
-            self._publish(topics.CONN, self._conn(online=True, reason="start"))
+            self.say_conn()
             self._publish(topics.INFO, self._info())
             self._publish(topics.STREAMS, self._streams())
             self._publish(topics.CONFIG_REPORTED, self._reported)
@@ -214,9 +219,11 @@ class SimulatedDevice:
         return event.model_dump_json().encode()
 
     def _conn(self, *, online, reason):
+        seq = None if reason == "lost" else self._seq or None
         return Conn(
-            online=online, boot_id=self.boot_id, reason=reason, ts=1000.0, clock_synced=True
-        )
+            online=online, boot_id=self.boot_id, reason=reason, ts=1000.0, clock_synced=True,
+            epoch=self.epoch if seq else None, seq=seq,
+        )  # fmt: skip
 
     def _info(self):
         model = ModelInfo(name="world", version=3, digest="0", precision="fp32", runtime="none")

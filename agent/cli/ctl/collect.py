@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 It runs until it is stopped, and goes on where it was when it is started again, however it ended: an
 event is acknowledged only after it is on the disk, and the broker keeps the others under --name.
-What got lost nevertheless, in a broker that was killed or had no room, shows as a number that was
-passed over, and is asked for at the device, which keeps a day of it.
+What got lost nevertheless, in a broker that was killed or had no room, or before there was a
+collector, is asked for at the device, which says how far it counted, and keeps a day of it.
 
   sfumato ctl collect --out events.db
   sqlite3 events.db "SELECT device, datetime(ts, 'unixepoch'), kind, data FROM events"
@@ -111,11 +111,10 @@ class _Said:
         self._say({"happened": "wrote", "events": count}, None)
 
     def asked(self, ask: Ask) -> None:
-        """Events are missing, or may be."""
+        """Events are missing."""
         said = f"{ask.device}: asked for events {ask.first} to {ask.last} again"
         fields = {"epoch": ask.epoch, "from_seq": ask.first, "to_seq": ask.last}
-        if not ask.tail:
-            self._say({"happened": "asked", "device": ask.device, **fields}, said)
+        self._say({"happened": "asked", "device": ask.device, **fields}, said)
 
     def lost(self, lost: Lost) -> None:
         """Events are gone."""

@@ -92,7 +92,15 @@ def info_of(ops=tuple(OPS), hardware="NVIDIA Jetson Orin Nano Engineering Refere
 def retained():
     """All that lies retained at a broker for it, but what was asked of it."""
     return {
-        "conn": Conn(online=True, boot_id="f" * 32, reason="start", ts=NOW, clock_synced=True),
+        "conn": Conn(
+            online=True,
+            boot_id="f" * 32,
+            reason="start",
+            ts=NOW,
+            clock_synced=True,
+            epoch="f" * 64,
+            seq=2**53,
+        ),
         "info": info_of(),
         "streams": streams_of(),
         "config/reported": ConfigReported(

@@ -10,7 +10,7 @@ from agent.control.discovery import removal
 from agent.control.exchange import BIRTH_S, COMMIT_S, DESIRED_S, Exchange
 from agent.control.messages import Conn, Result
 from agent.control.ops import PauseArgs
-from agent.control.presence import ANSWER_S, CONN_S, TWIN_HOLD_OFF_S, TWIN_S
+from agent.control.presence import ANSWER_S, CONN_S, TWIN_HOLD_OFF_S, TWIN_S, conn_of
 from agent.control.records import Records
 from agent.control.signed import sign
 from agent.control.window import EVENTS_IN_FLIGHT, IN_FLIGHT
@@ -222,6 +222,29 @@ def test_events_are_written_down_together_and_only_then_published(world):
     world.tend(later_s=COMMIT_S)
     first, second = (json.loads(each.payload) for each in world.broker.named("evt/track"))
     assert (first["seq"], first["data"], second["seq"]) == (1, {"n": 1}, 2)
+
+
+def test_how_far_events_are_written_down_is_said_every_minute(world):
+    def said():
+        (conn,) = world.broker.named("conn")
+        return Conn.model_validate_json(conn.payload)
+
+    epoch = world.records.outbox.epoch
+    world.exchange.connected()
+    world.tend()
+    assert (said().epoch, said().seq) == (epoch, None)
+    world.settle()
+    for _ in range(2):
+        world.exchange.tell("track", {})
+    world.tend(later_s=COMMIT_S)
+    world.settle()
+    world.tend(later_s=CONN_S)
+    assert (said().epoch, said().seq) == (epoch, 2)
+    world.settle()
+    world.exchange.tell("track", {})  # what a kill takes with it never had a number
+    for reason, told in (("clean", (epoch, 2)), ("lost", (None, None))):
+        conn = Conn.model_validate_json(conn_of(world.terms, world.records, reason).payload)
+        assert (conn.epoch, conn.seq) == told
 
 
 def test_an_outage_piles_up_events_and_no_more_than_twenty_messages_are_in_flight(world):

@@ -81,7 +81,7 @@ def test_each_reason_is_a_line_and_a_status_and_frames_are_redacted(
         "check its ACL": settings(known.port, **ours),
         "can't read certificates": settings(encrypted.port, here, ca=str(tmp_path / "no.crt")),
         "can't use": settings(encrypted.port, here, **missing),
-        "not of a CA in mqtt.ca": settings(encrypted.port, here, ca=str(other.ca)),
+        "not of a CA that is known here": settings(encrypted.port, here, ca=str(other.ca)),
         "has no address": settings(8883, f"{'a' * 70}.example"),
     }
     before = agent.stream("door", "output_frames_total")
