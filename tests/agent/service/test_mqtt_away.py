@@ -109,7 +109,7 @@ class _Door(socketserver.BaseRequestHandler):
 
 
 def test_a_reason_that_stays_is_said_once_and_so_is_its_end(tmp_path, agent, settings):
-    with socketserver.TCPServer(("127.0.0.1", 0), _Door) as door:
+    with socketserver.TCPServer(("127.0.0.1", free_port()), _Door) as door:
         door.tries = threading.Semaphore(0)
         threading.Thread(target=door.serve_forever, daemon=True).start()
         agent.configure(settings(door.server_address[1]))
