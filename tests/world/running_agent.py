@@ -24,7 +24,7 @@ def free_port():
     listens would in the end be given that one, and connect to itself."""
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        port = random.randrange(10_000, first)
+        port = random.randrange(10_000, first)  # noqa: S311
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
