@@ -17,8 +17,9 @@ def schema() -> dict[str, Any]:
     properties, parts = whole["properties"], whole["$defs"]
     for part, name in (("Hiding", "classes"), ("ModelConfig", "trust")):
         parts[part]["properties"][name] = _or_text(parts[part]["properties"][name])
-    for name in ("model", "mqtt"):
-        properties[name] = _or_text(properties[name])
+    properties["model"] = _or_text(properties["model"])
+    host, _null = parts["MqttConfig"]["properties"]["host"]["anyOf"]
+    properties["mqtt"] = _or_text(properties["mqtt"], host)
     properties["trust"] = {"$ref": "#/$defs/ModelConfig/properties/trust"}
 
     short = {
@@ -40,13 +41,13 @@ def schema() -> dict[str, Any]:
     return {"$schema": _DIALECT, **whole}
 
 
-def _or_text(full: dict[str, Any]) -> dict[str, Any]:
+def _or_text(full: dict[str, Any], text: dict[str, Any] | None = None) -> dict[str, Any]:
     """What may be written as one text, too."""
     said: dict[str, Any] = {
         key: full[key] for key in ("description", "default", "examples") if key in full
     }
     bare = {key: value for key, value in full.items() if key not in said}
-    return {"anyOf": [{"type": "string"}, bare], **said}
+    return {"anyOf": [text or {"type": "string"}, bare], **said}
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -150,6 +150,8 @@ class Exchange:
             if not self._presence.heard(message):
                 self._refused[CONN.id] += 1
         elif place is not None and place.topic is CONFIG_DESIRED:
+            if self._desired is not None:  # which nobody will look at any more
+                self._refused["superseded"] += 1
             self._desired = message.payload
         elif message.topic == discovery.BIRTH and message.payload == b"online":
             self._discovery_due_s = self._now_s + random.uniform(0, BIRTH_S)  # noqa: S311
