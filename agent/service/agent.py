@@ -79,6 +79,7 @@ class Agent:
         self._state = state_folder(path)
         self._remote = RemoteConfig(path, secrets, self._state)
         self._pauses = Pauses(OverrideFile(self._state), self._clock.now)
+        self._needs_restart: tuple[str, ...] = ()
         self.errands = Errands()
         self.begins_anew = False
 
@@ -139,7 +140,8 @@ class Agent:
         self._around = Surroundings(
             model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
         )
-        self._config = self._wanted = config = self._fitting(config)
+        self._config = config = self._fitting(config)
+        self._digest = digest(config)
         self._remote.accept()
         self._streams = Streams(self._around)
         self._streams.hold(self._pauses.streams)
@@ -250,7 +252,6 @@ class Agent:
             OutputError: metrics can't be served where it says; nothing was changed.
         """
         before, change = self._config, difference(self._config, config)
-        self._wanted = config
         if "telemetry.prometheus" in change.settings:
             self._move_metrics(config)
         model, recorder = self._around.model, self._around.recorder
@@ -265,6 +266,7 @@ class Agent:
                 "record": config.record.model_copy(update={"dir": before.record.dir}),
             }
         )
+        self._digest, self._needs_restart = digest(self._config), change.needs_restart
         recorder.adjust(config.record)
         # Never more: what leaves, or has frames under way, still looks for what it looked for.
         model.detector.min_score = min(model.detector.min_score, self._weakest(config))
@@ -319,10 +321,10 @@ class Agent:
         return ConfigReported(
             rev=self._remote.rev,
             applied=self._remote.applied,
-            digest=digest(self._config),
+            digest=self._digest,
             errors={key: hide(said)[:_MOST_LETTERS] for key, said in self._remote.errors.items()},
             overrides=self._pauses.overrides.to_messages(),
-            needs_restart=difference(self._config, self._wanted).needs_restart,
+            needs_restart=self._needs_restart,
         )
 
     def _over_memory(self) -> str | None:

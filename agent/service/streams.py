@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.service.plan import Plan
 from agent.service.stream_session import StreamSession
 from agent.service.supervisor import Supervisor
-from agent.video.presence import is_there
+from agent.video.probe import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from camera import Camera
 
-from agent.video.presence import is_there
+from agent.video.probe import is_there
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_address_that_is_none_is_not_there(url):
 NOBODY = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from agent.video.presence import is_there
+from agent.video.probe import is_there
 os.chmod(sys.argv[2], 0)
 if os.geteuid() == 0:
     os.setuid(65534)
