@@ -232,7 +232,7 @@ def test_what_was_sent_meanwhile_is_answered_and_an_id_stands_for_one_command(
         assert (other["state"], other["error"]["code"]) == ("failed", "conflict")
         assert onlooker.ask("ping", "kept")["error"]["code"] == "conflict"
         assert agent.runs == ["pause", "pause", "resume"]
-        onlooker.ask("ping", "settled")  # so the broker has heard that the others are dealt with
+        onlooker.ask("refresh", "settled")  # so the broker has heard that the others are dealt with
         agent.kill()
         begin(agent, onlooker)
         assert onlooker.ask("pause", "kept", {"stream": "door"}) == kept
