@@ -7,13 +7,9 @@ import os
 import uuid
 from typing import TYPE_CHECKING
 
-from agent.config.config_digest import digest
-from agent.config.difference import difference
-from agent.config.remote import RemoteConfig
 from agent.config.state_folder import given_folder, state_folder
 from agent.control.clock import EventClock
-from agent.control.messages import ConfigReported
-from agent.errors import AgentError, OutputError, UsageError
+from agent.errors import AgentError, OutputError
 from agent.hidden import hidden_classes
 from agent.release import VERSION
 from agent.service.admitted import verified
@@ -29,6 +25,7 @@ from agent.service.reach import Reach
 from agent.service.recorder import Recorder
 from agent.service.reporting import Reporting
 from agent.service.resident import resident_bytes
+from agent.service.running_config import RunningConfig
 from agent.service.stream_operations import StreamOperations
 from agent.service.stream_session import Surroundings
 from agent.service.streams import Streams
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
 
     from agent.config.secrets import Secrets
     from agent.config.tree import AgentConfig
-    from agent.control.messages import ConfigDesired
+    from agent.control.messages import ConfigDesired, ConfigReported
     from agent.service.last_run import Ending
     from agent.service.notify import Notifier
     from agent.service.recent_logs import RecentLogs
@@ -51,8 +48,6 @@ _log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 """How often to look after streams: a stalled one is seen within 2 s."""
-_MOST_LETTERS = 500
-"""Of what is wrong with a key, by its message."""
 
 
 class Agent:
@@ -77,9 +72,8 @@ class Agent:
         self._wall = WallClock()
         self._clock = EventClock(self._wall)
         self._state = state_folder(path)
-        self._remote = RemoteConfig(path, secrets, self._state)
+        self._running = RunningConfig(path, secrets, self._state)
         self._pauses = Pauses(OverrideFile(self._state), self._clock.now)
-        self._needs_restart: tuple[str, ...] = ()
         self.errands = Errands()
         self.begins_anew = False
 
@@ -97,7 +91,7 @@ class Agent:
                 self._begin()
             self._notifier.ready(self._said())
             _log.info("ready: %s", self._said())
-            self._reporting.begin(self._config, self.status(), self._reported())
+            self._reporting.begin(self._running.now, self.status(), self._reported())
             code = self._attend()
             if code == 0:
                 ending = "restart" if self.begins_anew else "stopped"
@@ -114,7 +108,7 @@ class Agent:
         """How everything is now; from any thread."""
         return AgentStatus(
             version=VERSION,
-            device=self._config.device,
+            device=self._running.now.device,
             model=self._around.model.status(),
             hung_detections=self._around.model.pool.hung,
             streams=self._streams.statuses(),
@@ -129,20 +123,19 @@ class Agent:
             UsageError: the configuration is invalid by now.
             ModelError: its bundle can't be used.
         """
-        config = self._remote.load().config
+        config = self._running.load()
         bundle = verified(config.model)
         for stream in config.streams.values():
             hidden_classes(bundle, stream.hide)
 
     def _begin(self) -> None:
-        self._config = config = self._remote.load().config
+        config = self._running.load()
         model = Model.load(config.model, given_folder())
         self._around = Surroundings(
             model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
         )
-        self._config = config = self._fitting(config)
-        self._digest = digest(config)
-        self._remote.accept()
+        config = self._running.fitting(config, model.bundle)
+        self._running.begin(config)
         self._streams = Streams(self._around)
         self._streams.hold(self._pauses.streams)
         self._reporting = self._to_report()
@@ -175,11 +168,11 @@ class Agent:
             elif request is not None:
                 self.begins_anew = request == "restart"
                 return 0
-            self._pauses.tick(self._config.streams)
+            self._pauses.tick(self._running.now.streams)
             self._streams.hold(self._pauses.streams)
             for supervisor in self._streams:
                 supervisor.tick()
-            self._reporting.look(self._config, self.status(), self._reported())
+            self._reporting.look(self._running.now, self.status(), self._reported())
             if (too_much := self._over_memory()) is not None:
                 _log.error("%s; ending, to be started anew", too_much)
                 return AgentError.exit_code
@@ -198,28 +191,13 @@ class Agent:
         self._notifier.reloading()
         said = ""
         try:
-            said = self._change_to(self._fitting(self._remote.load().config), "file")
+            loaded = self._running.load()
+            bundle = self._around.model.bundle
+            said = self._change_to(self._running.fitting(loaded, bundle), "file")
         except (AgentError, ModelError) as error:
             said = self._secrets.hide(f"the configuration stays as it was: {error}")
             _log.error("%s", said)
         self._notifier.ready(f"{said}; {self._said()}" if said else self._said())
-
-    def _fitting(self, config: AgentConfig) -> AgentConfig:
-        """A configuration that was loaded, if it fits the model; else the device's own file alone.
-
-        Raises:
-            UsageError: that doesn't fit, either.
-        """
-        try:
-            self._check(config)
-        except UsageError as error:
-            own = self._remote.refuse({"streams": str(error)}).config
-            if own == config:
-                raise
-            _log.error("what was configured from afar doesn't fit any more: %s", error)
-            self._check(own)
-            return own
-        return config
 
     def _offer(self, desired: ConfigDesired) -> None:
         """Have the main thread try what is desired from afar; from any thread."""
@@ -228,16 +206,15 @@ class Agent:
     def _try(self, desired: ConfigDesired) -> None:
         """Change to what is desired from afar, or note what is wrong with it."""
         try:
-            offered = self._remote.offer(desired)
-            if offered is None:
+            config = self._running.offered(desired, self._around.model.bundle)
+            if config is None:
                 return
             try:
-                self._check(offered.config)
-                self._change_to(offered.config, "remote")
-                _log.info("rev %d of config/desired is in force", desired.rev)
+                self._change_to(config, "remote")
             except (AgentError, ModelError) as error:
-                self._remote.refuse({"streams": self._secrets.hide(str(error))})
+                self._running.refuse(error)
                 raise
+            _log.info("rev %d of config/desired is in force", desired.rev)
         except (AgentError, ModelError) as error:
             _log.warning("rev %d of config/desired is refused: %s", desired.rev, error)
             self._reporting.refused(desired.rev, str(error))
@@ -251,43 +228,22 @@ class Agent:
         Raises:
             OutputError: metrics can't be served where it says; nothing was changed.
         """
-        before, change = self._config, difference(self._config, config)
+        change = self._running.difference(config)
         if "telemetry.prometheus" in change.settings:
             self._move_metrics(config)
         model, recorder = self._around.model, self._around.recorder
-        self._config = config.model_copy(
-            update={
-                "device": before.device,
-                "model": before.model,
-                "limits": before.limits,
-                "control": config.control.model_copy(
-                    update={"operators": before.control.operators}
-                ),
-                "record": config.record.model_copy(update={"dir": before.record.dir}),
-            }
-        )
-        self._digest, self._needs_restart = digest(self._config), change.needs_restart
+        self._running.become(config, change)
         recorder.adjust(config.record)
         # Never more: what leaves, or has frames under way, still looks for what it looked for.
         model.detector.min_score = min(model.detector.min_score, self._weakest(config))
         self._streams.change(config.streams, change)
-        self._remote.accept()
-        self._reporting.changed(self._config, self._remote.rev, origin, change.parts)
+        self._running.accept()
+        self._reporting.changed(self._running.now, self._running.rev, origin, change.parts)
         if not change.needs_restart:
             return ""
         said = f"restart the agent to change {', '.join(change.needs_restart)}"
         _log.warning("%s", said)
         return said
-
-    def _check(self, config: AgentConfig) -> None:
-        """Refuse what fits the file's rules, and not the model or what there is of secrets.
-
-        Raises:
-            UsageError: the bundle doesn't know a class that is to be hidden, or a secret is gone.
-        """
-        for stream in config.streams.values():
-            hidden_classes(self._around.model.bundle, stream.hide)
-            self._secrets.fill(stream.source.url)
 
     def _weakest(self, config: AgentConfig) -> float:
         """The least score that any stream may hide."""
@@ -306,7 +262,7 @@ class Agent:
         try:
             self._serve_metrics(config)
         except OutputError:
-            self._serve_metrics(self._config)
+            self._serve_metrics(self._running.now)
             raise
 
     def _serve_metrics(self, config: AgentConfig) -> None:
@@ -317,18 +273,10 @@ class Agent:
             self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
 
     def _reported(self) -> ConfigReported:
-        hide = self._secrets.hide  # who sent it may have set a password in the wrong place
-        return ConfigReported(
-            rev=self._remote.rev,
-            applied=self._remote.applied,
-            digest=self._digest,
-            errors={key: hide(said)[:_MOST_LETTERS] for key, said in self._remote.errors.items()},
-            overrides=self._pauses.overrides.to_messages(),
-            needs_restart=self._needs_restart,
-        )
+        return self._running.reported(self._pauses.overrides.to_messages())
 
     def _over_memory(self) -> str | None:
-        most = self._config.limits.memory
+        most = self._running.now.limits.memory
         if most is None or (used := resident_bytes()) <= most:
             return None
         return f"{used >> 20} MiB of memory are in use, and limits.memory is {most >> 20} MiB"
@@ -351,7 +299,7 @@ class Agent:
         if hasattr(self, "_streams"):
             self._streams.end()
         if hasattr(self, "_reporting"):
-            self._reporting.end(self._config, ending)
+            self._reporting.end(self._running.now, ending)
         if self._metrics is not None:
             self._metrics.close()
         if hasattr(self, "_around"):
