@@ -227,7 +227,8 @@ def test_the_service_asks_for_its_broker_and_connects_to_it_and_to_nobody_else(o
     World(Thing(linear(20, 20)), frames=12).write(tmp_path / "in.mp4")
     (tmp_path / "agent.yaml").write_text(yaml.safe_dump(config))
     run = [*SFUMATO, "run", "--config", tmp_path / "agent.yaml"]
-    agent = ["timeout", "--preserve-status", LISTEN_S, *run]
+    # In the foreground, or it sends the signal twice: to the agent, and to all of its group.
+    agent = ["timeout", "--foreground", "--preserve-status", LISTEN_S, *run]
     (tmp_path / "broker.sh").write_text(f"exec {shlex.join(broker.command())} 2> {broker.log}\n")
     beside = 'sh "$0" & "$@"; code=$?; kill $!; wait $!; exit $code'
     found = observe(agent=["sh", "-c", beside, tmp_path / "broker.sh", *agent])["agent"]
