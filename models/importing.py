@@ -17,7 +17,13 @@ from models.decode import decoder_for
 from models.decode.rtmdet_ins import OUTPUT_NAMES
 from models.description import Description, describe
 from models.errors import FamilyError, ModelError
-from models.manifest import MAX_MODEL_BYTES, FileSpec, Manifest, first_problem
+from models.manifest import (
+    MAX_MODEL_BYTES,
+    NETWORK_PATHS,
+    Manifest,
+    NetworkSpec,
+    first_problem,
+)
 from models.preprocess import InputSpec, preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
@@ -26,11 +32,6 @@ if TYPE_CHECKING:
 
     from models.manifest import Family, Layout, Role
 
-_PATHS: dict[Role, str] = {
-    "fp32": "model.onnx",
-    "fp16": "model.fp16.onnx",
-    "int8": "model.int8.onnx",
-}
 _TRIAL_SCORE = 0.001
 """Chosen, not measured: so low that even a grey image may give something to decode."""
 
@@ -89,7 +90,7 @@ def import_onnx(
             class_count=len(known),
             classes=choose(classes, known) or known,
             input=_input(described, network.image_size),
-            files={network.precision: FileSpec.of(_PATHS[network.precision], model)},
+            files={network.precision: NetworkSpec.of(NETWORK_PATHS[network.precision], model)},
         )
     except ValidationError as error:
         raise ModelError(f"the model can't be described: {first_problem(error)}") from error

@@ -14,6 +14,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from typing_extensions import Self
 
 from models.classes import MAX_CLASSES, ClassSpec
 from models.compatibility import SCHEMA, VERSION_PATTERN, check_not_newer
@@ -23,13 +24,28 @@ from models.strict_model import StrictModel
 
 Family = Literal["yolo_seg", "rtmdet_ins", "boxes"]
 Layout = Literal["yolo", "dets", "yolox", "ssd"]
-Role = Literal["fp32", "fp16", "int8"]
+Role = Literal["fp32", "fp16", "int8", "uint8"]
+"""Precisions of a network: `int8` is what TensorRT reads, `uint8` what ONNX Runtime computes fast."""
+
+RuntimeName = Literal["onnxruntime-cpu", "tensorrt"]
+Side = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
+Size = tuple[Side, Side]
+"""Width and height of a network's input, pixels."""
+
+NETWORK_PATHS: dict[Role, str] = {
+    "fp32": "model.onnx",
+    "fp16": "model.fp16.onnx",
+    "int8": "model.int8.onnx",
+    "uint8": "model.uint8.onnx",
+}
+"""Where in the archive they are."""
 
 # Bounds on what is read from files, chosen, not measured: several times what we write (a bundle
 # of YOLOv8n-seg has a manifest of 3 KB and a network of 13 MB), and all together fit in memory.
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_MODEL_BYTES = 512 << 20
 MAX_GOLDEN_FRAMES = 16
+MAX_SIZES = 8
 MAX_GOLDEN_IMAGE_BYTES = 8 << 20
 MAX_EXPECTED_BYTES = 1 << 20
 
@@ -58,9 +74,21 @@ class FileSpec(StrictModel):
     sha256: Sha256
 
     @classmethod
-    def of(cls, path: str, data: _Data) -> "FileSpec":
+    def of(cls, path: str, data: _Data) -> Self:
         """Describe these bytes."""
         return cls(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+class NetworkSpec(FileSpec):
+    """The network in one precision."""
+
+    runtimes: tuple[RuntimeName, ...] = Field(
+        (), description="what may run it, because it is right and fast there; empty: any"
+    )
+    thresholds: dict[str, Share] | None = Field(
+        None,
+        description="least scores chosen on this very file; none: the manifest's, from fp32",
+    )
 
 
 class GoldenSpec(StrictModel):
@@ -68,6 +96,7 @@ class GoldenSpec(StrictModel):
 
     image: FileSpec
     expected: FileSpec
+    size: Size | None = Field(None, description="of the input it was seen at; none: `input`'s")
 
     @model_validator(mode="after")
     def _in_its_place(self) -> "GoldenSpec":
@@ -108,10 +137,15 @@ class Manifest(StrictModel):
     class_count: int = Field(gt=0, le=MAX_CLASSES, description="classes that the network knows")
     classes: tuple[ClassSpec, ...] = Field(min_length=1, max_length=MAX_CLASSES)
     input: InputSpec
+    sizes: tuple[Size, ...] = Field(
+        (),
+        max_length=MAX_SIZES,
+        description="other sizes of input that it was tested at and may be run at",
+    )
     thresholds: dict[str, Share] = Field(
         default_factory=dict, description="least score by class name, for all classes of that name"
     )
-    files: dict[Role, FileSpec] = Field(min_length=1, description="the network, by precision")
+    files: dict[Role, NetworkSpec] = Field(min_length=1, description="the network, by precision")
     teacher: TeacherSpec | None = None
     metrics: dict[str, float] = Field(default_factory=dict, max_length=100)
     golden: dict[str, float] = Field(
@@ -132,8 +166,15 @@ class Manifest(StrictModel):
             raise ValueError("a class appears twice")
         if max(ids) >= self.class_count:
             raise ValueError(f"class id {max(ids)} in a network of {self.class_count} classes")
-        if unknown := set(self.thresholds) - {spec.name for spec in self.classes}:
-            raise ValueError(f"a threshold for an unknown class: {min(unknown)}")
+        names = {spec.name for spec in self.classes}
+        for chosen in (self.thresholds, *(file.thresholds or {} for file in self.files.values())):
+            if unknown := set(chosen) - names:
+                raise ValueError(f"a threshold for an unknown class: {min(unknown)}")
+        tested = {(spec.width, spec.height) for spec in self.inputs()}
+        if len(tested) <= len(self.sizes):
+            raise ValueError("a size of the input appears twice")
+        if odd := {frame.size for frame in self.golden_files if frame.size} - tested:
+            raise ValueError(f"a golden frame of size {min(odd)}, at which it may not be run")
         paths = [spec.path for spec in self.every_file()]
         if doubled := {path for path in paths if paths.count(path) > 1}:
             raise ValueError(f"two files at one path, {min(doubled)}")
@@ -144,9 +185,20 @@ class Manifest(StrictModel):
         golden = [spec for frame in self.golden_files for spec in (frame.image, frame.expected)]
         return (*self.files.values(), *golden)
 
-    def threshold(self, name: str) -> float:
-        """The least score at which an object of the classes of this name is hidden."""
-        return self.thresholds.get(name, DEFAULT_THRESHOLD)
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """How it may be fed: `input`, then the same at each of the other `sizes`."""
+        sized = [{"width": width, "height": height} for width, height in self.sizes]
+        return (self.input, *(self.input.model_copy(update=size) for size in sized))
+
+    def threshold(self, name: str, role: Role | None = None) -> float:
+        """The least score at which an object of the classes of this name is hidden.
+
+        Args:
+            name: of a class.
+            role: the precision that runs; None for what was trained.
+        """
+        own = self.files[role].thresholds if role else None
+        return (self.thresholds if own is None else own).get(name, DEFAULT_THRESHOLD)
 
     def has_expired(self, now: datetime | None = None) -> bool:
         """Whether `now` (default: the clock of this machine) lies behind `expires`."""

@@ -20,9 +20,11 @@ from models.golden import GoldenFrame, encode_expected, encode_image
 from models.manifest import (
     DEFAULT_THRESHOLD,
     GOLDEN,
+    NETWORK_PATHS,
     FileSpec,
     GoldenSpec,
     Manifest,
+    NetworkSpec,
     TeacherSpec,
     first_problem,
 )
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
 
 SELF_TEST = Tolerances(box_px=4.0, score=0.1, mask_iou=0.85)
 """What a device may be off by: it may compute in FP16, as TensorRT does. Chosen, not measured."""
-
-_PATHS: dict[Role, str] = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _manifest(student: Student, release: Release, role: Role) -> Manifest:
             classes=known,
             input=student.spec,
             thresholds=_thresholds(known, student.classes, release.thresholds),
-            files={role: FileSpec.of(_PATHS[role], b"to come")},
+            files={role: NetworkSpec.of(NETWORK_PATHS[role], b"to come")},
             teacher=release.teacher,
             metrics=dict(release.metrics),
             golden=SELF_TEST.to_manifest(),
@@ -179,7 +179,7 @@ def _sealed(
     try:
         return manifest.model_copy(
             update={
-                "files": {role: FileSpec.of(_PATHS[role], model)},
+                "files": {role: NetworkSpec.of(NETWORK_PATHS[role], model)},
                 "golden_files": tuple(GoldenSpec(**pair) for pair in golden),
             }
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.decode.outputs import Outputs
     from models.instances import Instances
     from models.manifest import Manifest
-    from models.preprocess import Letterbox
+    from models.preprocess import InputSpec, Letterbox
 
 
 class Decoder(Protocol):
@@ -45,16 +45,22 @@ class Decoder(Protocol):
         ...
 
 
-def decoder_for(manifest: Manifest) -> Decoder:
-    """The decoder of the manifest's family and layout."""
+def decoder_for(manifest: Manifest, spec: InputSpec | None = None) -> Decoder:
+    """The decoder of the manifest's family and layout.
+
+    Args:
+        manifest: of the network.
+        spec: which of `manifest.inputs()` it is fed as; None for `manifest.input`.
+    """
+    fed = spec or manifest.input
     if manifest.family == "yolo_seg":
-        return YoloSegDecoder(manifest.input, manifest.class_count)
+        return YoloSegDecoder(fed, manifest.class_count)
     if manifest.family == "rtmdet_ins":
-        return RtmdetInsDecoder(manifest.input, manifest.class_count)
+        return RtmdetInsDecoder(fed, manifest.class_count)
     if manifest.layout == "yolo":
-        return YoloBoxesDecoder(manifest.input, manifest.class_count)
+        return YoloBoxesDecoder(fed, manifest.class_count)
     if manifest.layout == "yolox":
-        return YoloxDecoder(manifest.input, manifest.class_count)
+        return YoloxDecoder(fed, manifest.class_count)
     if manifest.layout == "ssd":
-        return SsdDecoder(manifest.input, manifest.class_count)
-    return DetsDecoder(manifest.input, manifest.class_count)
+        return SsdDecoder(fed, manifest.class_count)
+    return DetsDecoder(fed, manifest.class_count)

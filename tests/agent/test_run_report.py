@@ -11,7 +11,7 @@ from worlds import SOLID, Eyes, World
 from agent.blur import blur
 from agent.settings import interval_of
 from models.bundle import Bundle, write_bundle
-from models.manifest import FileSpec, Manifest
+from models.manifest import Manifest, NetworkSpec
 from models.signing import load_public
 
 MS = Fraction(1, 1000)
@@ -29,7 +29,7 @@ def two_networks(tmp_path_factory):
     described = demo.manifest.model_dump(by_alias=True, exclude={"files", "golden_files", "golden"})
     manifest = Manifest.model_validate(
         described
-        | {"files": {role: FileSpec.of(f"{role}.onnx", data) for role, data in files.items()}}
+        | {"files": {role: NetworkSpec.of(f"{role}.onnx", data) for role, data in files.items()}}
     )
     path = tmp_path_factory.mktemp("two") / "two.sfm"
     write_bundle(path, manifest, files)

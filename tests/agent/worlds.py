@@ -29,7 +29,7 @@ from models.bundle import Bundle, write_bundle
 from models.classes import ClassSpec
 from models.errors import InferenceError
 from models.instances import Instances, Mask
-from models.manifest import FileSpec, Manifest
+from models.manifest import Manifest, NetworkSpec
 from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
@@ -393,7 +393,7 @@ def write_world_bundle(
         class_count=len(classes),
         classes=classes,
         input=InputSpec(height=side, width=side),
-        files={"fp32": FileSpec.of("model.onnx", model)},
+        files={"fp32": NetworkSpec.of("model.onnx", model)},
     )
     write_bundle(path, manifest, {"fp32": model})
     return path

@@ -10,7 +10,7 @@ import pytest
 
 from models.bundle import write_bundle
 from models.classes import ClassSpec
-from models.manifest import FileSpec, Manifest
+from models.manifest import Manifest, NetworkSpec
 from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def manifest(model: bytes) -> Manifest:
         class_count=2,
         classes=(ClassSpec(id=0, name="person"), ClassSpec(id=1, name="car")),
         input=InputSpec(height=64, width=64),
-        files={"fp32": FileSpec.of("model.onnx", model)},
+        files={"fp32": NetworkSpec.of("model.onnx", model)},
     )
 
 

@@ -12,7 +12,7 @@ from models.archive import MANIFEST, SIGNATURE, read_archive, write_archive
 from models.bundle import Bundle, sign_bundle, write_bundle
 from models.claims import read_claims
 from models.errors import BundleError, ExpiredError, TrustError
-from models.manifest import FileSpec
+from models.manifest import NetworkSpec
 from models.signing import PrivateKey
 from tests.models.onnx_file.places import PLACES, outside
 
@@ -122,7 +122,7 @@ def test_a_zip_that_is_no_bundle_is_refused(tmp_path):
 def partial(manifest):
     """A manifest and the network that it describes, whose weights are in `w.data`."""
     model = PLACES["initializer"](outside()).SerializeToString()
-    files = {"fp32": FileSpec.of("model.onnx", model)}
+    files = {"fp32": NetworkSpec.of("model.onnx", model)}
     return manifest.model_copy(update={"files": files}), model
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from agent.cli import main
 from models.bundle import write_bundle
 from models.importing import import_onnx
-from models.manifest import FileSpec
+from models.manifest import NetworkSpec
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +184,7 @@ def test_a_network_that_gives_no_numbers_leaves_no_output(bus, tmp_path, capsys,
     manifest, _ = import_onnx(onnx, "broken")
     middle = len(onnx) // 2
     onnx = onnx[:middle] + b"\xff" * 4000 + onnx[middle + 4000 :]
-    manifest = manifest.model_copy(update={"files": {"fp32": FileSpec.of("model.onnx", onnx)}})
+    manifest = manifest.model_copy(update={"files": {"fp32": NetworkSpec.of("model.onnx", onnx)}})
     write_bundle(tmp_path / "broken.sfm", manifest, {"fp32": onnx})
     words = ["redact-image", str(bus), str(tmp_path / "out.jpg"), "--allow-unsigned"]
     assert main([*words, "--model", str(tmp_path / "broken.sfm")]) == 5

@@ -12,7 +12,7 @@ from agent.service.admitted import admit
 from agent.service.model import Model
 from models.bundle import write_bundle
 from models.errors import ExpiredError, ModelError
-from models.manifest import FileSpec, Manifest
+from models.manifest import Manifest, NetworkSpec
 from models.preprocess import InputSpec
 
 PAST, FUTURE = (datetime(year, 1, 2, tzinfo=timezone.utc) for year in (2020, 2999))
@@ -28,7 +28,7 @@ def bundle(path, expires):
         class_count=len(CLASSES),
         classes=CLASSES,
         input=InputSpec(height=64, width=64),
-        files={"fp32": FileSpec.of("model.onnx", model)},
+        files={"fp32": NetworkSpec.of("model.onnx", model)},
     )
     write_bundle(path, manifest, {"fp32": model})
     return ModelConfig(bundle=path, allow_unsigned=True)

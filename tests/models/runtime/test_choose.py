@@ -7,7 +7,7 @@ import pytest
 
 from models.bundle import Bundle, write_bundle
 from models.errors import BundleError, ModelError
-from models.manifest import FileSpec
+from models.manifest import NetworkSpec
 from models.runtime.choose import choose_network
 
 
@@ -19,7 +19,7 @@ def bundle_of(tmp_path, manifest, make_onnx):
         models = {
             role: make_onnx({"which": np.full(1, i, np.float32)}) for i, role in enumerate(roles)
         }
-        files = {role: FileSpec.of(f"{role}.onnx", model) for role, model in models.items()}
+        files = {role: NetworkSpec.of(f"{role}.onnx", model) for role, model in models.items()}
         path = tmp_path / "x.sfm"
         write_bundle(path, manifest.model_copy(update={"files": files}), models)
         return Bundle.open(path, allow_unsigned=True)
@@ -69,7 +69,7 @@ def test_a_precision_that_the_bundle_lacks_is_refused(bundle_of):
 def test_only_the_outputs_that_the_manifest_names_are_given(tmp_path, manifest, make_onnx):
     model = make_onnx({"a": np.full(1, 1, np.float32), "b": np.full(1, 2, np.float32)})
     named = manifest.model_copy(
-        update={"outputs": ("b",), "files": {"fp32": FileSpec.of("model.onnx", model)}}
+        update={"outputs": ("b",), "files": {"fp32": NetworkSpec.of("model.onnx", model)}}
     )
     write_bundle(tmp_path / "x.sfm", named, {"fp32": model})
     chosen = choose_network(Bundle.open(tmp_path / "x.sfm", allow_unsigned=True))
@@ -79,7 +79,7 @@ def test_only_the_outputs_that_the_manifest_names_are_given(tmp_path, manifest, 
 
 def test_a_network_that_contradicts_its_manifest_is_refused(tmp_path, manifest, make_onnx):
     model = make_onnx({"a": np.ones(1, np.float32)}, shape=(1, 3, 96, 96))
-    wrong = manifest.model_copy(update={"files": {"fp32": FileSpec.of("model.onnx", model)}})
+    wrong = manifest.model_copy(update={"files": {"fp32": NetworkSpec.of("model.onnx", model)}})
     write_bundle(tmp_path / "x.sfm", wrong, {"fp32": model})
     with pytest.raises(ModelError, match="described as taking"):
         choose_network(Bundle.open(tmp_path / "x.sfm", allow_unsigned=True))

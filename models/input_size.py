@@ -1,0 +1,42 @@
+"""InputSize: which size of input suits a picture, and what share of a size is bars.
+
+A square network looks at bars for 44 % of its work on 16:9. At the same scale an input of the
+picture's own shape sees every object at the size that the network was trained for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.preprocess import Letterbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.preprocess import InputSpec
+
+STRIDE = 32
+"""Pixels of input a cell of the coarsest map of every family here: sizes are multiples of it."""
+
+
+def suited(inputs: Sequence[InputSpec], source: tuple[int, int]) -> InputSpec:
+    """The smallest input in which a picture is no smaller than in the first.
+
+    Args:
+        inputs: how a network may be fed, `Manifest.inputs()`.
+        source: width, height of the picture, pixels.
+    """
+    needed = _pixels(inputs[0], source)
+    fit = [spec for spec in inputs if _pixels(spec, source) >= needed]
+    return min(fit, key=lambda spec: spec.width * spec.height)
+
+
+def bars(spec: InputSpec, source: tuple[int, int]) -> float:
+    """The share (0 to 1) of an input that a picture of `source` (width, height) leaves to bars."""
+    return 1 - _pixels(spec, source) / (spec.width * spec.height)
+
+
+def _pixels(spec: InputSpec, source: tuple[int, int]) -> int:
+    """Pixels of input that the picture covers."""
+    width, height = Letterbox.fit(source, spec).inner
+    return width * height
