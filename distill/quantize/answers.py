@@ -30,6 +30,7 @@ class Agreement:
         seen: the file's.
         both: those that are the same by class and box.
         shift: sum of the changes in score of FP32's answers that the file gives, too, at any score.
+        moved: sum of the sizes of these changes.
         overlap: sum of their masks' intersection over union.
         paired: how many those are.
     """
@@ -38,6 +39,7 @@ class Agreement:
     seen: int
     both: int
     shift: float
+    moved: float
     overlap: float
     paired: int
 
@@ -59,7 +61,13 @@ def compared(
     changes = [float(seen.scores[j]) - float(sure.scores[i]) for i, j in pairs]
     overlaps = [_overlap(_mask(sure, i), _mask(seen, j), size) for i, j in pairs]
     return Agreement(
-        len(sure), len(ours), len(_pairs(sure, ours)), sum(changes), sum(overlaps), len(pairs)
+        len(sure),
+        len(ours),
+        len(_pairs(sure, ours)),
+        sum(changes),
+        sum(map(abs, changes)),
+        sum(overlaps),
+        len(pairs),
     )
 
 

@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.data.record import ImageRecord
     from models.instances import Instances
-    from models.manifest import Manifest, Role
+    from models.manifest import Manifest
     from models.preprocess import InputSpec, Letterbox
 
     Floats = npt.NDArray[np.float32]
     Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]
 
-REFERENCE: Role = "fp32"
+REFERENCE = "fp32"
+"""What the others are compared with."""
 
 
 @dataclass
@@ -60,11 +61,11 @@ class Seen:
 class Judge:
     """FP32 and the files made from it, loaded side by side."""
 
-    def __init__(self, models: Mapping[Role, bytes], manifest: Manifest, confidence: float) -> None:
+    def __init__(self, models: Mapping[str, bytes], manifest: Manifest, confidence: float) -> None:
         """Load them.
 
         Args:
-            models: ONNX files; FP32 is among them.
+            models: ONNX files by name; FP32 is among them.
             manifest: how they are fed and read.
             confidence: the least score that counts as an answer.
 
@@ -73,26 +74,24 @@ class Judge:
         """
         self._inputs, self._confidence = manifest.inputs(), confidence
         self._decoders = {_size(spec): decoder_for(manifest, spec) for spec in self._inputs}
-        self._networks: dict[Role, OnnxRuntimeNetwork] = {}
-        self.seen: dict[Role, Seen] = {role: Seen() for role in models}
+        self._networks: dict[str, OnnxRuntimeNetwork] = {}
+        self.seen: dict[str, Seen] = {name: Seen() for name in models}
         self.judged_at: dict[tuple[int, int], int] = {_size(spec): 0 for spec in self._inputs}
         """Pictures by the size (width, height) that they were fed at."""
-        for role, model in models.items():
+        for name, model in models.items():
             try:
-                self._networks[role] = OnnxRuntimeNetwork(
-                    model, outputs=manifest.outputs, precision=role
-                )
+                self._networks[name] = OnnxRuntimeNetwork(model, outputs=manifest.outputs)
             except ModelError as error:
-                self._refuse(role, error)
+                self._refuse(name, error)
 
     def look_at_frames(self, frames: Iterable[Image]) -> None:
         """Compare what the files see with what FP32 sees; nobody knows what is there."""
         for image in frames:
             height, width = image.shape[:2]
             found = self._ask(image, LOWEST_SCORE)
-            for role, instances in found.items():
+            for name, instances in found.items():
                 agreement = compared(found[REFERENCE], instances, (width, height), self._confidence)
-                self.seen[role].agreement.append(agreement)
+                self.seen[name].agreement.append(agreement)
 
     def look_at_labelled(
         self, dataset: CocoDataset, index_of: Mapping[int, int], progress: Progress
@@ -117,44 +116,44 @@ class Judge:
             except InputError as error:
                 problems.append(str(error))
                 continue
-            for role, instances in self._ask(image, MIN_SCORE).items():
+            for name, instances in self._ask(image, MIN_SCORE).items():
                 own = renumbered(instances, index_of)
                 judged = labelled_image(own, record, len(dataset.classes), self._confidence)
-                self.seen[role].labelled.append(judged)
+                self.seen[name].labelled.append(judged)
         if len(problems) == len(dataset.images):
             raise InputError(
                 f"none of {len(problems)} images can be read; the first: {problems[0]}"
             )
         return problems
 
-    def _ask(self, image: Image, min_score: float) -> dict[Role, Instances]:
+    def _ask(self, image: Image, min_score: float) -> dict[str, Instances]:
         """What each network that still runs sees, FP32 among them."""
         height, width = image.shape[:2]
         spec = suited(self._inputs, (width, height))
         self.judged_at[_size(spec)] += 1
         fed, fit = preprocess(image, spec)
         found = {}
-        for role in list(self._networks):
+        for name in list(self._networks):
             try:
-                found[role] = self._instances(role, spec, fed, fit, min_score)
+                found[name] = self._instances(name, spec, fed, fit, min_score)
             except ModelError as error:
-                self._refuse(role, error)
+                self._refuse(name, error)
         return found
 
     def _instances(
-        self, role: Role, spec: InputSpec, fed: Floats, fit: Letterbox, min_score: float
+        self, name: str, spec: InputSpec, fed: Floats, fit: Letterbox, min_score: float
     ) -> Instances:
         began = time.thread_time()
-        outputs = self._networks[role].run(fed)
-        self.seen[role].milliseconds.append((time.thread_time() - began) * 1000)
+        outputs = self._networks[name].run(fed)
+        self.seen[name].milliseconds.append((time.thread_time() - began) * 1000)
         return self._decoders[_size(spec)].decode(outputs, fit, min_score=min_score)
 
-    def _refuse(self, role: Role, error: ModelError) -> None:
+    def _refuse(self, name: str, error: ModelError) -> None:
         """Go on without a file; without FP32 there is nothing to judge by."""
-        if role == REFERENCE:
+        if name == REFERENCE:
             raise error
-        self._networks.pop(role, None)
-        self.seen[role] = Seen(refused=str(error))
+        self._networks.pop(name, None)
+        self.seen[name] = Seen(refused=str(error))
 
 
 def _size(spec: InputSpec) -> tuple[int, int]:

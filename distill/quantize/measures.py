@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
     from distill.quantize.judge import Seen
     from distill.quantize.resampling import Measure
-    from models.manifest import Role
 
 _WARM_UP = 3
 """Pictures that are not timed: caches fill, kernels are chosen. Chosen, not measured."""
 
 
-def figures(seen: Mapping[Role, Seen], confidence: float) -> dict[Role, dict[str, Figure]]:
+def figures(seen: Mapping[str, Seen], confidence: float) -> dict[str, dict[str, Figure]]:
     """The figures of FP32 and of each file that could be judged, by name.
 
     Images are drawn alike for all. Without labelled images there is no average precision, F1 or
@@ -31,11 +30,11 @@ def figures(seen: Mapping[Role, Seen], confidence: float) -> dict[Role, dict[str
         seen: what the judge saw.
         confidence: the least score that counts as an answer.
     """
-    known = {role: one for role, one in seen.items() if one.refused is None}
+    known = {name: one for name, one in seen.items() if one.refused is None}
     reference = _measures(known[REFERENCE], confidence)
     return {
-        role: _figures(_measures(one, confidence), {} if role == REFERENCE else reference)
-        for role, one in known.items()
+        name: _figures(_measures(one, confidence), {} if name == REFERENCE else reference)
+        for name, one in known.items()
     }
 
 
