@@ -17,7 +17,7 @@ from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
@@ -57,12 +57,7 @@ def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
     Raises:
         ModelError: the network can't be loaded, or contradicts the manifest.
     """
-    return NetworkDetector(
-        choose_network(bundle),
-        decoder_for(bundle.manifest),
-        bundle.manifest.input,
-        hidden.weakest,
-    )
+    return NetworkDetector(choose_network(bundle), Feedings.of(bundle.manifest), hidden.weakest)
 
 
 def blur(

@@ -19,7 +19,7 @@ from agent.image_file import FORMATS, encode_image, read_image
 from agent.output_file import check_paths, write_output_file
 from agent.redact.effect import Effect
 from agent.redact.rgb_image import redact_rgb
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.outline import lies_outside, longer_side
 from models.preprocess import preprocess
 from models.runtime.choose import choose_network
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from agent.image_file import Pixels
     from agent.settings import BlurSettings
     from models.bundle import Bundle
-    from models.decode import Decoder
     from models.instances import Instances
-    from models.preprocess import InputSpec
     from models.runtime.network import Network
 
 
@@ -59,8 +57,7 @@ class ImageDetector:
     """
 
     network: Network
-    decoder: Decoder
-    spec: InputSpec
+    feedings: Feedings
     min_score: float
 
     @classmethod
@@ -70,15 +67,14 @@ class ImageDetector:
         Raises:
             ModelError: the network can't be loaded, or contradicts the manifest.
         """
-        min_score = hidden.weakest  # as in a video
-        spec = bundle.manifest.input
         network = choose_network(bundle).network
-        return cls(network, decoder_for(bundle.manifest), spec, min_score)
+        return cls(network, Feedings.of(bundle.manifest), hidden.weakest)  # as in a video
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""
-        fed, fit = preprocess(rgb, self.spec)
-        return self.decoder.decode(self.network.run(fed), fit, min_score=self.min_score)
+        way = self.feedings.suited((rgb.shape[1], rgb.shape[0]))
+        fed, fit = preprocess(rgb, way.spec)
+        return way.decoder.decode(self.network.run(fed), fit, min_score=self.min_score)
 
 
 def redact_image(

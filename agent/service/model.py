@@ -19,8 +19,8 @@ from agent.redact_image import ImageDetector, redact_image
 from agent.service.admitted import admit
 from agent.settings import BlurSettings, Hiding
 from agent.telemetry.status import ModelStatus
-from models.decode import decoder_for
 from models.errors import ModelError
+from models.feeding import Feedings
 from models.golden import golden_frames
 from models.self_test import self_test
 
@@ -79,8 +79,6 @@ def _prove(bundle: Bundle, detector: NetworkDetector) -> None:
             "run `sfumato model verify`, or another bundle"
         )
     hidden = hidden_classes(bundle, Hiding())
-    eyes = ImageDetector(
-        network, decoder_for(bundle.manifest), bundle.manifest.input, hidden.weakest
-    )
+    eyes = ImageDetector(network, Feedings.of(bundle.manifest), hidden.weakest)
     for frame in islice(golden_frames(bundle), 1):
         redact_image(frame.image, eyes, hidden, BlurSettings())

@@ -62,7 +62,7 @@ def choose_network(bundle: Bundle, *, threads: int = 1, precision: Role | None =
     network = OnnxRuntimeNetwork(
         bundle.model_bytes(role),
         threads,
-        spec=manifest.input,
+        inputs=manifest.inputs(),
         outputs=manifest.outputs,
         precision=role,
     )
