@@ -17,7 +17,7 @@ from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def detector_of(
     """
     chosen = choose_network(bundle, cache=choices, prove=prove)
     hidden = hidden_classes(bundle, settings, chosen.precision)
-    return NetworkDetector(
-        chosen, decoder_for(bundle.manifest), bundle.manifest.input, hidden.weakest
-    )
+    return NetworkDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
 
 
 def blur(

@@ -20,7 +20,7 @@ from agent.image_file import FORMATS, encode_image, read_image
 from agent.output_file import check_paths, write_output_file
 from agent.redact.effect import Effect
 from agent.redact.rgb_image import redact_rgb
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.outline import lies_outside, longer_side
 from models.preprocess import preprocess
 from models.runtime.choose import choose_network
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from agent.image_file import Pixels
     from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
-    from models.decode import Decoder
     from models.instances import Instances
-    from models.preprocess import InputSpec
     from models.runtime.choice_cache import ChoiceCache
     from models.runtime.choose import Chosen
 
@@ -61,8 +59,7 @@ class ImageDetector:
     """
 
     chosen: Chosen
-    decoder: Decoder
-    spec: InputSpec
+    feedings: Feedings
     min_score: float
 
     @classmethod
@@ -80,12 +77,13 @@ class ImageDetector:
         """
         chosen = choose_network(bundle, cache=choices)
         min_score = hidden_classes(bundle, settings, chosen.precision).weakest  # as in a video
-        return cls(chosen, decoder_for(bundle.manifest), bundle.manifest.input, min_score)
+        return cls(chosen, Feedings.of(bundle.manifest), min_score)
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""
-        fed, fit = preprocess(rgb, self.spec)
-        return self.decoder.decode(self.chosen.network.run(fed), fit, min_score=self.min_score)
+        way = self.feedings.suited((rgb.shape[1], rgb.shape[0]))
+        fed, fit = preprocess(rgb, way.spec)
+        return way.decoder.decode(self.chosen.network.run(fed), fit, min_score=self.min_score)
 
 
 def redact_image(

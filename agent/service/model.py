@@ -20,7 +20,7 @@ from agent.redact_image import ImageDetector, redact_image
 from agent.service.admitted import admit
 from agent.settings import BlurSettings, Hiding
 from agent.telemetry.status import ModelStatus
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.golden import golden_frames
 from models.runtime.choice_cache import ChoiceCache
 
@@ -100,8 +100,6 @@ def _redact_something(bundle: Bundle, chosen: Chosen) -> None:
         redact_rgb(grey, Cover.all_of_it("no golden frame"), Effect("blur"))
         return
     hidden = hidden_classes(bundle, Hiding(), chosen.precision)
-    eyes = ImageDetector(
-        chosen, decoder_for(bundle.manifest), bundle.manifest.input, hidden.weakest
-    )
+    eyes = ImageDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
     for frame in islice(golden_frames(bundle), 1):
         redact_image(frame.image, eyes, hidden, BlurSettings())

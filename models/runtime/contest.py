@@ -42,7 +42,7 @@ def load_network(bundle: Bundle, role: Role, threads: int) -> Network:
     return OnnxRuntimeNetwork(
         bundle.model_bytes(role),
         threads,
-        spec=manifest.input,
+        inputs=manifest.inputs(),
         outputs=manifest.outputs,
         precision=role,
     )

@@ -21,12 +21,16 @@ pytestmark = pytest.mark.slow
 INSIDE = slice(PLACE[1] + 8, PLACE[3] - 8), slice(PLACE[0] + 8, PLACE[2] - 8)
 
 
+def recorded(tmp_path, segment_s):
+    keep = KeepConfig(free=None)
+    return RecordConfig(dir=tmp_path / "video", segment_s=segment_s, keep=keep)
+
+
 @pytest.fixture
 def around(tmp_path):
     bundle = write_world_bundle(tmp_path / "world.sfm", network())
     model = Model.load(ModelConfig(bundle=bundle, allow_unsigned=True), None)
-    record = RecordConfig(dir=tmp_path / "video", segment_s=3, keep=KeepConfig(free=None))
-    yield Surroundings(model, Recorder(record), Secrets({}, None), 1)
+    yield Surroundings(model, Recorder(recorded(tmp_path, 3)), Secrets({}, None), 1)
     model.pool.close()
 
 
@@ -64,14 +68,15 @@ def test_a_weaker_effect_waits_for_the_next_recording(around, config, tmp_path):
 
 
 def test_a_stronger_one_does_not(around, config, tmp_path):
+    around.recorder.adjust(recorded(tmp_path, 60))  # so that no recording ends meanwhile
     config = hidden_by(config, effect="blur")
     session, thread = running(config, around)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="solid"))
     thread.join(60)
-    first, *_ = recordings(around, tmp_path)
-    assert first[0][INSIDE].mean() > 60
-    assert first[-1][INSIDE].mean() < 30
+    (only,) = recordings(around, tmp_path)
+    assert only[0][INSIDE].mean() > 60
+    assert only[-1][INSIDE].mean() < 30
 
 
 def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
@@ -93,7 +98,7 @@ def test_a_class_that_the_bundle_does_not_know_changes_nothing(around, config):
     with pytest.raises(UsageError, match="dragon"):
         session.adjust(hidden_by(config, classes=("dragon",)))
     session.cancel()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     around.recorder.close()
 
@@ -102,7 +107,7 @@ def test_what_is_cancelled_keeps_what_it_recorded(around, config, tmp_path):
     session, thread = running(config, around)
     until(lambda: session.counts().frames_out > 30)
     session.cancel()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     (only,) = recordings(around, tmp_path)
     assert len(only) == session.counts().frames_out
@@ -137,7 +142,7 @@ def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
     World(thing, frames=50, size=(176, 96)).write(tmp_path / "wide.mp4").replace(path)
     until(lambda: session.counts().frames_out > 200)
     session.cancel()
-    thread.join(10)
+    thread.join(60)
     assert "resolution change" not in session.counts().whole
     assert session.latest.shown.size == (176, 96)
     files = recordings(around, tmp_path)
