@@ -132,7 +132,7 @@ def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
 
 def _try(manifest: Manifest, model: bytes) -> None:
     """Feed the network a grey image and decode what it gives."""
-    network = OnnxRuntimeNetwork(model, spec=manifest.input, outputs=manifest.outputs)
+    network = OnnxRuntimeNetwork(model, inputs=manifest.inputs(), outputs=manifest.outputs)
     grey = np.full((480, 640, 3), 128, np.uint8)
     image, fit = preprocess(grey, manifest.input)
     decoder_for(manifest).decode(network.run(image), fit, min_score=_TRIAL_SCORE)

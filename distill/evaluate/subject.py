@@ -136,7 +136,7 @@ def subject_of_onnx(path: Path, threads: int) -> Subject:
     with reading(path):
         data = read_onnx(path, MAX_MODEL_BYTES)
     manifest, _ = import_onnx(data, "evaluated")
-    network = OnnxRuntimeNetwork(data, threads, spec=manifest.input, outputs=manifest.outputs)
+    network = OnnxRuntimeNetwork(data, threads, inputs=manifest.inputs(), outputs=manifest.outputs)
     return subject_of_manifest(path.stem, hashlib.sha256(data).hexdigest(), manifest, network)
 
 

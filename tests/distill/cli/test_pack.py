@@ -138,7 +138,7 @@ def test_an_export_of_ultralytics_gives_what_pytorch_gives(tmp_path, name, dynam
     file = student.to_onnx(dynamic=dynamic)
     versions = {entry.domain: entry.version for entry in onnx.load_from_string(file).opset_import}
     assert versions[""] >= 17
-    network = OnnxRuntimeNetwork(file, spec=student.spec, outputs=student.outputs)
+    network = OnnxRuntimeNetwork(file, inputs=(student.spec,), outputs=student.outputs)
     assert network.input_shape == ("batch" if dynamic else 1, 3, 64, 96)
     for size in (1, 3) if dynamic else (1,):
         fed = np.random.default_rng(size).random((size, 3, 64, 96), np.float32)
