@@ -38,9 +38,10 @@ sees what FP32 sees:
 _EPILOG = """\
 example:
   sfumato-distill quantize student.pt --calibration camera/ --data val.json --out small
-  sfumato-distill evaluate --model small/model.uint8.onnx --data val.json --out small --sweep
+  sfumato-distill evaluate --model student.pt small/model.uint8.onnx --data val.json \\
+          --out report --sweep
   sfumato-distill pack student.pt --precision fp32,int8 --target cpu --quantized small \\
-          --thresholds report/sweep.json --thresholds small/sweep.json ...
+          --thresholds report/sweep.json ...
 
 Take frames from the cameras that the network will run on, day and night: folders of images, clips,
 or both. What calibrates never judges; images of --data, and copies of them, don't calibrate.
