@@ -136,8 +136,9 @@ def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
 
 
 def _try(manifest: Manifest, model: bytes) -> None:
-    """Feed the network a grey image and decode what it gives."""
-    network = OnnxRuntimeNetwork(model, spec=manifest.input, outputs=manifest.outputs)
+    """Feed the network a grey image at each size and decode what it gives."""
+    network = OnnxRuntimeNetwork(model, inputs=manifest.inputs(), outputs=manifest.outputs)
     grey = np.full((480, 640, 3), 128, np.uint8)
-    image, fit = preprocess(grey, manifest.input)
-    decoder_for(manifest).decode(network.run(image), fit, min_score=_TRIAL_SCORE)
+    for spec in manifest.inputs():
+        image, fit = preprocess(grey, spec)
+        decoder_for(manifest, spec).decode(network.run(image), fit, min_score=_TRIAL_SCORE)

@@ -20,15 +20,20 @@ STRIDE = 32
 
 
 def suited(inputs: Sequence[InputSpec], source: tuple[int, int]) -> InputSpec:
-    """The smallest input in which a picture is no smaller than in the first.
+    """The smallest input in which a picture is as large as in a square as wide as the first.
+
+    Where it is that large in none, the one in which it is largest.
 
     Args:
         inputs: how a network may be fed, `Manifest.inputs()`.
         source: width, height of the picture, pixels.
     """
-    needed = _pixels(inputs[0], source)
-    fit = [spec for spec in inputs if _pixels(spec, source) >= needed]
-    return min(fit, key=lambda spec: spec.width * spec.height)
+    side = max(inputs[0].width, inputs[0].height)
+    square = inputs[0].model_copy(update={"width": side, "height": side})
+    seen = {spec: _pixels(spec, source) for spec in inputs}
+    needed = min(_pixels(square, source), max(seen.values()))
+    enough = [spec for spec, pixels in seen.items() if pixels >= needed]
+    return min(enough, key=lambda spec: spec.width * spec.height)
 
 
 def bars(spec: InputSpec, source: tuple[int, int]) -> float:

@@ -47,7 +47,7 @@ class OnnxRuntimeNetwork:
         model: bytes,
         threads: int = 1,
         *,
-        spec: InputSpec | None = None,
+        inputs: Sequence[InputSpec] = (),
         outputs: Sequence[str] = (),
         precision: Role | None = None,
     ) -> None:
@@ -56,7 +56,7 @@ class OnnxRuntimeNetwork:
         Args:
             model: an ONNX file.
             threads: threads that share the work of one run.
-            spec: what the network will be fed, to check it now.
+            inputs: what the network will be fed, to check it now.
             outputs: names of the outputs to give, in this order; empty: all.
             precision: what its bundle says of it; None for what the file tells.
 
@@ -83,7 +83,7 @@ class OnnxRuntimeNetwork:
             raise ModelError(f"the network has no output named {min(missing)!r}")
         self._read_input(session.get_inputs())
         self.precision: Role = precision or self._told_precision()
-        if spec is not None:
+        for spec in inputs:
             self._check_input(spec)
 
     def _read_input(self, inputs: Sequence[Any]) -> None:
@@ -155,6 +155,13 @@ class OnnxRuntimeNetwork:
     def close(self) -> None:
         """Free the network once the runs under way are done."""
         self._session = None
+
+
+def runtime_version() -> str:
+    """Of ONNX Runtime."""
+    import onnxruntime  # noqa: PLC0415
+
+    return str(onnxruntime.__version__)
 
 
 def session_options(threads: int) -> Any:

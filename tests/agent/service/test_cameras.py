@@ -7,7 +7,8 @@ import av
 import pytest
 from camera import Camera, number_of
 from networks import network
-from running_agent import RunningAgent, free_port
+from ports import free_port
+from running_agent import RunningAgent
 from worlds import write_world_bundle
 
 pytestmark = pytest.mark.slow

@@ -118,7 +118,7 @@ def test_a_network_of_other_levels_is_refused_in_words(tmp_path):
 
 def check_file(student, file, dynamic):
     """The file gives at each size and for each number of images what PyTorch does."""
-    network = OnnxRuntimeNetwork(file, spec=student.spec, outputs=student.outputs)
+    network = OnnxRuntimeNetwork(file, inputs=[student.spec], outputs=student.outputs)
     free = len(student.sizes) > 1
     size = ("height", "width") if free else student.sizes[0][::-1]
     assert network.input_shape == ("batch" if dynamic else 1, 3, *size)

@@ -78,7 +78,7 @@ def read_by_us(onnx, image, min_score):
     manifest, _ = import_onnx(model, "detector")
     assert (manifest.family, manifest.layout) == ("boxes", "yolo")
     fed, fit = preprocess(image, manifest.input)
-    outputs = OnnxRuntimeNetwork(model, spec=manifest.input).run(fed)
+    outputs = OnnxRuntimeNetwork(model, inputs=manifest.inputs()).run(fed)
     return decoder_for(manifest).decode(outputs, fit, min_score=min_score)
 
 

@@ -255,7 +255,7 @@ def street(request, data):
     model = data / "weights" / f"coco-yolov8n-seg-{request.param}.onnx"
     image = cv2.cvtColor(cv2.imread(str(data / "images" / "bus.jpg")), cv2.COLOR_BGR2RGB)
     tensor, fit = preprocess(image, spec)
-    return spec, fit, OnnxRuntimeNetwork(model.read_bytes(), 2, spec=spec).run(tensor)
+    return spec, fit, OnnxRuntimeNetwork(model.read_bytes(), 2, inputs=(spec,)).run(tensor)
 
 
 def plain_detections(predictions, fit):
