@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from models.classes import choose, class_specs
 from models.decode import decoder_for
 from models.decode.rtmdet_ins import OUTPUT_NAMES
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, ModelError
 from models.manifest import (
@@ -90,6 +91,7 @@ def import_onnx(
             class_count=len(known),
             classes=choose(classes, known) or known,
             input=_input(described, network.image_size),
+            sizes=described.others,
             files={network.precision: NetworkSpec.of(NETWORK_PATHS[network.precision], model)},
         )
     except ValidationError as error:
@@ -108,9 +110,12 @@ def _input(described: Description, image_size: tuple[int, int] | None) -> InputS
 
 def _outputs(described: Description, there: Iterable[str]) -> tuple[str, ...]:
     """The outputs to read, by name where the file may have them in any order or has more."""
+    named = tuple(there)
     if described.family == "rtmdet_ins":
         return OUTPUT_NAMES
-    return _ssd_outputs(tuple(there)) if described.layout == "ssd" else ()
+    if described.family == "yolo_seg" and set(RAW_OUTPUTS) <= set(named):
+        return RAW_OUTPUTS
+    return _ssd_outputs(named) if described.layout == "ssd" else ()
 
 
 def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
@@ -131,8 +136,9 @@ def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
 
 
 def _try(manifest: Manifest, model: bytes) -> None:
-    """Feed the network a grey image and decode what it gives."""
+    """Feed the network a grey image at each size and decode what it gives."""
     network = OnnxRuntimeNetwork(model, inputs=manifest.inputs(), outputs=manifest.outputs)
     grey = np.full((480, 640, 3), 128, np.uint8)
-    image, fit = preprocess(grey, manifest.input)
-    decoder_for(manifest).decode(network.run(image), fit, min_score=_TRIAL_SCORE)
+    for spec in manifest.inputs():
+        image, fit = preprocess(grey, spec)
+        decoder_for(manifest, spec).decode(network.run(image), fit, min_score=_TRIAL_SCORE)
