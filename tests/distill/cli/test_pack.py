@@ -62,11 +62,14 @@ def test_yolo11_from_weights_to_a_hidden_picture(pack, tmp_path):
     sweep.write_text('{"thresholds": {"bottle": 0.05, "cup": 0.04}}')
     code, said, complaint = pack(student, "--thresholds", sweep)
     assert (code, complaint) == (0, "")
-    assert re.search(r"x\.sfm: yolo_seg 96x96 fp32, 1[12]\.\d MB, signed by", said)
+    assert re.search(r"x\.sfm: yolo_seg 96x96 \(96x64, 64x96\) fp32, 1[12]\.\d MB, signed by", said)
     bundle = Bundle.open(tmp_path / "x.sfm", [KEY.public])
     assert bundle.manifest.thresholds == {"bottle": 0.05, "cup": 0.04}
     imported, _ = import_onnx(bundle.model_bytes("fp32"), "x")  # the file says itself what it is
-    assert (imported.input, imported.classes) == (bundle.manifest.input, bundle.manifest.classes)
+    assert (imported.inputs(), imported.classes) == (
+        bundle.manifest.inputs(),
+        bundle.manifest.classes,
+    )
     photo = shutil.copy(tmp_path / "data/images/street/000000.jpg", tmp_path / "p.jpg")
     words = ["redact-image", photo, tmp_path / "p.png", "--model", tmp_path / "x.sfm"]
     assert sfumato([*map(str, words), "--trust", str(tmp_path / "office.pub")]) == 0
@@ -164,13 +167,31 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (("--unsigned", "--size", "320x250"), "multiples of 32"),
         (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
         (("--unsigned", "--frames", "17"), "from 1 to 16"),
-        (("--unsigned", "--precision", "int8"), "invalid choice"),
+        (("--unsigned", "--precision", "fp32,int4"), "'int4' is none of fp32, fp16, int8"),
     ],
 )
 def test_words_that_make_no_sense_are_refused(words, part, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["pack", "s.pt", "--out", "x.sfm", "--golden", "g.json", *words])
     assert caught.value.code == 2
+    assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (
+            ("--precision", "fp32,int8"),
+            "int8 for cpu is made by sfumato-distill quantize; name its",
+        ),
+        (("--precision", "fp16", "--target", "any"), "fp16 for any is made by sfumato-distill"),
+        (("--quantized", "small"), "--quantized: fp32 for cpu is not from there; add int8"),
+        (("--precision", "fp32,fp16", "--quantized", "x"), "fp32, fp16 for cpu is not from there"),
+    ],
+)
+def test_the_folder_of_quantize_goes_with_what_is_from_there(words, part, capsys):
+    words = ["pack", "s.pt", "--out", "x.sfm", "--golden", "g.json", "--unsigned", *words]
+    assert main(words) == 2
     assert part in capsys.readouterr().err
 
 
