@@ -44,7 +44,8 @@ class RawHeads(nn.Module):
             raise ModelError(
                 "a network whose sides are no means over bins 0, 1, ... can't be packed"
             )
-        self.boxes, self.classes, self.coefficients = branches_of(head)
+        # Named as they were, so that a file's weights can be put back where they came from.
+        self.cv2, self.cv3, self.cv4 = branches_of(head)
         self.proto = head.proto
         self._of_all_levels = hasattr(head.proto, "feat_refine")  # YOLO26's prototypes
         self.f, self.i = head.f, head.i  # where it stands, by which the network feeds it
