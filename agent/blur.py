@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.ahead import Ahead
 from agent.detect.detector import NetworkDetector
 from agent.detect.pool import DetectorPool
 from agent.hidden import hidden_classes
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from agent.run_report import RunReport
     from agent.settings import BlurSettings
     from models.bundle import Bundle
+    from models.runtime.choose import Chosen
 
     _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
 
@@ -51,14 +53,17 @@ class Watcher:
         """A frame was written. Called on the encoder's thread."""
 
 
-def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
+def detector_of(bundle: Bundle, hidden: Hidden, chosen: Chosen | None = None) -> NetworkDetector:
     """The bundle's network on this machine.
+
+    Args:
+        chosen: the network, if it is loaded already.
 
     Raises:
         ModelError: the network can't be loaded, or contradicts the manifest.
     """
     return NetworkDetector(
-        choose_network(bundle),
+        chosen or choose_network(bundle),
         decoder_for(bundle.manifest),
         bundle.manifest.input,
         hidden.weakest,
@@ -73,7 +78,7 @@ def blur(
     *,
     overwrite: bool = False,
     watcher: Watcher | None = None,
-    detector: Detector | None = None,
+    detector: Detector | Ahead[Detector] | None = None,
 ) -> RunReport:
     """Hide the chosen classes in a video.
 
@@ -84,7 +89,8 @@ def blur(
 
     Args:
         overwrite: replace a target that exists.
-        detector: another detector than the bundle's network; it must know the same classes.
+        detector: another detector than the bundle's network, perhaps one that is still loading;
+            it must know the same classes.
 
     Raises:
         UsageError: a setting does not fit the bundle.
@@ -118,7 +124,7 @@ def annotate(
     i_know_this_is_not_redacted: bool = False,
     overwrite: bool = False,
     watcher: Watcher | None = None,
-    detector: Detector | None = None,
+    detector: Detector | Ahead[Detector] | None = None,
 ) -> RunReport:
     """Draw labelled boxes where `blur` would hide: the output is NOT redacted, it is for tuning.
 
@@ -151,7 +157,7 @@ def _run(
     settings: BlurSettings,
     parts: Callable[[FileSource], _Parts[ShownT]],
     watcher: Watcher | None,
-    detector: Detector | None,
+    detector: Detector | Ahead[Detector] | None,
     *,
     redacted: bool,
 ) -> RunReport:
@@ -160,21 +166,28 @@ def _run(
     hidden = hidden_classes(bundle, settings)
     check_paths(*paths, overwrite=overwrite)
     sweep_around(paths[1:])
-    detector = detector or detector_of(bundle, hidden)
-    ran = detector.chosen if isinstance(detector, NetworkDetector) else None
-    pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
-    try:
-        with FileSource(paths[0], sound=settings.audio == "copy") as video:
-            show, opened = parts(video)
-            with opened as sink:
-                lane = pool.lane(paths[0].name)
-                stream = Stream(
-                    video, lane, hidden, settings, settings, show, sink, journal, watcher.wrote
+    if isinstance(detector, Ahead):
+        loading = detector
+    else:
+        loading = Ahead(lambda: detector or detector_of(bundle, hidden))
+    with loading:
+        with loading.beside():
+            source = FileSource(paths[0], sound=settings.audio == "copy")
+        with source as video:
+            loaded = loading.result()
+            ran = loaded.chosen if isinstance(loaded, NetworkDetector) else None
+            pool = DetectorPool(loaded, settings.workers, settings.detect_timeout_s)
+            try:
+                show, opened = parts(video)
+                with opened as sink:
+                    lane = pool.lane(paths[0].name)
+                    stream = Stream(
+                        video, lane, hidden, settings, settings, show, sink, journal, watcher.wrote
+                    )
+                    watcher.started(video.info, stream.pipeline, journal)
+                    stream.run()
+                return report_of(
+                    stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
                 )
-                watcher.started(video.info, stream.pipeline, journal)
-                stream.run()
-            return report_of(
-                stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
-            )
-    finally:
-        pool.close()
+            finally:
+                pool.close()
