@@ -67,6 +67,17 @@ def test_an_export_of_varying_size_takes_the_size_it_was_made_for(make_onnx):
     assert (manifest.input.width, manifest.input.height) == (96, 64)
 
 
+def test_an_export_of_varying_size_is_tried_at_each_that_is_asked_for(make_onnx):
+    sizes = [(64, 64), (96, 64), (64, 96)]
+    model = yolo(make_onnx, shape=("batch", 3, "height", "width"))
+    manifest, _ = import_onnx(model, "street", sizes=sizes)
+    assert [(spec.width, spec.height) for spec in manifest.inputs()] == sizes
+    with pytest.raises(ModelError, match=r"wants \[1, 3, 64, 64\].*taking \[1, 3, 64, 96\]"):
+        import_onnx(yolo(make_onnx), "street", sizes=sizes)
+    with pytest.raises(ModelError, match="size of the input appears twice"):
+        import_onnx(model, "street", sizes=[(64, 64), (64, 64)])
+
+
 def test_an_unknown_class_is_refused(make_onnx):
     with pytest.raises(UnknownClassError, match="did you mean 'person'"):
         import_onnx(yolo(make_onnx), "street", classes=["persons"])
