@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from agent.frames.frame import Frame
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
-    from agent.hidden import Hidden
     from agent.pipeline.pipeline import Pipeline
     from agent.pipeline.sink import ShownT, Sink
     from agent.run_report import RunReport
-    from agent.settings import BlurSettings
+    from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
+    from models.runtime.choice_cache import ChoiceCache
 
     _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
 
@@ -51,13 +51,22 @@ class Watcher:
         """A frame was written. Called on the encoder's thread."""
 
 
-def detector_of(bundle: Bundle, hidden: Hidden) -> NetworkDetector:
-    """The bundle's network on this machine.
+def detector_of(
+    bundle: Bundle, settings: Hiding, choices: ChoiceCache | None = None, *, prove: bool = False
+) -> NetworkDetector:
+    """The network of the bundle that suits this machine best.
+
+    Args:
+        choices: what was chosen before; None: all that the bundle holds is tried anew.
+        prove: have it look at the golden frames now, whatever was chosen before.
 
     Raises:
-        ModelError: the network can't be loaded, or contradicts the manifest.
+        UsageError: the bundle does not know a class that is to be hidden.
+        ModelError: no network can be loaded, or sees what it should.
     """
-    return NetworkDetector(choose_network(bundle), Feedings.of(bundle.manifest), hidden.weakest)
+    chosen = choose_network(bundle, cache=choices, prove=prove)
+    hidden = hidden_classes(bundle, settings, chosen.precision)
+    return NetworkDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
 
 
 def blur(
@@ -152,11 +161,12 @@ def _run(
 ) -> RunReport:
     watcher = watcher or Watcher()
     journal = RunJournal(Effect.parse(settings.effect) if redacted else None)
-    hidden = hidden_classes(bundle, settings)
+    hidden_classes(bundle, settings)  # first: no network need be loaded to refuse a class
     check_paths(*paths, overwrite=overwrite)
     sweep_around(paths[1:])
-    detector = detector or detector_of(bundle, hidden)
+    detector = detector or detector_of(bundle, settings)
     ran = detector.chosen if isinstance(detector, NetworkDetector) else None
+    hidden = hidden_classes(bundle, settings, ran.precision if ran else None)
     pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
     try:
         with FileSource(paths[0], sound=settings.audio == "copy") as video:

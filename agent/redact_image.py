@@ -15,6 +15,7 @@ from agent.detect.detector import check_sane
 from agent.errors import UsageError
 from agent.frames.cover import Cover, PlacedOutline
 from agent.frames.sighting import sightings_of
+from agent.hidden import hidden_classes
 from agent.image_file import FORMATS, encode_image, read_image
 from agent.output_file import check_paths, write_output_file
 from agent.redact.effect import Effect
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 
     from agent.hidden import Hidden
     from agent.image_file import Pixels
-    from agent.settings import BlurSettings
+    from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
     from models.instances import Instances
-    from models.runtime.network import Network
+    from models.runtime.choice_cache import ChoiceCache
+    from models.runtime.choose import Chosen
 
 
 class DetectsInImages(Protocol):
@@ -56,25 +58,32 @@ class ImageDetector:
         min_score: detections that score no more than this are of no use to anyone.
     """
 
-    network: Network
+    chosen: Chosen
     feedings: Feedings
     min_score: float
 
     @classmethod
-    def of(cls, bundle: Bundle, hidden: Hidden) -> ImageDetector:
-        """The bundle's network on this machine.
+    def of(
+        cls, bundle: Bundle, settings: Hiding, choices: ChoiceCache | None = None
+    ) -> ImageDetector:
+        """The network of the bundle that suits this machine best.
+
+        Args:
+            choices: what was chosen before; None: all that the bundle holds is tried anew.
 
         Raises:
-            ModelError: the network can't be loaded, or contradicts the manifest.
+            UsageError: the bundle does not know a class that is to be hidden.
+            ModelError: no network can be loaded, or sees what it should.
         """
-        network = choose_network(bundle).network
-        return cls(network, Feedings.of(bundle.manifest), hidden.weakest)  # as in a video
+        chosen = choose_network(bundle, cache=choices)
+        min_score = hidden_classes(bundle, settings, chosen.precision).weakest  # as in a video
+        return cls(chosen, Feedings.of(bundle.manifest), min_score)
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""
         way = self.feedings.suited((rgb.shape[1], rgb.shape[0]))
         fed, fit = preprocess(rgb, way.spec)
-        return way.decoder.decode(self.network.run(fed), fit, min_score=self.min_score)
+        return way.decoder.decode(self.chosen.network.run(fed), fit, min_score=self.min_score)
 
 
 def redact_image(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
+from agent.cli.choices import user_choices, warn_of_faulty_files
 from agent.cli.files import add_model_arguments, open_bundle
 from agent.cli.folder import PassedOver
 from agent.cli.inputs import Kind, add_path_arguments, inputs_of
@@ -158,12 +159,13 @@ def _run(args: argparse.Namespace) -> int:
     from agent.hidden import hidden_classes
     from agent.run_report import with_passed_over
 
-    hidden = hidden_classes(bundle, settings)
-    if not args.boxes and (weak := weak_effect(settings, hidden.labels.values())):
+    labels = hidden_classes(bundle, settings).labels
+    if not args.boxes and (weak := weak_effect(settings, labels.values())):
         print(f"sfumato: warning: {weak}", file=sys.stderr)
     if len(pairs) == 1:
         check_paths(*pairs[0], overwrite=args.overwrite)
-    detector = detector_of(bundle, hidden)
+    detector = detector_of(bundle, settings, user_choices())
+    warn_of_faulty_files(detector.chosen)
     reports: list[RunReport] = []
     failed: AgentError | None = None
     for source, target in pairs:

@@ -157,6 +157,13 @@ class OnnxRuntimeNetwork:
         self._session = None
 
 
+def runtime_version() -> str:
+    """Of ONNX Runtime."""
+    import onnxruntime  # noqa: PLC0415
+
+    return str(onnxruntime.__version__)
+
+
 def session_options(threads: int) -> Any:
     """How sessions run here: quietly, on so many threads, and on nothing but the model's bytes."""
     import onnxruntime  # noqa: PLC0415
