@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from models.classes import choose, class_specs
 from models.decode import decoder_for
 from models.decode.rtmdet_ins import OUTPUT_NAMES
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, ModelError
 from models.manifest import (
@@ -110,9 +111,12 @@ def _input(described: Description, size: Size | None) -> InputSpec:
 
 def _outputs(described: Description, there: Iterable[str]) -> tuple[str, ...]:
     """The outputs to read, by name where the file may have them in any order or has more."""
+    there = tuple(there)
     if described.family == "rtmdet_ins":
         return OUTPUT_NAMES
-    return _ssd_outputs(tuple(there)) if described.layout == "ssd" else ()
+    if described.family == "yolo_seg" and set(RAW_OUTPUTS) <= set(there):
+        return RAW_OUTPUTS
+    return _ssd_outputs(there) if described.layout == "ssd" else ()
 
 
 def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:

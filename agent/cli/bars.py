@@ -22,7 +22,7 @@ def wasted_on_bars(manifest: Manifest) -> str | None:
         return None
     own, (width, height) = manifest.input, shaped(manifest.input, _WIDE)
     sizes = f"--size {own.width}x{own.height} --size {width}x{height}"
-    if manifest.family == "rtmdet_ins":
+    if manifest.family != "boxes" and manifest.outputs:  # known by their names: our own export
         way = f"pack its weights with `sfumato-distill pack {sizes}`"
     elif manifest.family == "yolo_seg" or manifest.layout == "yolo":
         way = f"export it with imgsz={height},{width}, or with dynamic=True and import that with {sizes}"

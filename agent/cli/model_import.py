@@ -40,7 +40,8 @@ ssd: TensorFlow's model zoo):
   sfumato model import yolox-nano.onnx --classes person --out person.sfm \\
           --family boxes --layout yolox --names "$(paste -sd, coco-names.txt)"
 
-The network runs once on a grey image before the bundle is written: a wrong family fails here.
+Before the bundle is written the network runs on a grey image at each size: a wrong family fails
+here.
 """
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, InferenceError, ModelError, UnknownClassError
 from models.importing import import_onnx
@@ -58,6 +59,17 @@ def test_without_a_choice_all_classes_are_offered(make_onnx):
 def test_an_end_to_end_export_is_imported(make_onnx):
     model = yolo(make_onnx, predictions=np.zeros((1, 300, 38), np.float32))
     assert import_onnx(model, "street")[0].family == "yolo_seg"
+
+
+def test_raw_heads_are_known_by_name_in_whatever_order_they_stand(make_onnx):
+    channels = {"boxes": 64, "classes": 2, "coefficients": 32, "prototypes": 32}
+    outputs = {}
+    for name in reversed(RAW_OUTPUTS):
+        kind, _, stride = name.partition("_")
+        side = 64 // int(stride or 4)
+        outputs[name] = np.full((1, channels[kind], side, side), -9, np.float32)
+    manifest, _ = import_onnx(make_onnx(outputs, metadata=METADATA), "street")
+    assert (manifest.family, manifest.outputs) == ("yolo_seg", RAW_OUTPUTS)
 
 
 def test_an_export_of_varying_size_takes_the_size_it_was_made_for(make_onnx):

@@ -14,9 +14,12 @@ import pytest
 
 from agent.cli import main
 from agent.cli import model as command
+from agent.cli.bars import wasted_on_bars
 from agent.errors import InputError, OutputError, UsageError
 from models.archive import MANIFEST, read_archive, write_archive
 from models.bundle import Bundle, write_bundle
+from models.decode.rtmdet_ins import OUTPUT_NAMES
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.errors import BundleError, ModelError, TrustError
 from models.importing import import_onnx
 from models.manifest import NETWORK_PATHS, NetworkSpec
@@ -130,6 +133,31 @@ def test_what_is_spent_on_bars_is_said_once(data, tmp_path, capsys, sizes, said)
     assert main(["model", "import", str(weights), "--out", str(out), *PERSON, *words]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert [line.startswith(f"sfumato: {said}") for line in lines] == [True] * (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "way"),
+    [
+        ({"family": "yolo_seg"}, "export it with imgsz=384,640, or with dynamic=True and import"),
+        ({"family": "boxes", "layout": "yolo"}, "export it with imgsz=384,640, or"),
+        ({"family": "boxes", "layout": "yolox"}, "import one made for 640x384, or one that takes"),
+        (
+            {"family": "yolo_seg", "outputs": RAW_OUTPUTS},
+            "pack its weights with `sfumato-distill p",
+        ),
+        (
+            {"family": "rtmdet_ins", "outputs": OUTPUT_NAMES},
+            "pack its weights with `sfumato-distil",
+        ),
+    ],
+)
+def test_each_kind_of_network_is_made_wide_in_its_own_way(yolo, fields, way):
+    manifest, _ = import_onnx(yolo.read_bytes(), "x")
+    square = manifest.input.model_copy(update={"width": 640, "height": 640})
+    said = wasted_on_bars(manifest.model_copy(update={"input": square, **fields}))
+    assert said.startswith(f"44 % of its work on 16:9 is bars; {way}")
+    stretched = square.model_copy(update={"letterbox": "stretch"})
+    assert wasted_on_bars(manifest.model_copy(update={"input": stretched, **fields})) is None
 
 
 def test_whoever_exports_by_ultralytics_is_told_its_words(yolo, tmp_path, capsys):
