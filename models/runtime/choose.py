@@ -46,7 +46,7 @@ class Chosen:
     sha256: str
     runtime: str
     reason: str
-    candidates: tuple[Candidacy, ...]
+    candidates: Choice = ()
 
 
 def choose_network(
