@@ -6,8 +6,6 @@ import shlex
 import warnings
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +20,8 @@ _MAX_BRANDS_BYTES = 256
 
 def further_pictures(path: Path) -> int:
     """How many pictures a file holds behind the first; 0 where Pillow can't tell."""
+    from PIL import Image  # noqa: PLC0415 0.01 s, which no video need wait for
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, of odd metadata

@@ -15,6 +15,8 @@ _SWITCHES = {
     # ONNX Runtime 1.29 and later report every run on Linux to its maker, and keep a device's id
     # and a database under ~/.cache. Once it is imported it is too late.
     "ORT_DISABLE_TELEMETRY": "1",
+    # Pydantic looks for plugins in all that is installed, and would have them see every document.
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
     # Ultralytics sends statistics, asks for newer versions and installs packages.
     "YOLO_OFFLINE": "true",
     "YOLO_AUTOINSTALL": "false",

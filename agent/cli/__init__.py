@@ -7,6 +7,7 @@ from functools import partial
 
 from agent.cli import process
 from agent.cli.printable import printable
+from agent.cli.start_up import importing, keep_algebra_on_its_thread
 from agent.errors import AgentError
 from models.errors import ModelError
 
@@ -21,15 +22,18 @@ def main(argv: list[str] | None = None) -> int:
     caller's, and left as it is.
     """
     if argv is None:
+        keep_algebra_on_its_thread()
         return process.run(partial(_run, sys.argv[1:]))
     return _run(argv)
 
 
 def _run(argv: list[str]) -> int:
     try:
-        from agent.cli.parser import parser_of_all  # a second, and Ctrl-C is heard by now
+        with importing():
+            from agent.cli.parser import parser_for  # a second, and Ctrl-C is heard by now
 
-        args = parser_of_all().parse_args(argv)
+            parser = parser_for(argv)
+        args = parser.parse_args(argv)
         return int(args.run(args))
     except AgentError as error:
         return _fail(error, error.exit_code)

@@ -12,7 +12,6 @@ from agent.blur import Watcher
 from agent.cli.files import check_picture
 from agent.errors import OutputError, UsageError
 from agent.output_file import write_output_file
-from agent.pictures.contact_sheet import ContactSheet
 from agent.settings import interval_of
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from agent.frames.cover import Cover
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
+    from agent.pictures.contact_sheet import ContactSheet
     from agent.pipeline.pipeline import Pipeline
     from agent.pipeline.run_journal import RunJournal
     from agent.pipeline.sink import ShownT
@@ -96,6 +96,8 @@ class TerminalWatcher(Watcher):
         if self.cancelled:
             pipeline.cancel()
         if self._contact_sheet is not None:
+            from agent.pictures.contact_sheet import ContactSheet  # rarely asked for
+
             self._sheet = ContactSheet(info.sample_aspect_ratio, annotated=self._annotated)
         tqdm.monitor_interval = 0  # no thread that outlives the bar
         self._bar = tqdm(total=info.frames, unit=" frames", disable=None, leave=False)

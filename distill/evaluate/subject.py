@@ -57,27 +57,41 @@ class Subject:
         Raises:
             UnknownClassError: it knows one of them not.
         """
-        known = dict.fromkeys(self.classes.values())
-        for name in classes:
-            if name not in known:
-                close = nearest(name, known)
-                hint = f"it has '{close}'; " if close else ""
-                raise UnknownClassError(
-                    f"{self.name} does not know '{name}', which the data set has; {hint}"
-                    "choose the classes to compare with --classes"
-                )
-        ours = {name: index for index, name in enumerate(classes)}
-        # All that it calls so: a name may stand for several of its classes.
-        index_of = {number: ours[name] for number, name in self.classes.items() if name in ours}
+        index_of = class_index(self.name, self.classes, classes)
         ask = self.predict
 
         def predict(images: list[Image]) -> list[Instances]:
-            return [_renumbered(found, index_of) for found in ask(images)]
+            return [renumbered(found, index_of) for found in ask(images)]
 
         return predict
 
 
-def _renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
+def class_index(network: str, known: Mapping[int, str], classes: Sequence[str]) -> dict[int, int]:
+    """A data set's class ids by a network's, matched by name; other classes are not in it.
+
+    Args:
+        network: its name, for a message.
+        known: its classes' names by id; a name may stand for several.
+        classes: the data set's.
+
+    Raises:
+        UnknownClassError: it knows one of them not.
+    """
+    names = dict.fromkeys(known.values())
+    for name in classes:
+        if name not in names:
+            close = nearest(name, names)
+            hint = f"it has '{close}'; " if close else ""
+            raise UnknownClassError(
+                f"{network} does not know '{name}', which the data set has; {hint}"
+                "choose the classes to compare with --classes"
+            )
+    ours = {name: index for index, name in enumerate(classes)}
+    return {number: ours[name] for number, name in known.items() if name in ours}
+
+
+def renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
+    """What was seen of a data set's classes, by its class ids; see `class_index`."""
     kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in index_of])
     classes = np.array([index_of[number] for number in kept.classes.tolist()], np.int64)
     return Instances(kept.boxes, kept.scores, classes, kept.masks)

@@ -41,11 +41,23 @@ def config(tmp_path):
     return StreamConfig(source=source, hide=Hiding(effect="solid"))
 
 
-def running(config, around):
-    session = StreamSession("door", config, around)
-    thread = threading.Thread(target=session.run)
-    thread.start()
-    return session, thread
+@pytest.fixture
+def running(around):
+    """Begins a session on a thread, which is over with its test, however that went."""
+    begun = []
+
+    def begin(config):
+        session = StreamSession("door", config, around)
+        thread = threading.Thread(target=session.run)
+        begun.append((session, thread))
+        thread.start()
+        return session, thread
+
+    yield begin
+    for session, thread in begun:
+        session.cancel()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def recordings(around, tmp_path):
@@ -57,8 +69,8 @@ def hidden_by(config, **hiding):
     return config.model_copy(update={"hide": Hiding(**hiding)})
 
 
-def test_a_weaker_effect_waits_for_the_next_recording(around, config, tmp_path):
-    session, thread = running(config, around)
+def test_a_weaker_effect_waits_for_the_next_recording(running, around, config, tmp_path):
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="blur"))
     thread.join(60)
@@ -67,10 +79,10 @@ def test_a_weaker_effect_waits_for_the_next_recording(around, config, tmp_path):
     assert last[-1][INSIDE].mean() > 60
 
 
-def test_a_stronger_one_does_not(around, config, tmp_path):
+def test_a_stronger_one_does_not(running, around, config, tmp_path):
     around.recorder.adjust(recorded(tmp_path, 60))  # so that no recording ends meanwhile
     config = hidden_by(config, effect="blur")
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="solid"))
     thread.join(60)
@@ -80,9 +92,9 @@ def test_a_stronger_one_does_not(around, config, tmp_path):
 
 
 def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
-    around, config, tmp_path
+    running, around, config, tmp_path
 ):
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="solid", classes=("car",)))
     thread.join(60)
@@ -93,8 +105,8 @@ def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
     assert pictures[-1][INSIDE].mean() > 180
 
 
-def test_a_class_that_the_bundle_does_not_know_changes_nothing(around, config):
-    session, thread = running(config, around)
+def test_a_class_that_the_bundle_does_not_know_changes_nothing(running, around, config):
+    session, thread = running(config)
     with pytest.raises(UsageError, match="dragon"):
         session.adjust(hidden_by(config, classes=("dragon",)))
     session.cancel()
@@ -103,8 +115,8 @@ def test_a_class_that_the_bundle_does_not_know_changes_nothing(around, config):
     around.recorder.close()
 
 
-def test_what_is_cancelled_keeps_what_it_recorded(around, config, tmp_path):
-    session, thread = running(config, around)
+def test_what_is_cancelled_keeps_what_it_recorded(running, around, config, tmp_path):
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 30)
     session.cancel()
     thread.join(60)
@@ -114,9 +126,9 @@ def test_what_is_cancelled_keeps_what_it_recorded(around, config, tmp_path):
 
 
 def test_what_waits_for_the_next_recording_is_not_overtaken_by_as_weak_an_effect(
-    around, config, tmp_path
+    running, around, config, tmp_path
 ):
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="blur"))
     session.adjust(hidden_by(config, effect="pixelate"))
@@ -127,7 +139,7 @@ def test_what_waits_for_the_next_recording_is_not_overtaken_by_as_weak_an_effect
 
 
 def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
-    around, config, tmp_path
+    running, around, config, tmp_path
 ):
     """A looped file that is replaced; an effect waited, made for the size that was."""
     path = Path(config.source.url)
@@ -135,7 +147,7 @@ def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
     World(thing, frames=50).write(path)
     source = SourceConfig(url=str(path), realtime=True, loop=True)
     config = config.model_copy(update={"source": source})
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     assert session.latest.shown == Shown((160, 96), 25.0, covered=False)
     session.adjust(hidden_by(config, effect="blur"))

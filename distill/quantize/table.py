@@ -1,0 +1,101 @@
+"""Table: what was measured of each file, for people, with 95 % intervals in brackets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from distill.quantize.judge import REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distill.quantize.record import FileRecord, Figure, QuantizeRecord
+    from models.manifest import Role
+
+_COLUMNS: tuple[Role, ...] = ("fp32", "fp16", "uint8", "int8")
+_FOREIGN = {"fp16", "int8"}
+"""Files made for TensorRT; what they take on a CPU says nothing of where they will run."""
+
+_ROWS: tuple[tuple[str, str, float, str], ...] = (
+    ("mask mAP, %", "mask_map", 100, ".2f"),
+    ("F1, %", "f1", 100, ".2f"),
+    ("pixel leak, %", "pixel_leak", 100, ".2f"),
+    ("over-redaction, %", "over_redaction", 100, ".2f"),
+    ("agreement with FP32 (F1)", "agreement", 1, ".3f"),
+    ("mean score shift", "score_shift", 1, "+.4f"),
+    ("mask IoU with FP32", "mask_iou", 1, ".4f"),
+    ("network, CPU ms", "milliseconds", 1, ".1f"),
+)
+"""What a row is called, the figure, its factor and its format."""
+
+_NOTHING = "-"
+
+
+def rows(record: QuantizeRecord) -> list[list[str]]:
+    """A head and a row a figure: FP32's values, then what each file has and how it changed."""
+    roles = [role for role in _COLUMNS if role in record.precisions]
+    files = [record.precisions[role] for role in roles]
+    reference = record.precisions[REFERENCE]
+    table = [
+        ["", *(role.upper() for role in roles)],
+        ["bytes", *(_bytes(file, reference) for file in files)],
+    ]
+    for name, figure, factor, digits in _ROWS:
+        if figure not in reference.figures and not any(figure in one.figures for one in files):
+            continue
+        cells = [_cell(file.figures.get(figure), factor, digits) for file in files]
+        if figure == "milliseconds":
+            cells = [
+                f"{cell} (not its machine)" if role in _FOREIGN and cell != _NOTHING else cell
+                for role, cell in zip(roles, cells, strict=True)
+            ]
+        table.append([name, *cells])
+    verdicts = ["refused" if file.failed else "passes" for file in files[1:]]
+    return [*table, ["verdict", "the reference", *verdicts]]
+
+
+def markdown(record: QuantizeRecord, lines: Sequence[str] = ()) -> str:
+    """table.md: what was judged on what, the table, and what was refused."""
+    head, *body = rows(record)
+    sizes = ", ".join(f"{width}x{height}" for width, height in record.sizes)
+    at = ", ".join(f"{count} at {size}" for size, count in record.judged_at.items() if count)
+    parts = [
+        f"# {record.student}, quantised",
+        "",
+        f"Sizes {sizes}; ranges by {record.ranges} on {record.calibration_frames} frames. Answers "
+        f"compared on {record.judged_frames} other frames, labels on {record.labelled_images} "
+        f"images ({at}), from a score of {record.confidence:g} on. In brackets 95 % intervals; "
+        "behind a semicolon the change from FP32 on the same images.",
+        "",
+        _line(head),
+        "|---" + "|---:" * (len(head) - 1) + "|",
+        *map(_line, body),
+    ]
+    refused = [f"- {file.file}: {line}" for file in record.precisions.values() for line in file.failed]
+    return "\n".join([*parts, *(["", *refused] if refused else []), *lines]) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _bytes(file: FileRecord, reference: FileRecord) -> str:
+    size = f"{file.bytes / 1e6:.2f} MB"
+    return size if file is reference else f"{size} ({100 * file.bytes / reference.bytes:.0f} %)"
+
+
+def _cell(figure: Figure | None, factor: float, digits: str) -> str:
+    if figure is None or figure.value is None:
+        return _NOTHING
+    own = f"{figure.value * factor:{digits}}"
+    if figure.change is None:
+        return f"{own} {_interval(figure.low, figure.high, factor, digits)}"
+    signed = f"+{digits.lstrip('+')}"
+    change = f"{figure.change * factor:{signed}}"
+    return f"{own}; {change} {_interval(figure.change_low, figure.change_high, factor, signed)}"
+
+
+def _interval(low: float | None, high: float | None, factor: float, digits: str) -> str:
+    if low is None or high is None:
+        return ""
+    return f"[{low * factor:{digits}}, {high * factor:{digits}}]"
