@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
 from models.compatibility import own_version
@@ -37,21 +37,24 @@ class Circumstances:
 
     Attributes:
         digest: of the bundle, and so of its files, sizes and golden frames.
-        runtime: name and version of what ran them.
+        runtime: version of what ran them.
         size: width, height of the input of the trial.
         threads: of a run.
+        cpu: the processor and its instructions.
+        version: of ours.
     """
 
     digest: str
     runtime: str
     size: tuple[int, int]
     threads: int
+    cpu: str = field(default_factory=cpu_identity)
+    version: str | None = field(default_factory=own_version)
 
     @property
     def key(self) -> str:
-        """Another one for each machine, each runtime, each bundle and each version of ours."""
-        parts = [_FORMAT, own_version(), cpu_identity(), self.digest, self.runtime]
-        return hashlib.sha256(json.dumps([*parts, self.size, self.threads]).encode()).hexdigest()
+        """Another one where any of it differs."""
+        return hashlib.sha256(json.dumps([_FORMAT, *astuple(self)]).encode()).hexdigest()
 
 
 class ChoiceCache:
