@@ -18,7 +18,7 @@ from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from agent.frames.frame import Frame
     from agent.frames.redacted import RedactedFrame
     from agent.frames.stream_info import StreamInfo
-    from agent.hidden import Hidden
     from agent.pipeline.pipeline import Pipeline
     from agent.pipeline.sink import ShownT, Sink
     from agent.run_report import RunReport
-    from agent.settings import BlurSettings
+    from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
+    from models.runtime.choice_cache import ChoiceCache
     from models.runtime.choose import Chosen
 
     _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
@@ -53,21 +53,28 @@ class Watcher:
         """A frame was written. Called on the encoder's thread."""
 
 
-def detector_of(bundle: Bundle, hidden: Hidden, chosen: Chosen | None = None) -> NetworkDetector:
-    """The bundle's network on this machine.
+def detector_of(
+    bundle: Bundle,
+    settings: Hiding,
+    choices: ChoiceCache | None = None,
+    *,
+    prove: bool = False,
+    chosen: Chosen | None = None,
+) -> NetworkDetector:
+    """The network of the bundle that suits this machine best.
 
     Args:
-        chosen: the network, if it is loaded already.
+        choices: what was chosen before; None: all that the bundle holds is tried anew.
+        prove: have it look at the golden frames now, whatever was chosen before.
+        chosen: the network, where it is loaded already.
 
     Raises:
-        ModelError: the network can't be loaded, or contradicts the manifest.
+        UsageError: the bundle does not know a class that is to be hidden.
+        ModelError: no network can be loaded, or sees what it should.
     """
-    return NetworkDetector(
-        chosen or choose_network(bundle),
-        decoder_for(bundle.manifest),
-        bundle.manifest.input,
-        hidden.weakest,
-    )
+    chosen = chosen or choose_network(bundle, cache=choices, prove=prove)
+    hidden = hidden_classes(bundle, settings, chosen.precision)
+    return NetworkDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
 
 
 def blur(
@@ -163,19 +170,20 @@ def _run(
 ) -> RunReport:
     watcher = watcher or Watcher()
     journal = RunJournal(Effect.parse(settings.effect) if redacted else None)
-    hidden = hidden_classes(bundle, settings)
+    hidden_classes(bundle, settings)  # first: no network need be loaded to refuse a class
     check_paths(*paths, overwrite=overwrite)
     sweep_around(paths[1:])
     if isinstance(detector, Ahead):
         loading = detector
     else:
-        loading = Ahead(lambda: detector or detector_of(bundle, hidden))
+        loading = Ahead(lambda: detector or detector_of(bundle, settings))
     with loading:
         with loading.beside():
             source = FileSource(paths[0], sound=settings.audio == "copy")
         with source as video:
             loaded = loading.result()
             ran = loaded.chosen if isinstance(loaded, NetworkDetector) else None
+            hidden = hidden_classes(bundle, settings, ran.precision if ran else None)
             pool = DetectorPool(loaded, settings.workers, settings.detect_timeout_s)
             try:
                 show, opened = parts(video)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.settings import Hiding
     from models.bundle import Bundle
     from models.classes import ClassSpec
+    from models.manifest import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,12 @@ class Hidden:
         return WEAK_SHARE * min(self.scores.values())
 
 
-def hidden_classes(bundle: Bundle, settings: Hiding) -> Hidden:
+def hidden_classes(bundle: Bundle, settings: Hiding, role: Role | None = None) -> Hidden:
     """Which of a bundle's classes the settings ask to hide.
+
+    Args:
+        role: the precision that runs, whose own thresholds count; None where that isn't known yet,
+            and only the labels are right.
 
     Raises:
         UsageError: the bundle does not know a class; the nearest is named.
@@ -49,7 +54,7 @@ def hidden_classes(bundle: Bundle, settings: Hiding) -> Hidden:
         )
     except UnknownClassError as error:
         raise UsageError(str(error)) from error
-    own = {spec.id: bundle.manifest.threshold(spec.name) for spec in chosen}
+    own = {spec.id: bundle.manifest.threshold(spec.name, role) for spec in chosen}
     asked = {class_id: settings.conf or score for class_id, score in own.items()}
     sure = {class_id: max(asked[class_id], score) for class_id, score in own.items()}
     return Hidden({spec.id: spec.name for spec in chosen}, asked, sure)

@@ -15,11 +15,12 @@ from agent.detect.detector import check_sane
 from agent.errors import UsageError
 from agent.frames.cover import Cover, PlacedOutline
 from agent.frames.sighting import sightings_of
+from agent.hidden import hidden_classes
 from agent.image_file import FORMATS, encode_image, read_image
 from agent.output_file import check_paths, write_output_file
 from agent.redact.effect import Effect
 from agent.redact.rgb_image import redact_rgb
-from models.decode import decoder_for
+from models.feeding import Feedings
 from models.outline import lies_outside, longer_side
 from models.preprocess import preprocess
 from models.runtime.choose import choose_network
@@ -30,12 +31,11 @@ if TYPE_CHECKING:
 
     from agent.hidden import Hidden
     from agent.image_file import Pixels
-    from agent.settings import BlurSettings
+    from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
-    from models.decode import Decoder
     from models.instances import Instances
-    from models.preprocess import InputSpec
-    from models.runtime.network import Network
+    from models.runtime.choice_cache import ChoiceCache
+    from models.runtime.choose import Chosen
 
 
 class DetectsInImages(Protocol):
@@ -58,27 +58,32 @@ class ImageDetector:
         min_score: detections that score no more than this are of no use to anyone.
     """
 
-    network: Network
-    decoder: Decoder
-    spec: InputSpec
+    chosen: Chosen
+    feedings: Feedings
     min_score: float
 
     @classmethod
-    def of(cls, bundle: Bundle, hidden: Hidden) -> ImageDetector:
-        """The bundle's network on this machine.
+    def of(
+        cls, bundle: Bundle, settings: Hiding, choices: ChoiceCache | None = None
+    ) -> ImageDetector:
+        """The network of the bundle that suits this machine best.
+
+        Args:
+            choices: what was chosen before; None: all that the bundle holds is tried anew.
 
         Raises:
-            ModelError: the network can't be loaded, or contradicts the manifest.
+            UsageError: the bundle does not know a class that is to be hidden.
+            ModelError: no network can be loaded, or sees what it should.
         """
-        min_score = hidden.weakest  # as in a video
-        spec = bundle.manifest.input
-        network = choose_network(bundle).network
-        return cls(network, decoder_for(bundle.manifest), spec, min_score)
+        chosen = choose_network(bundle, cache=choices)
+        min_score = hidden_classes(bundle, settings, chosen.precision).weakest  # as in a video
+        return cls(chosen, Feedings.of(bundle.manifest), min_score)
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""
-        fed, fit = preprocess(rgb, self.spec)
-        return self.decoder.decode(self.network.run(fed), fit, min_score=self.min_score)
+        way = self.feedings.suited((rgb.shape[1], rgb.shape[0]))
+        fed, fit = preprocess(rgb, way.spec)
+        return way.decoder.decode(self.chosen.network.run(fed), fit, min_score=self.min_score)
 
 
 def redact_image(

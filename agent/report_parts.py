@@ -20,6 +20,7 @@ class ModelPart(ReportPart):
         sha256: of that network's file.
         runtime: what computed it.
         reason: why that one.
+        candidates: a line for each of the bundle's files: whether it may run here, and how fast.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ModelPart(ReportPart):
     sha256: str | None
     runtime: str | None
     reason: str | None
+    candidates: tuple[str, ...]
 
 
 class VideoPart(ReportPart):

@@ -112,6 +112,7 @@ def report_of(
             sha256=ran and ran.sha256,
             runtime=ran and ran.runtime,
             reason=ran and ran.reason,
+            candidates=tuple(each.line for each in ran.candidates) if ran else (),
         ),
         input=VideoPart(
             path=str(paths[0]),

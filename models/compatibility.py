@@ -41,7 +41,7 @@ def check_min_agent(min_agent: str | None) -> None:
     """
     if min_agent is None:
         return
-    ours = _own_version()
+    ours = own_version()
     if ours is None or _numbers(ours) < _numbers(min_agent):
         raise BundleError(
             f"the bundle needs Sfumato {min_agent} or newer; "
@@ -68,7 +68,8 @@ def check_not_newer(manifest: bytes) -> None:
         )
 
 
-def _own_version() -> str | None:
+def own_version() -> str | None:
+    """Of Sfumato; None where it was never installed."""
     try:
         return version("sfumato")
     except PackageNotFoundError:

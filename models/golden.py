@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from models.bundle import Bundle
+    from models.manifest import Size
 
     Image = npt.NDArray[np.uint8]
 
@@ -57,10 +58,18 @@ _MAX_COORDINATE_PX = 1e6
 
 @dataclass(frozen=True, slots=True)
 class GoldenFrame:
-    """A picture, RGB uint8 [h, w, 3], and what is to be seen in it, by the network's class ids."""
+    """A picture and what is to be seen in it.
+
+    Attributes:
+        image: RGB uint8 [h, w, 3].
+        expected: by the network's class ids.
+        size: width, height of the network's input at which this was seen; None for that of the
+            manifest's `input`.
+    """
 
     image: Image
     expected: Instances
+    size: Size | None = None
 
 
 _Pixels = Annotated[float, Field(ge=-_MAX_COORDINATE_PX, le=_MAX_COORDINATE_PX)]
@@ -127,8 +136,10 @@ def golden_frames(bundle: Bundle) -> Iterator[GoldenFrame]:
     ids: dict[str, list[int]] = {}
     for spec in bundle.manifest.classes:
         ids.setdefault(spec.name, []).append(spec.id)
-    for image, expected in bundle.golden_bytes():
-        yield GoldenFrame(_decoded(image, cv2.IMREAD_COLOR)[..., ::-1], _expected(expected, ids))
+    listed = bundle.manifest.golden_files
+    for frame, (image, expected) in zip(listed, bundle.golden_bytes(), strict=True):
+        rgb = _decoded(image, cv2.IMREAD_COLOR)[..., ::-1]
+        yield GoldenFrame(rgb, _expected(expected, ids), frame.size)
 
 
 def _expected(data: bytes, ids: Mapping[str, Sequence[int]]) -> Instances:

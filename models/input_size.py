@@ -6,6 +6,7 @@ picture's own shape sees every object at the size that the network was trained f
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from models.preprocess import Letterbox
@@ -20,15 +21,33 @@ STRIDE = 32
 
 
 def suited(inputs: Sequence[InputSpec], source: tuple[int, int]) -> InputSpec:
-    """The smallest input in which a picture is no smaller than in the first.
+    """The smallest input in which a picture is as large as in a square as wide as the first.
+
+    Where it is that large in none, the one in which it is largest.
 
     Args:
         inputs: how a network may be fed, `Manifest.inputs()`.
         source: width, height of the picture, pixels.
     """
-    needed = _pixels(inputs[0], source)
-    fit = [spec for spec in inputs if _pixels(spec, source) >= needed]
-    return min(fit, key=lambda spec: spec.width * spec.height)
+    side = max(inputs[0].width, inputs[0].height)
+    square = inputs[0].model_copy(update={"width": side, "height": side})
+    seen = {spec: _pixels(spec, source) for spec in inputs}
+    needed = min(_pixels(square, source), max(seen.values()))
+    enough = [spec for spec, pixels in seen.items() if pixels >= needed]
+    return min(enough, key=lambda spec: spec.width * spec.height)
+
+
+def shaped(spec: InputSpec, source: tuple[int, int]) -> tuple[int, int]:
+    """Width, height in multiples of 32 that show a picture as large as a square as wide as `spec`.
+
+    Args:
+        spec: how a network is fed.
+        source: width, height of the picture, pixels.
+    """
+    side = max(spec.width, spec.height)
+    scale = side / max(source)
+    width, height = (math.ceil(round(edge * scale) / STRIDE) * STRIDE for edge in source)
+    return width, height
 
 
 def bars(spec: InputSpec, source: tuple[int, int]) -> float:

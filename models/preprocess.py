@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from models.input_buffer import InputBuffer
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -121,26 +122,8 @@ def yuv_to_rgb(matrix: Matrix, *, full_range: bool) -> npt.NDArray[np.float64]:
     return np.column_stack([linear, -linear @ [black, 128.0, 128.0]])
 
 
-def network_input(scaled: Image, fit: Letterbox, spec: InputSpec) -> npt.NDArray[np.float32]:
-    """Pad and normalise an RGB image that is already `fit.inner` in size.
-
-    Returns:
-        float32 [1, 3, height, width].
-    """
-    canvas: Image = np.full((spec.height, spec.width, 3), spec.pad_value, np.uint8)
-    (left, top), (width, height) = fit.offset, fit.inner
-    canvas[top : top + height, left : left + width] = scaled
-    if spec.colour == "bgr":
-        canvas = canvas[..., ::-1]
-    if spec.mean == (0.0, 0.0, 0.0) and len(set(spec.std)) == 1:
-        return np.asarray(cv2.dnn.blobFromImage(canvas, 1 / spec.std[0]), np.float32)
-    mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
-    pixels = (canvas.astype(np.float32) - mean) / std
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
-
-
 def preprocess(image: Image, spec: InputSpec) -> tuple[npt.NDArray[np.float32], Letterbox]:
     """Feed an RGB uint8 [height, width, 3] image: float32 [1, 3, H, W] and the way back."""
     fit = Letterbox.fit((image.shape[1], image.shape[0]), spec)
     scaled = np.asarray(cv2.resize(image, fit.inner, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return network_input(scaled, fit, spec), fit
+    return InputBuffer(spec).fill(scaled, fit), fit

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.boxes import iou
-from models.decode import decoder_for
 from models.errors import BundleError
+from models.feeding import Feedings
 from models.golden import EXPECTED_PROBABILITY, golden_frames
 from models.masks import pasted
 from models.preprocess import preprocess
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.golden import GoldenFrame
     from models.instances import Instances
-    from models.manifest import Manifest
+    from models.manifest import Manifest, Size
     from models.runtime.network import Runnable
 
     Image = npt.NDArray[np.uint8]
@@ -95,13 +95,25 @@ class Verdict:
         return self.share <= 1
 
 
-def look(image: Image, manifest: Manifest, network: Runnable) -> Instances:
-    """The instances of an RGB image that a device hides: above their classes' thresholds."""
+def look(
+    image: Image, manifest: Manifest, network: Runnable, size: Size | None = None
+) -> Instances:
+    """The instances of an RGB image that a device hides: above their classes' thresholds.
+
+    Args:
+        image: uint8 [h, w, 3].
+        manifest: of the network.
+        network: is asked.
+        size: width, height of its input; None for that of the manifest's `input`.
+
+    Raises:
+        BundleError: it was not tested at this size.
+        ModelError: the network can't be run, or gives what can't be read.
+    """
     thresholds = {spec.id: manifest.threshold(spec.name) for spec in manifest.classes}
-    fed, fit = preprocess(image, manifest.input)
-    seen = decoder_for(manifest).decode(
-        network.run(fed), fit, min_score=0.5 * min(thresholds.values())
-    )
+    way = Feedings.of(manifest).at(size)
+    fed, fit = preprocess(image, way.spec)
+    seen = way.decoder.decode(network.run(fed), fit, min_score=0.5 * min(thresholds.values()))
     least = np.array([thresholds.get(int(label), np.inf) for label in seen.classes], np.float32)
     return seen.take(np.flatnonzero(seen.scores >= least))
 
@@ -117,7 +129,7 @@ def check(
     worst = Verdict(0.0, "nothing differs", 0)
     compared = 0
     for number, frame in enumerate(frames, start=1):
-        seen = look(frame.image, manifest, network)
+        seen = look(frame.image, manifest, network, frame.size)
         found = _Comparison(frame, seen, manifest, tolerances)
         compared += len(found.pairs)
         share, line = found.worst()

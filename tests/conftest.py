@@ -29,6 +29,14 @@ def pytest_runtest_makereport():
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Commands remember what they found out about a bundle: here, and not in anybody's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Real videos, ground truth and weights, which live beside the checkout."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.ahead import Ahead
 from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
+from agent.cli.choices import user_choices, warn_of_faulty_files
 from agent.cli.files import add_model_arguments, open_bundle
 from agent.cli.folder import PassedOver
 from agent.cli.inputs import Kind, add_path_arguments, inputs_of
@@ -167,11 +168,11 @@ def _loading(opening: Ahead[Bundle], settings: BlurSettings) -> Ahead[NetworkDet
         from models.runtime.choose import choose_network
 
         bundle = opening.result()
-        chosen = choose_network(bundle)
+        chosen = choose_network(bundle, cache=user_choices())
+        warn_of_faulty_files(chosen)
         from agent.blur import detector_of
-        from agent.hidden import hidden_classes
 
-        return detector_of(bundle, hidden_classes(bundle, settings), chosen)
+        return detector_of(bundle, settings, chosen=chosen)
 
     return Ahead(load)
 
@@ -188,8 +189,8 @@ def _redact(
     from agent.hidden import hidden_classes
     from agent.run_report import with_passed_over
 
-    hidden = hidden_classes(bundle, settings)
-    if not args.boxes and (weak := weak_effect(settings, hidden.labels.values())):
+    labels = hidden_classes(bundle, settings).labels
+    if not args.boxes and (weak := weak_effect(settings, labels.values())):
         print(f"sfumato: warning: {weak}", file=sys.stderr)
     if len(pairs) == 1:
         check_paths(*pairs[0], overwrite=args.overwrite)

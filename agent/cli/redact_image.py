@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
+from agent.cli.choices import user_choices, warn_of_faulty_files
 from agent.cli.files import add_model_arguments, open_bundle
 from agent.cli.inputs import Kind, add_path_arguments, inputs_of
 from agent.cli.suffixes import IMAGE_SUFFIXES
@@ -47,10 +48,12 @@ def _run(args: argparse.Namespace) -> int:
     pairs = inputs_of(args, Kind("image", IMAGE_SUFFIXES, frozenset(FORMATS), ".png")).pairs
     sweep_around(target for _, target in pairs)
     bundle = open_bundle(args)
-    hidden = hidden_classes(bundle, settings)
-    if weak := weak_effect(settings, hidden.labels.values()):
+    labels = hidden_classes(bundle, settings).labels
+    if weak := weak_effect(settings, labels.values()):
         print(f"sfumato: warning: {weak}", file=sys.stderr)
-    detector = ImageDetector.of(bundle, hidden)
+    detector = ImageDetector.of(bundle, settings, user_choices())
+    hidden = hidden_classes(bundle, settings, detector.chosen.precision)
+    warn_of_faulty_files(detector.chosen)
     failed: AgentError | None = None
     for source, target in pairs:
         try:

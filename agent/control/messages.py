@@ -137,6 +137,12 @@ class Info(Told):
     hardware: Short
     l4t: Short | None = Field(description="release of Jetson Linux; null elsewhere")
     model: ModelInfo | None
+    candidates: dict[Short, Short] = Field(
+        default_factory=dict,
+        max_length=16,
+        description="by precision, what became of each of the bundle's files: whether it may run "
+        "here, and how fast; cut short, and whole in the log",
+    )
     ops: dict[str, Digest] = Field(
         description="commands that it takes, each with the digest of its arguments' JSON Schema"
     )

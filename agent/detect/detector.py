@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from agent.frames.cpu_frame import planes_of
 from models.errors import InferenceError
-from models.preprocess import Letterbox, network_input, rgb_from_yuv
+from models.input_buffer import InputBuffer
+from models.preprocess import Letterbox, rgb_from_yuv
 
 if TYPE_CHECKING:
     from agent.frames.frame import Frame
-    from models.decode import Decoder
+    from models.feeding import Feedings
     from models.instances import Instances
     from models.preprocess import InputSpec
     from models.runtime.choose import Chosen
@@ -32,8 +34,23 @@ class Detector(Protocol):
         """
 
 
+class _Buffers(threading.local):
+    """The buffers of one thread.
+
+    A thread that hangs keeps its own: nobody writes into what a network may still read.
+    """
+
+    def __init__(self) -> None:
+        self._by_spec: dict[InputSpec, InputBuffer] = {}
+
+    def of(self, spec: InputSpec) -> InputBuffer:
+        if spec not in self._by_spec:
+            self._by_spec[spec] = InputBuffer(spec)
+        return self._by_spec[spec]
+
+
 class NetworkDetector:
-    """A bundle's network, fed from planes.
+    """A bundle's network, fed from planes at the size that suits each frame.
 
     Args:
         min_score: detections that score no more than this are of no use to anyone.
@@ -44,17 +61,18 @@ class NetworkDetector:
             the least of theirs, and each leaves aside what is too weak for it.
     """
 
-    def __init__(self, chosen: Chosen, decoder: Decoder, spec: InputSpec, min_score: float) -> None:
-        self.chosen, self._decoder = chosen, decoder
-        self._spec, self.min_score = spec, min_score
+    def __init__(self, chosen: Chosen, feedings: Feedings, min_score: float) -> None:
+        self.chosen, self._feedings, self.min_score = chosen, feedings, min_score
+        self._buffers = _Buffers()
 
     def detect(self, frame: Frame) -> Instances:
         """Scale, convert, run, decode."""
-        fit = Letterbox.fit(frame.size, self._spec)
+        way = self._feedings.suited(frame.size)
+        fit = Letterbox.fit(frame.size, way.spec)
         colour = frame.colour
         rgb = rgb_from_yuv(planes_of(frame), fit.inner, colour.matrix, full_range=colour.full_range)
-        outputs = self.chosen.network.run(network_input(rgb, fit, self._spec))
-        return self._decoder.decode(outputs, fit, min_score=self.min_score)
+        outputs = self.chosen.network.run(self._buffers.of(way.spec).fill(rgb, fit))
+        return way.decoder.decode(outputs, fit, min_score=self.min_score)
 
 
 def check_sane(found: Instances) -> None:

@@ -130,7 +130,7 @@ class Agent:
 
     def _begin(self) -> None:
         config = self._running.load()
-        model = Model.load(config.model, given_folder())
+        model = Model.load(config.model, given_folder(), self._state)
         self._around = Surroundings(
             model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
         )
@@ -249,7 +249,7 @@ class Agent:
         """The least score that any stream may hide."""
         model = self._around.model
         return min(
-            (hidden_classes(model.bundle, s.hide).weakest for s in config.streams.values()),
+            (model.hidden(s.hide).weakest for s in config.streams.values()),
             default=model.detector.min_score,
         )
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _MOST_LETTERS = 500
 """Of a reason, by its model."""
 
+_FEW_LETTERS = 80
+"""Of what became of a file: so much fits into the 16 KiB that a device keeps at its broker."""
+
 
 def model_info(model: ModelStatus) -> ModelInfo:
     """Which network runs."""
@@ -55,6 +58,7 @@ def device_info(
         hardware=hardware.name(),
         l4t=hardware.l4t(),
         model=model_info(status.model),
+        candidates={each.role: each.said[:_FEW_LETTERS] for each in status.model.candidates},
         ops=dict(ops),
         signed=signed,
         certificate_end=certificate_end,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,17 +20,22 @@ from agent.redact_image import ImageDetector, redact_image
 from agent.service.admitted import admit
 from agent.settings import BlurSettings, Hiding
 from agent.telemetry.status import ModelStatus
-from models.decode import decoder_for
-from models.errors import ModelError
+from models.feeding import Feedings
 from models.golden import golden_frames
-from models.self_test import self_test
+from models.runtime.choice_cache import ChoiceCache
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.tree import ModelConfig
     from agent.detect.detector import NetworkDetector
+    from agent.hidden import Hidden
     from models.bundle import Bundle
+    from models.runtime.choose import Chosen
+
+_log = logging.getLogger(__name__)
+
+_CHOICES = "network-choices.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +47,51 @@ class Model:
     pool: DetectorPool
 
     @classmethod
-    def load(cls, config: ModelConfig, state: Path | None) -> Model:
-        """Open, load and prove what a configuration names; `state` as in `admit`.
+    def load(cls, config: ModelConfig, state: Path | None, choices: Path | None = None) -> Model:
+        """Open, load and prove what a configuration names.
+
+        Args:
+            state: as in `admit`.
+            choices: a folder that remembers which of a bundle's files suits this machine; None
+                where there is none, and all are tried.
 
         Raises:
             ModelError: it can't be opened or loaded, or sees other things than it should.
         """
         bundle = admit(config, state)
-        detector = detector_of(bundle, hidden_classes(bundle, Hiding()))
-        _prove(bundle, detector)
+        cache = None if choices is None else ChoiceCache(choices / _CHOICES)
+        detector = detector_of(bundle, Hiding(), cache, prove=True)
+        for each in detector.chosen.candidates:
+            level = logging.WARNING if each.is_faulty else logging.INFO
+            _log.log(level, "%s%s", each.line, " (chosen)" * (each.outcome == "chosen"))
+        _redact_something(bundle, detector.chosen)
         return cls(
             bundle, detector, DetectorPool(detector, config.workers, config.detect_timeout_s)
         )
+
+    def hidden(self, settings: Hiding) -> Hidden:
+        """Which classes the settings ask to hide, and from which scores of what runs.
+
+        Raises:
+            UsageError: the bundle does not know a class.
+        """
+        return hidden_classes(self.bundle, settings, self.detector.chosen.precision)
 
     def status(self) -> ModelStatus:
         """What runs."""
         manifest, chosen = self.bundle.manifest, self.detector.chosen
         return ModelStatus(
-            manifest.name, manifest.version, chosen.precision, chosen.runtime, chosen.sha256
+            manifest.name,
+            manifest.version,
+            chosen.precision,
+            chosen.runtime,
+            chosen.sha256,
+            chosen.candidates,
         )
 
 
-def _prove(bundle: Bundle, detector: NetworkDetector) -> None:
-    """Have every golden frame seen as it should be, and one of them redacted.
+def _redact_something(bundle: Bundle, chosen: Chosen) -> None:
+    """Redact a golden frame by what the network sees in it.
 
     Without golden frames a grey one is covered whole: that much is always possible.
     """
@@ -71,16 +99,7 @@ def _prove(bundle: Bundle, detector: NetworkDetector) -> None:
         grey = np.full((96, 96, 3), 128, np.uint8)
         redact_rgb(grey, Cover.all_of_it("no golden frame"), Effect("blur"))
         return
-    network = detector.chosen.network
-    verdict = self_test(bundle, network)
-    if not verdict.ok:
-        raise ModelError(
-            f"bundle {bundle.manifest.name} fails its own test on this machine ({verdict.line}); "
-            "run `sfumato model verify`, or another bundle"
-        )
-    hidden = hidden_classes(bundle, Hiding())
-    eyes = ImageDetector(
-        network, decoder_for(bundle.manifest), bundle.manifest.input, hidden.weakest
-    )
+    hidden = hidden_classes(bundle, Hiding(), chosen.precision)
+    eyes = ImageDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
     for frame in islice(golden_frames(bundle), 1):
         redact_image(frame.image, eyes, hidden, BlurSettings())

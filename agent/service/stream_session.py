@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from agent.config.strength import is_weaker
-from agent.hidden import hidden_classes
 from agent.pipeline.window_journal import WindowJournal
 from agent.service.counts import Counts
 from agent.service.latest_frame import LatestFrame
@@ -94,7 +93,7 @@ class StreamSession:
 
     def __init__(self, name: str, config: StreamConfig, around: Surroundings) -> None:
         self._name, self._config, self._around = name, config, around
-        self._hidden = hidden_classes(around.model.bundle, config.hide)
+        self._hidden = around.model.hidden(config.hide)
         self._lock = threading.Lock()
         self._cancelled = False
         self._weaker: Redactor | None = None
@@ -158,7 +157,7 @@ class StreamSession:
         Raises:
             UsageError: the bundle doesn't know a class that is to be hidden.
         """
-        hidden = hidden_classes(self._around.model.bundle, config.hide)
+        hidden = self._around.model.hidden(config.hide)
         with self._lock:
             old, self._config = self._config, config
             stream = self._now.stream

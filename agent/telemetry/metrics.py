@@ -59,6 +59,11 @@ def _agent(status: AgentStatus) -> Iterator[Metric]:
         },
     )
     yield _gauge(
+        "model_candidate",
+        "1 for what became of each of the bundle's files, by its precision.",
+        [({"precision": each.role, "outcome": each.outcome}, 1.0) for each in model.candidates],
+    )
+    yield _gauge(
         "hung_detections",
         "Detections that took too long and still run.",
         [({}, status.hung_detections)],

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.control.messages import ControlTele
+    from models.runtime.candidate import Choice
 
 State = Literal["starting", "running", "stalled", "reconnecting", "paused", "ended", "failed"]
 """Of a stream. `ended`: a file that is not looped came to its end. `failed`: its configuration does
@@ -73,13 +74,19 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """Which network runs, and on what; `sha256` is of the network's file, as in the manifest."""
+    """Which network runs, and on what.
+
+    Attributes:
+        sha256: of the network's file, as in the manifest.
+        candidates: what became of each of the bundle's files.
+    """
 
     name: str
     version: int
     precision: str
     runtime: str
     sha256: str
+    candidates: Choice = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,10 @@ class LeakCounter:
                 hidden[window] |= inside
         return levels, hidden
 
+    def together(self) -> Leak:
+        """What was counted so far of all classes, hidden at once, each at its threshold."""
+        return self._together.leak(1, self._picture)
+
     def leaks(self) -> Leaks:
         """What was counted so far."""
         curves = tuple(
@@ -178,7 +182,7 @@ class LeakCounter:
         return Leaks(
             self._margin,
             self._thresholds,
-            self._together.leak(1, self._picture),
+            self.together(),
             tuple(
                 dict(curve)[threshold]
                 for curve, threshold in zip(curves, self._thresholds, strict=True)

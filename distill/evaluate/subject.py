@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distill.evaluate.evaluator import Predict
     from distill.predict.predictor import Predictor
     from models.bundle import Bundle
-    from models.manifest import Manifest
+    from models.manifest import Manifest, Role
     from models.runtime.network import Network
 
 
@@ -38,7 +38,7 @@ class Subject:
 
     Attributes:
         name: for tables.
-        sha256: of its file.
+        sha256: of its file; of a bundle, of the network in it that runs.
         classes: names by class id.
         predict: images to instances that score `MIN_SCORE` or more.
         thresholds: least score at which the device hides an object, by class name; empty where
@@ -57,27 +57,41 @@ class Subject:
         Raises:
             UnknownClassError: it knows one of them not.
         """
-        known = dict.fromkeys(self.classes.values())
-        for name in classes:
-            if name not in known:
-                close = nearest(name, known)
-                hint = f"it has '{close}'; " if close else ""
-                raise UnknownClassError(
-                    f"{self.name} does not know '{name}', which the data set has; {hint}"
-                    "choose the classes to compare with --classes"
-                )
-        ours = {name: index for index, name in enumerate(classes)}
-        # All that it calls so: a name may stand for several of its classes.
-        index_of = {number: ours[name] for number, name in self.classes.items() if name in ours}
+        index_of = class_index(self.name, self.classes, classes)
         ask = self.predict
 
         def predict(images: list[Image]) -> list[Instances]:
-            return [_renumbered(found, index_of) for found in ask(images)]
+            return [renumbered(found, index_of) for found in ask(images)]
 
         return predict
 
 
-def _renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
+def class_index(network: str, known: Mapping[int, str], classes: Sequence[str]) -> dict[int, int]:
+    """A data set's class ids by a network's, matched by name; other classes are not in it.
+
+    Args:
+        network: its name, for a message.
+        known: its classes' names by id; a name may stand for several.
+        classes: the data set's.
+
+    Raises:
+        UnknownClassError: it knows one of them not.
+    """
+    names = dict.fromkeys(known.values())
+    for name in classes:
+        if name not in names:
+            close = nearest(name, names)
+            hint = f"it has '{close}'; " if close else ""
+            raise UnknownClassError(
+                f"{network} does not know '{name}', which the data set has; {hint}"
+                "choose the classes to compare with --classes"
+            )
+    ours = {name: index for index, name in enumerate(classes)}
+    return {number: ours[name] for number, name in known.items() if name in ours}
+
+
+def renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
+    """What was seen of a data set's classes, by its class ids; see `class_index`."""
     kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in index_of])
     classes = np.array([index_of[number] for number in kept.classes.tolist()], np.int64)
     return Instances(kept.boxes, kept.scores, classes, kept.masks)
@@ -97,14 +111,30 @@ def subject_of_manifest(name: str, sha256: str, manifest: Manifest, network: Net
     return Subject(name, sha256, {spec.id: spec.name for spec in manifest.classes}, predict)
 
 
-def subject_of_bundle(name: str, bundle: Bundle, threads: int) -> Subject:
-    """A verified bundle."""
+def subject_of_bundle(
+    name: str, bundle: Bundle, threads: int, precision: Role | None = None
+) -> Subject:
+    """A verified bundle, or one file of it.
+
+    Args:
+        name: for tables.
+        bundle: verified.
+        threads: threads that share the work of one run.
+        precision: this file; None for what suits this machine best.
+
+    Raises:
+        BundleError: the bundle has no file of this precision.
+        ModelError: nothing of it can be run.
+    """
     from models.runtime.choose import choose_network  # noqa: PLC0415 only where it is run
 
-    manifest, network = bundle.manifest, choose_network(bundle, threads=threads).network
-    subject = subject_of_manifest(name, bundle.digest, manifest, network)
-    thresholds = {spec.name: manifest.threshold(spec.name) for spec in manifest.classes}
-    return replace(subject, thresholds=thresholds)
+    manifest = bundle.manifest
+    chosen = choose_network(bundle, threads=threads, precision=precision)
+    subject = subject_of_manifest(name, chosen.sha256, manifest, chosen.network)
+    role = chosen.precision
+    thresholds = {spec.name: manifest.threshold(spec.name, role) for spec in manifest.classes}
+    called = f"{name} ({role})" if len(manifest.files) > 1 else name
+    return replace(subject, name=called, thresholds=thresholds)
 
 
 def subject_of_onnx(path: Path, threads: int) -> Subject:
@@ -122,7 +152,7 @@ def subject_of_onnx(path: Path, threads: int) -> Subject:
     with reading(path):
         data = read_onnx(path, MAX_MODEL_BYTES)
     manifest, _ = import_onnx(data, "evaluated")
-    network = OnnxRuntimeNetwork(data, threads, spec=manifest.input, outputs=manifest.outputs)
+    network = OnnxRuntimeNetwork(data, threads, inputs=manifest.inputs(), outputs=manifest.outputs)
     return subject_of_manifest(path.stem, hashlib.sha256(data).hexdigest(), manifest, network)
 
 

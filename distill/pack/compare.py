@@ -86,7 +86,7 @@ def check_parity(
     Raises:
         ModelError: they differ; the line names the worst.
     """
-    network = OnnxRuntimeNetwork(model, spec=manifest.input, outputs=manifest.outputs)
+    network = OnnxRuntimeNetwork(model, inputs=manifest.inputs(), outputs=manifest.outputs)
     limits = LIMITS[role]
     batch = np.concatenate([preprocess(frame.image, manifest.input)[0] for frame in frames])
     size = 1

@@ -1,13 +1,14 @@
-"""YOLO segmentation as Ultralytics exports it: predictions and mask prototypes.
+"""YOLO segmentation as Ultralytics exports it, and as `sfumato-distill` does.
 
-Two layouts, told apart by shape:
+Three layouts, told apart by shape:
 
 * YOLOv8, YOLO11: `[1, 4 + classes + 32, anchors]`: centre and size in input pixels, a score per
   class, mask coefficients. Duplicates are still in it.
 * YOLO26, and older ones exported with `nms=True`: `[1, 300, 6 + 32]`: corners in input pixels,
   score, class, mask coefficients. Duplicates are gone.
+* raw heads, ten outputs of rank 4: `models.decode.yolo_seg_heads`.
 
-Both come with prototypes `[1, 32, height / 4, width / 4]`: an object's mask is the sigmoid of
+All come with prototypes `[1, 32, height / 4, width / 4]`: an object's mask is the sigmoid of
 the prototypes weighted by its coefficients (Bolya et al., YOLACT, 2019).
 """
 
@@ -26,6 +27,7 @@ from models.decode.outputs import (
     suppressed,
     visible,
 )
+from models.decode.yolo_seg_heads import COEFFICIENTS, Candidates, is_raw, read_heads
 from models.errors import FamilyError
 from models.instances import MASK_THRESHOLD, Instances
 from models.masks import mask_from_prototypes, whole_mask, whole_rectangle
@@ -33,12 +35,9 @@ from models.masks import mask_from_prototypes, whole_mask, whole_rectangle
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from models.decode.outputs import Floats, Ints, Outputs
+    from models.decode.outputs import Floats, Outputs
     from models.instances import Mask
     from models.preprocess import InputSpec, Letterbox
-
-COEFFICIENTS = 32
-"""Mask coefficients per object, and prototypes: `nm` of Ultralytics' `Segment` head."""
 
 MASK_GROW = 0.10
 """A mask may reach this share of its box's width or height beyond the box.
@@ -47,9 +46,6 @@ The detector's box cuts limbs: on DAVIS (YOLOv8n-seg, 640 px) masks that end at 
 more, and masks that may go on for a tenth of it hide hardly anything else. 0 is what
 Ultralytics does.
 """
-
-# Corners or centres, scores, class ids and coefficients of N candidates, in input pixels.
-_Candidates = tuple["Floats", "Floats", "Ints", "Floats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +71,18 @@ class YoloSegDecoder:
         classes: Collection[int] | None = None,
     ) -> Instances:
         """Instances in source pixels, best score first, each with its mask."""
-        predictions, prototypes = self._checked(outputs)
-        read = self._end_to_end if _is_end_to_end(predictions) else self._dense
-        boxes, scores, labels, coefficients = read(predictions, min_score, classes)
-        boxes, index = visible(boxes, fit)
+        if is_raw(outputs):
+            found, prototypes = read_heads(outputs, self.spec, self.class_count, min_score, classes)
+        else:
+            predictions, prototypes = self._checked(outputs)
+            read = self._end_to_end if _is_end_to_end(predictions) else self._dense
+            found = read(predictions, min_score, classes)
+        boxes, index = visible(found.boxes, fit)
         masks = tuple(
-            self._mask(prototypes, coefficients[i], box, fit)
+            self._mask(prototypes, found.coefficients[i], box, fit)
             for i, box in zip(index, boxes, strict=True)
         )
-        return Instances(boxes, scores[index], labels[index], masks)
+        return Instances(boxes, found.scores[index], found.labels[index], masks)
 
     def _checked(self, outputs: Outputs) -> tuple[Floats, Floats]:
         """Predictions [., .] and prototypes [32, h, w], whatever order they came in."""
@@ -101,28 +100,30 @@ class YoloSegDecoder:
         dense, sparse = 4 + self.class_count + COEFFICIENTS, 6 + COEFFICIENTS
         return FamilyError(
             f"family yolo_seg with {self.class_count} classes gives [1, {dense}, anchors] or "
-            f"[1, 300, {sparse}], and prototypes [1, {COEFFICIENTS}, h, w]; "
+            f"[1, 300, {sparse}], and prototypes [1, {COEFFICIENTS}, h, w], or ten raw heads; "
             f"this network gave {shapes(outputs)}"
         )
 
     def _dense(
         self, predictions: Floats, min_score: float, classes: Collection[int] | None
-    ) -> _Candidates:
+    ) -> Candidates:
         every_score = predictions[4 : 4 + self.class_count]
         anchors, labels, scores = best_class(every_score, classes, min_score)
         few = predictions[:, anchors].T  # [N, 4 + classes + 32]
         boxes = xyxy_from_cxcywh(few[:, :4])
         keep = suppressed(boxes, scores, labels)
-        return boxes[keep], scores[keep], labels[keep], few[keep, 4 + self.class_count :]
+        return Candidates(
+            boxes[keep], scores[keep], labels[keep], few[keep, 4 + self.class_count :]
+        )
 
     def _end_to_end(
         self, predictions: Floats, min_score: float, classes: Collection[int] | None
-    ) -> _Candidates:
+    ) -> Candidates:
         keep, labels = only_wanted(
             predictions[:, 4], predictions[:, 5], classes, min_score, self.class_count
         )
         few = predictions[keep]
-        return few[:, :4], few[:, 4], labels, few[:, 6:]
+        return Candidates(few[:, :4], few[:, 4], labels, few[:, 6:])
 
     def _mask(self, prototypes: Floats, coefficients: Floats, box: Floats, fit: Letterbox) -> Mask:
         _, height, width = prototypes.shape

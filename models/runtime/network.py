@@ -20,7 +20,11 @@ class Runnable(Protocol):
     """Whatever computes raw outputs, in PyTorch or on a device."""
 
     def run(self, batch: npt.NDArray[np.float32], /) -> Sequence[npt.NDArray[Any]]:
-        """Compute the raw outputs of N images, float32 [N, 3, H, W] from `models.preprocess`."""
+        """Compute the raw outputs of N images, float32 [N, 3, H, W] from `models.preprocess`.
+
+        Nobody reads the images, nor outputs that share their memory, once this has ended: it is
+        the caller's, who writes the next ones into it.
+        """
         ...
 
 
@@ -54,7 +58,8 @@ class Network(Protocol):
         gathers batches asks `input_shape` how large they may be.
 
         Args:
-            batch: float32 [N, 3, H, W] from `models.preprocess`.
+            batch: float32 [N, 3, H, W] from `models.preprocess`; read until this ends, and not
+                after.
 
         Returns:
             The outputs that were asked for at loading, in that order; where they have a batch

@@ -14,6 +14,7 @@ _GLARE = 0.42
 does. A world of the darker ground has 0.34; one whose ground is as bright as it may be, 0.51."""
 
 _FLOAT, _INT64, _BOOL = 1, 7, 9
+_KINDS = {"float32": _FLOAT, "uint8": 2, "int8": 3, "int64": _INT64}
 """Types of elements."""
 
 
@@ -40,43 +41,48 @@ def network(value=0.9):
     return _model(outputs, parts)
 
 
-def computing_network(value=0.9):
+def computing_network(value=0.9, *, picture=None, drawing=None, tail=None, turns=0):
     """An ONNX file that sees a person around `PLACE`, of whom it draws what is bright.
 
     Its prototypes are a convolution of the picture; `prototypes` says which.
+
+    Args:
+        picture: scale and zero point (uint8 or int8) in which the picture is quantised; None: not.
+        drawing: of the prototypes, likewise.
+        tail: of boxes and scores, which a quantised network must not have.
+        turns: of a loop that does nothing, a microsecond or less each.
     """
     x0, y0, x1, y1 = PLACE
     rows = predictions((x0 - 4, y0 - 4, x1 + 4, y1 + 4), value)
     weight, bias = np.zeros((32, 3, 4, 4), "f4"), np.zeros(32, "f4")
     weight[0], bias[0] = _GAIN / weight[0].size, -_GAIN * _BRIGHT
     sizes = {"kernel_shape": (4, 4), "strides": (4, 4)}
-    attributes = b"".join(
-        protobuf(
-            5, protobuf(1, name) + b"".join(protobuf(8, side) for side in each) + protobuf(20, 7)
-        )
+    attributes = [
+        _attribute(name, 7, b"".join(protobuf(8, side) for side in each))
         for name, each in sizes.items()
-    )
-    names = b"".join(protobuf(1, name) for name in ("image", "weight", "bias"))
-    convolution = protobuf(1, names + protobuf(2, "output1") + protobuf(4, "Conv") + attributes)
-    parts = [*_constant("output0", rows), _tensor("weight", weight), _tensor("bias", bias)]
-    return _model({"output0": rows, "output1": np.empty((1, 32, 16, 16))}, [*parts, convolution])
+    ]
+    idle = [
+        _tensor("turns", np.array(turns, "i8")),
+        _tensor("zero", np.zeros(1, "f4")),
+        _loop("turns", "zero", "after"),
+        _node("Add", ["rows", "after"], ["seen"]),
+    ]
+    parts = [
+        _tensor("rows", rows),
+        _tensor("weight", weight),
+        _tensor("bias", bias),
+        *(idle if turns else [_node("Identity", ["rows"], ["seen"])]),
+        *_rounded("image", "shown", picture),
+        _node("Conv", ["shown", "weight", "bias"], ["drawn"], *attributes),
+        *_rounded("seen", "output0", tail),
+        *_rounded("drawn", "output1", drawing),
+    ]
+    return _model({"output0": rows, "output1": np.empty((1, 32, 16, 16))}, parts)
 
 
 def hanging_network(value=0.9):
     """As `network`, but a picture that glares keeps it busy for years."""
     rows = predictions(PLACE, value)
-    body = b"".join(
-        [
-            protobuf(2, "body"),
-            _node("Identity", ["goes_on"], ["goes_on_still"]),
-            _node("Identity", ["nothing"], ["still_nothing"]),
-            protobuf(11, _info("turn", (), _INT64)),
-            protobuf(11, _info("goes_on", (), _BOOL)),
-            protobuf(11, _info("nothing", (1,))),
-            protobuf(12, _info("goes_on_still", (), _BOOL)),
-            protobuf(12, _info("still_nothing", (1,))),
-        ]
-    )
     parts = [
         _tensor("rows", rows),
         _tensor("glare", np.array(_GLARE, "f4")),
@@ -87,7 +93,7 @@ def hanging_network(value=0.9):
         _node("Relu", ["over"], ["glaring"]),
         _node("Mul", ["glaring", "years"], ["long"]),
         _node("Cast", ["long"], ["turns"], _attribute("to", 2, protobuf(3, _INT64))),
-        _node("Loop", ["turns", "", "zero"], ["after"], _attribute("body", 5, protobuf(6, body))),
+        _loop("turns", "zero", "after"),
         _node("Add", ["rows", "after"], ["output0"]),
         *_constant("output1", np.ones((1, 32, 16, 16), "f4")),
     ]
@@ -125,6 +131,36 @@ def _constant(name, array):
     return [_tensor(name + "_", array), protobuf(1, node)]
 
 
+def _loop(turns, through, after):
+    """A node that hands on one number as it is, after so many turns."""
+    body = b"".join(
+        [
+            protobuf(2, "body"),
+            _node("Identity", ["goes_on"], ["goes_on_still"]),
+            _node("Identity", ["nothing"], ["still_nothing"]),
+            protobuf(11, _info("turn", (), _INT64)),
+            protobuf(11, _info("goes_on", (), _BOOL)),
+            protobuf(11, _info("nothing", (1,))),
+            protobuf(12, _info("goes_on_still", (), _BOOL)),
+            protobuf(12, _info("still_nothing", (1,))),
+        ]
+    )
+    return _node("Loop", [turns, "", through], [after], _attribute("body", 5, protobuf(6, body)))
+
+
+def _rounded(name, rounded, scale):
+    """A tensor in steps of a scale around its zero point, and float again."""
+    if scale is None:
+        return [_node("Identity", [name], [rounded])]
+    step, zero = f"{name}_step", f"{name}_zero"
+    return [
+        _tensor(step, np.array(scale[0], "f4")),
+        _tensor(zero, np.array(scale[1])),
+        _node("QuantizeLinear", [name, step, zero], [f"{name}_quantised"]),
+        _node("DequantizeLinear", [f"{name}_quantised", step, zero], [rounded]),
+    ]
+
+
 def _node(kind, inputs, outputs, *attributes):
     ends = [protobuf(1, name) for name in inputs] + [protobuf(2, name) for name in outputs]
     return protobuf(1, b"".join(ends) + protobuf(4, kind) + b"".join(attributes))
@@ -135,8 +171,9 @@ def _attribute(name, kind, value):
 
 
 def _tensor(name, array):
+    kind = _KINDS[array.dtype.name]
     dims = b"".join(protobuf(1, size) for size in array.shape)
-    return protobuf(5, dims + protobuf(2, 1) + protobuf(8, name) + protobuf(9, array.tobytes()))
+    return protobuf(5, dims + protobuf(2, kind) + protobuf(8, name) + protobuf(9, array.tobytes()))
 
 
 def _info(name, shape, kind=_FLOAT):

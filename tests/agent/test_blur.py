@@ -511,7 +511,6 @@ def persons(found, score):
 def test_a_person_on_a_real_video_is_hidden_in_every_frame(real_bundle, data, tmp_path):
     """What detection finds in each frame is hidden in an output that looked at each fifth."""
     from agent.blur import detector_of
-    from agent.hidden import hidden_classes
 
     street = data / "videos" / "one-by-one-person-detection.mp4"
     clip = excerpt(street, tmp_path / "in.mp4", 56, 116)  # somebody comes in
@@ -519,7 +518,7 @@ def test_a_person_on_a_real_video_is_hidden_in_every_frame(real_bundle, data, tm
     report = blur(clip, target, real_bundle, BlurSettings(effect="solid:ff00ff"))
     assert report.whole_frame_covers == {}
     assert report.keyframes == 31  # at 10 frames a second every second one
-    detector = detector_of(real_bundle, hidden_classes(real_bundle, BlurSettings()))
+    detector = detector_of(real_bundle, BlurSettings())
     with FileSource(clip) as before, FileSource(target) as after:
         shown = seen = 0
         for plain, redacted in zip(before, after, strict=True):

@@ -49,6 +49,8 @@ from agent.track.tracker import Tracker
 EVERY = 5
 LAST = 39
 BETWEEN = 4  # frames on each side of a keyframe that need it
+GIVEN_UP_S = 2
+"""So long a detection may take: far longer than a sound one, also where others have the cores."""
 
 
 @pytest.fixture(scope="module")
@@ -220,12 +222,12 @@ def test_boxes_outside_the_frame_hide_what_is_inside_of_them(run, world, every):
 def test_a_hanging_detection_is_given_up_after_its_time(run, world):
     eyes = HangingAt(world, {20})
     began = time.monotonic()
-    report, pictures = run(eyes, detect_timeout_s=0.3)
+    report, pictures = run(eyes, detect_timeout_s=GIVEN_UP_S)
     eyes.release()
     assert leaks(pictures) == {}
     assert covered_whole(pictures) == around(20)
     assert report.whole_frame_covers == {"detector timed out": 9}
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.slow
@@ -233,7 +235,7 @@ def test_a_hanging_detection_is_given_up_after_its_time(run, world):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_detector_that_always_hangs_covers_the_rest(run, world, every, workers):
     eyes = HangingAt(world, range(11, 40))
-    report, pictures = run(eyes, detect_timeout_s=0.2, every=every, workers=workers)
+    report, pictures = run(eyes, detect_timeout_s=GIVEN_UP_S, every=every, workers=workers)
     eyes.release()
     assert leaks(pictures) == {}
     assert covered_whole(pictures)[-25:] == list(range(15, 40))
@@ -269,7 +271,7 @@ folder = Path({str(tmp_path)!r})
 blur(Path({str(clip)!r}), folder / "out.mp4", worlds.world_bundle(folder), settings,
      detector=worlds.HangingAt(world, range(40)))
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30, env=child_env())
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120, env=child_env())
     assert covered_whole(lumas(tmp_path / "out.mp4")) == list(range(40))
 
 
@@ -419,7 +421,7 @@ def test_a_sink_that_fails_while_paused_ends_the_run(world):
     sink.pipeline = pipeline
     runner = threading.Thread(target=threads_of, args=(pipeline.run,), daemon=True)
     runner.start()
-    runner.join(5)
+    runner.join(60)
     assert not runner.is_alive()
     pool.close()
 
@@ -508,7 +510,7 @@ else:
     done = subprocess.run(
         [sys.executable, "-c", script],
         check=True,
-        timeout=30,
+        timeout=120,
         env=child_env(),
         capture_output=True,
         text=True,

@@ -45,8 +45,8 @@ def hidden(bundle):
 
 
 @pytest.fixture(scope="session")
-def detector(bundle, hidden):
-    return ImageDetector.of(bundle, hidden)
+def detector(bundle):
+    return ImageDetector.of(bundle, SETTINGS)
 
 
 class Sees:
@@ -102,7 +102,7 @@ def test_a_still_is_covered_as_a_keyframe_of_the_same_picture(data, bundle, hidd
     frame = CpuFrame((i420[:height], *chroma), 0, 0, 1, Colour("bt601", full_range=False))
     same = rgb_from_yuv(frame.planes, frame.size, "bt601", full_range=False)
 
-    pool = DetectorPool(detector_of(bundle, hidden), 1, 60)
+    pool = DetectorPool(detector_of(bundle, SETTINGS), 1, 60)
     tracker = Tracker(tuple(hidden.labels), hidden.scores)
     analyst = Analyst(
         pool.lane("image"),

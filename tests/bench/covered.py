@@ -38,6 +38,21 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+def at_every_fifth(sequence: Sequence, bundle: Bundle, davis: Path, folder: Path) -> Score:
+    """Measure the bundle itself, with what it chooses to run, at every 5th frame.
+
+    Args:
+        folder: where clips may go.
+    """
+    clip, target = folder / f"{sequence.name}.mp4", folder / f"{sequence.name}.out.mp4"
+    if not clip.exists():
+        sequence.write_clip(davis, clip)
+    settings = BlurSettings(classes=sequence.labels, conf=CONF, effect="solid:ff00ff", every=5)
+    report = blur(clip, target, bundle, settings, overwrite=True)
+    hidden = [_magenta(picture) for picture in pictures(target)]
+    return Score.of(hidden, sequence.truth(davis), report.keyframes)
+
+
 def measured(
     sequence: Sequence,
     bundle: Bundle,

@@ -11,7 +11,6 @@ import numpy as np
 
 import models
 from agent.blur import detector_of
-from agent.hidden import hidden_classes
 from agent.track.tracker import WEAK_SHARE
 from agent.video.file_source import FileSource
 from models.instances import Instances, Mask
@@ -53,7 +52,7 @@ def look(clip: Path, bundle: Bundle, settings: BlurSettings, store: Path | None)
 
 
 def _see(clip: Path, bundle: Bundle, settings: BlurSettings) -> list[Instances]:
-    detector = detector_of(bundle, hidden_classes(bundle, settings))
+    detector = detector_of(bundle, settings)
     with FileSource(clip) as video, ThreadPoolExecutor(settings.workers) as workers:
         return list(workers.map(detector.detect, video))
 

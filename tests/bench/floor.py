@@ -122,7 +122,7 @@ def costs_ms(clip: Path, bundle: Bundle, every: int) -> dict[str, float]:
     detect, redact, encode = Stopwatch(), Stopwatch(), Stopwatch()
     settings = BlurSettings(classes=("person",), conf=0.25, every=every, effect="solid:ff00ff")
     hidden = hidden_classes(bundle, settings)
-    seen = Seen(detector_of(bundle, hidden), detect)
+    seen = Seen(detector_of(bundle, settings), detect)
     with FileSource(clip) as video:
         for frame in video:
             if frame.index == 0:

@@ -74,6 +74,27 @@ def test_pixels_and_instances_come_back(written):
         assert (pasted(ours, (64, 48)) == pasted(theirs, (64, 48), EXPECTED_PROBABILITY)).all()
 
 
+def test_the_size_at_which_it_was_seen_comes_back(tmp_path, manifest, model):
+    golden, listed = {}, []
+    for number, size in enumerate([(96, 64), None, (64, 64)]):
+        files = {
+            f"golden/{number}.png": encode_image(picture(48 + number)),
+            f"golden/{number}.json": encode_expected(instances(), NAMES),
+        }
+        image, expected = (FileSpec.of(*file) for file in files.items())
+        listed.append(GoldenSpec(image=image, expected=expected, size=size))
+        golden |= files
+    changes = {"golden_files": tuple(listed), "sizes": ((96, 64),)}
+    path = tmp_path / "g.sfm"
+    write_bundle(path, manifest.model_copy(update=changes), {"fp32": model}, None, golden)
+    frames = [*golden_frames(Bundle.open(path, allow_unsigned=True))]
+    assert [(frame.size, len(frame.image)) for frame in frames] == [
+        ((96, 64), 48),
+        (None, 49),
+        ((64, 64), 50),
+    ]
+
+
 def test_classes_of_one_name_are_told_apart(tmp_path, manifest, model):
     """By their number; what was written before there were numbers means the first of the name."""
     classes = tuple(ClassSpec(id=i, name="person") for i in range(2))

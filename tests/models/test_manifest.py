@@ -118,3 +118,37 @@ def test_what_is_said_twice_is_refused(manifest, before, after, key):
 def test_a_bundle_is_called_after_its_file_as_far_as_may_be(manifest, stem, name):
     assert name_of_file(stem) == name
     assert Manifest.from_bytes(changed(manifest, name=name)).name == name
+
+
+SMALL_GOLDEN = {
+    "image": FILE | {"path": "golden/01.png"},
+    "expected": FILE | {"path": "golden/01.json"},
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"sizes": [[96, 50]]}, r"sizes\.0\.1: .*multiple of 32"),
+        ({"sizes": [[96, 8192]]}, r"sizes\.0\.1"),
+        ({"sizes": [[96, 64], [96, 64]]}, "a size of the input appears twice"),
+        ({"sizes": [[64, 64]]}, "a size of the input appears twice"),
+        ({"sizes": [[32 * i, 32] for i in range(1, 10)]}, "sizes"),
+        (
+            {"sizes": [[96, 64]], "golden_files": [SMALL_GOLDEN | {"size": [64, 96]}]},
+            r"a golden frame of size \(64, 96\), at which it may not be run",
+        ),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(manifest, fields, message):
+    with pytest.raises(BundleError, match=message):
+        Manifest.from_bytes(changed(manifest, **fields))
+
+
+def test_it_may_be_fed_alike_at_every_size(manifest):
+    fields = {"sizes": [[96, 64], [32, 64]], "golden_files": [SMALL_GOLDEN | {"size": [96, 64]}]}
+    again = Manifest.from_bytes(changed(manifest, **fields))
+    assert [(spec.width, spec.height) for spec in again.inputs()] == [(64, 64), (96, 64), (32, 64)]
+    sizes = {"width": 0, "height": 0}
+    assert len({spec.model_copy(update=sizes) for spec in again.inputs()}) == 1
+    assert again.inputs()[0] == manifest.input

@@ -18,16 +18,16 @@ class Answering:
 
     def __init__(self, *objects):
         """Each: class id, score, centre x, y, side, and how it draws its mask (0.02 is round)."""
-        self._objects = objects
+        self._objects, self.sizes = objects, []
 
     def run(self, image):
-        assert image.shape == (1, 3, 64, 64)
+        self.sizes.append(image.shape[:1:-1])
         predictions = np.zeros((1, 4 + 2 + 32, 84), np.float32)
         for anchor, (label, score, x, y, side, weight) in enumerate(self._objects):
             predictions[0, :4, anchor] = x, y, side, side
             predictions[0, 4 + label, anchor] = score
             predictions[0, 6:8, anchor] = 1, weight
-        prototypes = np.zeros((1, 32, 16, 16), np.float32)
+        prototypes = np.zeros((1, 32, image.shape[2] // 4, image.shape[3] // 4), np.float32)
         prototypes[0, 0] = 5  # everywhere, so that masks fill their boxes
         prototypes[0, 1, :, ::2] = -10
         return predictions, prototypes
@@ -115,6 +115,25 @@ def test_each_class_counts_from_its_own_threshold(manifest):
     strict = manifest.model_copy(update={"thresholds": {"car": 0.7, "person": 0.1}})
     seen = look(FRAME, strict, Answering(PERSON, CAR, (0, 0.15, 8, 52, 10, 0)))
     assert seen.classes.tolist() == [0, 0]
+
+
+def test_each_frame_is_looked_at_at_its_size(manifest):
+    manifest = manifest.model_copy(update={"sizes": ((64, 32), (96, 64))})
+    sizes = [None, (64, 32), (64, 64), (96, 64)]
+    frames = [
+        GoldenFrame(FRAME, look(FRAME, manifest, Answering(PERSON, CAR), size), size)
+        for size in sizes
+    ]
+    network = Answering(PERSON, CAR)
+    assert check(frames, manifest, network, ALLOWED).share == 0
+    assert network.sizes == [(64, 64), (64, 32), (64, 64), (96, 64)]
+    wrong = [GoldenFrame(FRAME, frames[1].expected, (64, 64))]
+    assert not check(wrong, manifest, network, ALLOWED).ok
+
+
+def test_a_size_that_was_not_tested_is_refused(manifest):
+    with pytest.raises(BundleError, match="not tested at 96x64"):
+        look(FRAME, manifest, Answering(PERSON), (96, 64))
 
 
 def test_masks_are_missed_where_there_are_none(manifest):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, final
 
 import pytest
-from running_agent import free_port
+from ports import free_port
 
 from agent.control import broker as address
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from agent.control.broker import Tls
 
-_START_S = 30.0
+_START_S = 60.0
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "mosquitto"
 PERSISTENCE = {

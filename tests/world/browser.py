@@ -21,7 +21,7 @@ _FLAGS = (
 )
 _LIMIT_S = 120
 
-_PAGE = """<!doctype html><video muted playsinline></video><script>
+_PAGE = """<!doctype html><video muted playsinline preload="auto"></video><script>
 const video = document.querySelector("video"), times = [];
 let said = false;
 function say(error) {
@@ -32,12 +32,15 @@ function say(error) {
   fetch("said", {method: "POST", body: JSON.stringify(body)});
 }
 function note(_, frame) { times.push(frame.mediaTime); video.requestVideoFrameCallback(note); }
-video.requestVideoFrameCallback(note);
+video.requestVideoFrameCallback((now, frame) => {
+  note(now, frame);
+  video.play().catch(error => say(String(error)));
+});
 video.onended = () => say(null);
 video.onerror = () => say(video.error.message || String(video.error.code));
 video.src = "video";
-video.play().catch(error => say(String(error)));
 </script>"""
+"""It plays only once the first picture is shown: a machine that is busy would skip it else."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Browser:
                 said = self._said.get(timeout=_LIMIT_S)
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(_LIMIT_S)
         return Playback(
             said["error"],
             said["ended"],

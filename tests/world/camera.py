@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 from urllib.parse import quote
 
 import pytest
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ class Camera:
         self._mount = {"size": size, "rate": rate, "keyframes": keyframes}
         self._user, self._password = user, password
         self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        self.port = free_port()
 
     def __enter__(self) -> Camera:
         self.start()
@@ -97,7 +98,7 @@ class Camera:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.port = self._answer()
+        assert self._answer() == self.port
 
     def kill(self) -> None:
         """Be gone at once, as a camera without power."""

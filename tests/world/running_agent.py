@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -13,21 +12,11 @@ import urllib.request
 from pathlib import Path
 
 import yaml
+from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60
-
-
-def free_port():
-    """One that no connection is given by itself: who tries a port again and again at which nobody
-    listens would in the end be given that one, and connect to itself."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(10_000, first)  # noqa: S311
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def configured(bundle, streams, **more):
@@ -135,7 +124,7 @@ class RunningAgent:
         self.until(lambda: any("READY=1" in each for each in self.told[before:]))
         return self.told[before:]
 
-    def stop(self, timeout_s=15):
+    def stop(self, timeout_s=TIMEOUT_S):
         """End it as systemd does; its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
@@ -151,7 +140,9 @@ class RunningAgent:
 
     def metrics(self):
         """What Prometheus reads: values by name and labels, without the device's."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as page:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/metrics", timeout=TIMEOUT_S
+        ) as page:
             families = text_string_to_metric_families(page.read().decode())
         device = {("device", "gate")}
         return {

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 from worlds import Eyes, Thing, World, world_bundle
 
@@ -24,6 +25,9 @@ from agent.service.resident import resident_bytes
 from agent.service.stream_session import StreamSession, Surroundings
 from agent.service.supervisor import Supervisor
 from agent.settings import Hiding, Looking
+
+NO_NETWORK = SimpleNamespace(chosen=SimpleNamespace(precision=None))
+"""In the place of a detector of the bundle's network: eyes that know its classes' own scores."""
 
 
 class Impatient:
@@ -70,7 +74,10 @@ def watch(reconnections, frames, folder):
     world = World(thing, frames=frames // reconnections, size=(64, 32))
     clip = world.write(folder / "clip.nut", codec="rawvideo")
     pool = DetectorPool(Eyes(world), 1, 60.0)
-    model, record = Model(world_bundle(folder), None, pool), RecordConfig(dir=folder / "video")
+    model, record = (
+        Model(world_bundle(folder), NO_NETWORK, pool),
+        RecordConfig(dir=folder / "video"),
+    )
     around = Surroundings(model, Recorder(record), Secrets({}, None), 1)
     config = StreamConfig(
         source=SourceConfig(url=str(clip)),

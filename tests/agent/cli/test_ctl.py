@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 from broker import Broker
-from running_agent import free_port
+from ports import free_port
 from simulated_device import JPEG, SimulatedDevice
 
 from agent.cli import main

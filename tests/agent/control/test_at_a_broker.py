@@ -9,7 +9,7 @@ import pytest
 from agent_process import AgentProcess
 from broker import Broker
 from onlooker import Onlooker, until
-from running_agent import free_port
+from ports import free_port
 from simulated_agent import SimulatedAgent, terms_of
 from wire import DOWN, UP, Wire
 

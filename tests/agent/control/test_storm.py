@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from running_agent import free_port
+from ports import free_port
 from simulated_agent import SimulatedAgent, terms_of
 
 from agent.control.plane import ControlPlane

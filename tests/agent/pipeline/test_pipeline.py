@@ -30,7 +30,13 @@ def world():
 
 
 @pytest.fixture
-def pipeline_of(world):
+def gates():
+    """What stands still until a test lets it go on."""
+    return []
+
+
+@pytest.fixture
+def pipeline_of(world, gates):
     pools = []
 
     def make(
@@ -44,6 +50,8 @@ def pipeline_of(world):
         keep_newest=False,
     ):
         pools.append(DetectorPool(detector or Eyes(world), workers, 10))
+        gates.extend([source.over] if isinstance(source, Stalling) else [])
+        gates.extend([sink.free] if isinstance(sink, Blocked) else [])
         tracker = Tracker((0,), {0: 0.25})
         journal = RunJournal() if journal is None else journal
         analyst = Analyst(
@@ -74,10 +82,24 @@ def endless(world, gap_s=0.002):
         time.sleep(gap_s)
 
 
-def background(pipeline):
-    thread = threading.Thread(target=pipeline.run, daemon=True)
-    thread.start()
-    return thread
+@pytest.fixture
+def background(gates):
+    """Has a pipeline run on another thread, which is over with its test, however that went."""
+    begun = []
+
+    def begin(pipeline):
+        thread = threading.Thread(target=pipeline.run, daemon=True)
+        begun.append((pipeline, thread))
+        thread.start()
+        return thread
+
+    yield begin
+    for gate in gates:
+        gate.set()
+    for pipeline, thread in begun:
+        pipeline.cancel()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def settled(sink, quiet_s=0.3):
@@ -98,7 +120,7 @@ def test_workers_that_finish_out_of_order_keep_frames_in_order(world, pipeline_o
     assert leaks([frame.planes[0] for frame in sink.shown]) == {}
 
 
-def test_cancel_writes_what_was_taken_and_no_more(world, pipeline_of):
+def test_cancel_writes_what_was_taken_and_no_more(world, pipeline_of, background):
     sink, wanted, journal = Gallery(), 30, RunJournal()
     pipeline = pipeline_of(sink, source=endless(world), journal=journal)
     thread = background(pipeline)
@@ -122,7 +144,7 @@ def test_cancel_before_the_start_still_leaves_a_picture(pipeline_of):
     assert [frame.index for frame in sink.shown] == [0]
 
 
-def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of):
+def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of, background):
     sink = Gallery()
     pipeline = pipeline_of(sink, source=endless(world))
     thread = background(pipeline)
@@ -143,7 +165,7 @@ def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of):
     assert [frame.index for frame in sink.shown] == list(range(pipeline.frames_in))
 
 
-def test_cancel_while_paused_ends_the_run(world, pipeline_of):
+def test_cancel_while_paused_ends_the_run(world, pipeline_of, background):
     sink = Gallery()
     pipeline = pipeline_of(sink, source=endless(world))
     thread = background(pipeline)
@@ -155,7 +177,7 @@ def test_cancel_while_paused_ends_the_run(world, pipeline_of):
     assert [frame.index for frame in sink.shown] == list(range(pipeline.frames_in))
 
 
-def test_pause_has_no_power_over_a_run_that_was_cancelled(pipeline_of):
+def test_pause_has_no_power_over_a_run_that_was_cancelled(pipeline_of, background):
     sink = Gallery()
     pipeline = pipeline_of(sink)
     pipeline.cancel()
@@ -286,12 +308,12 @@ class Blocked(Gallery):
         self.free = threading.Event()
 
     def write(self, frame):
-        assert self.free.wait(30)
+        assert self.free.wait(120)
         super().write(frame)
 
 
 @pytest.mark.slow
-def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipeline_of):
+def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipeline_of, background):
     sink = Blocked()
 
     def source():
@@ -360,14 +382,14 @@ class Stalling:
         for i in range(self._frames):
             yield self._world.frame(i)
             time.sleep(0.002)  # as a camera's, which no analysis falls behind here
-        assert self.over.wait(60)
+        assert self.over.wait(120)
         if self.fault is not None:
             raise self.fault
         yield self._world.frame(self._frames)
 
 
 @pytest.mark.parametrize("fault", [None, InputError("door: ended the stream")])
-def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fault):
+def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fault, background):
     """And finishes all that came before."""
     source, sink = Stalling(world), Gallery()
     pipeline = pipeline_of(sink, source=source, keep_newest=True)
@@ -389,7 +411,7 @@ def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fa
     assert sink.shown[-1].index == 29
 
 
-def test_cancel_waits_for_a_file_s_read(world, pipeline_of):
+def test_cancel_waits_for_a_file_s_read(world, pipeline_of, background):
     source, sink = Stalling(world), Gallery()
     pipeline = pipeline_of(sink, source=source)
     thread = background(pipeline)
@@ -428,7 +450,7 @@ def test_a_file_that_fails_finishes_nothing(world, pipeline_of):
     assert not sink.finished
 
 
-def test_it_tells_how_far_it_is_and_what_waits_where(world, pipeline_of):
+def test_it_tells_how_far_it_is_and_what_waits_where(world, pipeline_of, background):
     source, sink = Stalling(world), Blocked()
     pipeline = pipeline_of(sink, source=source)
     assert (pipeline.last_in_s, pipeline.last_out_s) == (None, None)

@@ -50,7 +50,7 @@ def supervisor(session):
     worlds.until(lambda: supervisor.session is session)
     yield supervisor
     supervisor.stop()
-    assert supervisor.join(5)
+    assert supervisor.join(60)
 
 
 @pytest.fixture
@@ -91,14 +91,14 @@ def test_a_session_is_not_charged_with_what_another_of_its_name_waited(clock):
         clock.turn(100)
         assert liveness.fault([supervisor], 0) is None
         supervisor.stop()
-        assert supervisor.join(5)
+        assert supervisor.join(60)
 
 
 def test_a_thread_that_died_is_one():
     supervisor = Supervisor("door", Plan(Working, lambda: True, 10.0))
     supervisor.start()
     supervisor.stop()
-    assert supervisor.join(5)
+    assert supervisor.join(60)
     assert "door has died" in Liveness(TIMEOUT_S).fault([supervisor], 0)
 
 

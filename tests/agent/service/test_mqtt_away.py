@@ -8,7 +8,8 @@ import pytest
 from authority import Authority
 from broker import Broker
 from networks import PLACE, network
-from running_agent import RunningAgent, configured, free_port
+from ports import free_port
+from running_agent import RunningAgent, configured
 from worlds import bright_clip, write_world_bundle
 
 pytestmark = pytest.mark.slow
@@ -101,15 +102,21 @@ def test_each_reason_is_a_line_and_a_status_and_frames_are_redacted(
     assert PASSWORD not in agent.said() + "".join(agent.told)
 
 
-class _Door(socketserver.BaseRequestHandler):
+class _Doorman(socketserver.BaseRequestHandler):
     """Lets nobody in."""
 
     def handle(self):
         self.server.tries.release()
 
 
+class _Door(socketserver.TCPServer):
+    """Leaves its port to whoever comes after it, though connections of it are still being closed."""
+
+    allow_reuse_address = True
+
+
 def test_a_reason_that_stays_is_said_once_and_so_is_its_end(tmp_path, agent, settings):
-    with socketserver.TCPServer(("127.0.0.1", free_port()), _Door) as door:
+    with _Door(("127.0.0.1", free_port()), _Doorman) as door:
         door.tries = threading.Semaphore(0)
         threading.Thread(target=door.serve_forever, daemon=True).start()
         agent.configure(settings(door.server_address[1]))

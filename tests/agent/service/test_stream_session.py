@@ -21,12 +21,16 @@ pytestmark = pytest.mark.slow
 INSIDE = slice(PLACE[1] + 8, PLACE[3] - 8), slice(PLACE[0] + 8, PLACE[2] - 8)
 
 
+def recorded(tmp_path, segment_s):
+    keep = KeepConfig(free=None)
+    return RecordConfig(dir=tmp_path / "video", segment_s=segment_s, keep=keep)
+
+
 @pytest.fixture
 def around(tmp_path):
     bundle = write_world_bundle(tmp_path / "world.sfm", network())
     model = Model.load(ModelConfig(bundle=bundle, allow_unsigned=True), None)
-    record = RecordConfig(dir=tmp_path / "video", segment_s=3, keep=KeepConfig(free=None))
-    yield Surroundings(model, Recorder(record), Secrets({}, None), 1)
+    yield Surroundings(model, Recorder(recorded(tmp_path, 3)), Secrets({}, None), 1)
     model.pool.close()
 
 
@@ -37,11 +41,23 @@ def config(tmp_path):
     return StreamConfig(source=source, hide=Hiding(effect="solid"))
 
 
-def running(config, around):
-    session = StreamSession("door", config, around)
-    thread = threading.Thread(target=session.run)
-    thread.start()
-    return session, thread
+@pytest.fixture
+def running(around):
+    """Begins a session on a thread, which is over with its test, however that went."""
+    begun = []
+
+    def begin(config):
+        session = StreamSession("door", config, around)
+        thread = threading.Thread(target=session.run)
+        begun.append((session, thread))
+        thread.start()
+        return session, thread
+
+    yield begin
+    for session, thread in begun:
+        session.cancel()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def recordings(around, tmp_path):
@@ -53,8 +69,8 @@ def hidden_by(config, **hiding):
     return config.model_copy(update={"hide": Hiding(**hiding)})
 
 
-def test_a_weaker_effect_waits_for_the_next_recording(around, config, tmp_path):
-    session, thread = running(config, around)
+def test_a_weaker_effect_waits_for_the_next_recording(running, around, config, tmp_path):
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="blur"))
     thread.join(60)
@@ -63,21 +79,22 @@ def test_a_weaker_effect_waits_for_the_next_recording(around, config, tmp_path):
     assert last[-1][INSIDE].mean() > 60
 
 
-def test_a_stronger_one_does_not(around, config, tmp_path):
+def test_a_stronger_one_does_not(running, around, config, tmp_path):
+    around.recorder.adjust(recorded(tmp_path, 60))  # so that no recording ends meanwhile
     config = hidden_by(config, effect="blur")
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="solid"))
     thread.join(60)
-    first, *_ = recordings(around, tmp_path)
-    assert first[0][INSIDE].mean() > 60
-    assert first[-1][INSIDE].mean() < 30
+    (only,) = recordings(around, tmp_path)
+    assert only[0][INSIDE].mean() > 60
+    assert only[-1][INSIDE].mean() < 30
 
 
 def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
-    around, config, tmp_path
+    running, around, config, tmp_path
 ):
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="solid", classes=("car",)))
     thread.join(60)
@@ -88,30 +105,30 @@ def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
     assert pictures[-1][INSIDE].mean() > 180
 
 
-def test_a_class_that_the_bundle_does_not_know_changes_nothing(around, config):
-    session, thread = running(config, around)
+def test_a_class_that_the_bundle_does_not_know_changes_nothing(running, around, config):
+    session, thread = running(config)
     with pytest.raises(UsageError, match="dragon"):
         session.adjust(hidden_by(config, classes=("dragon",)))
     session.cancel()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     around.recorder.close()
 
 
-def test_what_is_cancelled_keeps_what_it_recorded(around, config, tmp_path):
-    session, thread = running(config, around)
+def test_what_is_cancelled_keeps_what_it_recorded(running, around, config, tmp_path):
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 30)
     session.cancel()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     (only,) = recordings(around, tmp_path)
     assert len(only) == session.counts().frames_out
 
 
 def test_what_waits_for_the_next_recording_is_not_overtaken_by_as_weak_an_effect(
-    around, config, tmp_path
+    running, around, config, tmp_path
 ):
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     session.adjust(hidden_by(config, effect="blur"))
     session.adjust(hidden_by(config, effect="pixelate"))
@@ -122,7 +139,7 @@ def test_what_waits_for_the_next_recording_is_not_overtaken_by_as_weak_an_effect
 
 
 def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
-    around, config, tmp_path
+    running, around, config, tmp_path
 ):
     """A looped file that is replaced; an effect waited, made for the size that was."""
     path = Path(config.source.url)
@@ -130,14 +147,14 @@ def test_what_waits_for_the_next_recording_begins_with_pictures_of_another_size(
     World(thing, frames=50).write(path)
     source = SourceConfig(url=str(path), realtime=True, loop=True)
     config = config.model_copy(update={"source": source})
-    session, thread = running(config, around)
+    session, thread = running(config)
     until(lambda: session.counts().frames_out > 10)
     assert session.latest.shown == Shown((160, 96), 25.0, covered=False)
     session.adjust(hidden_by(config, effect="blur"))
     World(thing, frames=50, size=(176, 96)).write(tmp_path / "wide.mp4").replace(path)
     until(lambda: session.counts().frames_out > 200)
     session.cancel()
-    thread.join(10)
+    thread.join(60)
     assert "resolution change" not in session.counts().whole
     assert session.latest.shown.size == (176, 96)
     files = recordings(around, tmp_path)

@@ -109,7 +109,7 @@ def began():
     yield begin
     for supervisor in begun:
         supervisor.stop()
-        assert supervisor.join(5)
+        assert supervisor.join(60)
 
 
 def test_an_absent_camera_makes_few_lines_and_many_tries(began, caplog):
@@ -117,7 +117,7 @@ def test_an_absent_camera_makes_few_lines_and_many_tries(began, caplog):
     time = SimulatedTime(600)
     camera = Camera(time, there=())
     supervisor = began(camera.plan(), time)
-    assert time.over.wait(10)
+    assert time.over.wait(60)
     assert 1 <= len(caplog.records) <= 5
     assert len(camera.tries_s) > 10
     assert supervisor.status().state == "reconnecting"
@@ -139,7 +139,7 @@ def test_one_that_answers_and_fails_is_asked_ever_less_often(began):
     time = SimulatedTime(3600)
     camera = Camera(time, frames=1, runs_s=0.5)
     began(camera.plan(), time)
-    assert time.over.wait(10)
+    assert time.over.wait(60)
     waits = [b - a for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
     assert max(waits) > 10
     assert max(waits) < 61
@@ -157,7 +157,7 @@ def test_one_that_takes_long_to_fail_is_asked_ever_less_often(began):
         raise InputError("door: can't be reached")
 
     began(Plan(open_session, lambda: True, stall_s=10), time)
-    assert time.over.wait(10)
+    assert time.over.wait(60)
     waits = [b - a - 15 for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
     assert 10 < max(waits) < 61
 
@@ -166,7 +166,7 @@ def test_a_recording_that_can_not_be_written_is_counted(began):
     time = SimulatedTime(600)
     refused = Refused(OutputError("disk full"))
     supervisor = began(Plan(refused.open_session, lambda: True, stall_s=10), time)
-    assert time.over.wait(10)
+    assert time.over.wait(60)
     assert supervisor.status().unwritten == supervisor.status().reconnections > 3
 
 
@@ -175,7 +175,7 @@ def test_what_a_stream_showed_is_known_while_its_camera_is_away(began):
     camera = Camera(time, there=((0, 100),), frames=1, runs_s=200)
     supervisor = began(camera.plan(), time)
     assert supervisor.status().size is None or supervisor.status().size == WORLD.size
-    assert time.over.wait(10)
+    assert time.over.wait(60)
     assert supervisor.session is None
     assert (supervisor.status().size, supervisor.status().rate) == (WORLD.size, 25.0)
     assert not supervisor.status().covered
@@ -185,7 +185,7 @@ def test_a_long_run_is_no_repetition(began):
     time = SimulatedTime(3600)
     camera = Camera(time, frames=1, runs_s=100)
     began(camera.plan(), time)
-    assert time.over.wait(10)
+    assert time.over.wait(60)
     waits = [b - a - 100 for a, b in zip(camera.tries_s, camera.tries_s[1:], strict=False)]
     assert len(waits) > 20
     assert max(waits) < 1.001
@@ -235,8 +235,8 @@ def test_paused_means_that_nothing_is_open(began):
 
 def test_a_fault_of_ours_is_one_of_a_stream(began, caplog):
     supervisor = began(Plan(Refused(TypeError("oh")).open_session, lambda: True, stall_s=10))
-    until(lambda: supervisor.status().reconnections > 0)
-    assert supervisor.status().reason == "a fault of ours (TypeError)"
+    until(lambda: supervisor.status().reason == "a fault of ours (TypeError)")
+    assert supervisor.status().reconnections > 0
     assert supervisor.alive
     assert "oh" in caplog.text  # with its traceback
 
@@ -278,7 +278,7 @@ def test_what_is_being_opened_by_an_old_plan_is_opened_again_by_the_new_one(bega
         return old
 
     supervisor = began(Plan(open_session, lambda: True, stall_s=10), time)
-    assert opening.wait(5)
+    assert opening.wait(60)
     assert supervisor.keep(camera.plan()) is None
     opened.set()
     until(lambda: supervisor.session not in (None, old))

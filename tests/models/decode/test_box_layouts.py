@@ -179,7 +179,7 @@ def image(data):
 
 
 def run(data, image, name, spec):
-    network = OnnxRuntimeNetwork((data / "weights" / name).read_bytes(), 2, spec=spec)
+    network = OnnxRuntimeNetwork((data / "weights" / name).read_bytes(), 2, inputs=(spec,))
     tensor, fit = preprocess(image, spec)
     return network.run(tensor), fit
 

@@ -14,7 +14,7 @@ RAW = InputSpec(height=64, width=64, std=(1, 1, 1))
 
 
 def test_a_network_runs(model):
-    network = OnnxRuntimeNetwork(model, spec=SPEC)
+    network = OnnxRuntimeNetwork(model, inputs=(SPEC,))
     outputs = network.run(np.zeros((1, 3, 64, 64), np.float32))
     assert [output.shape for output in outputs] == [(1, 38, 84), (1, 32, 16, 16)]
     assert network.outputs == {"output0": (1, 38, 84), "output1": (1, 32, 16, 16)}
@@ -49,13 +49,31 @@ def test_a_network_cut_short_is_refused(model):
 
 def test_a_network_of_another_size_is_refused(model):
     with pytest.raises(ModelError, match=r"wants \[1, 3, 64, 64\].*taking \[1, 3, 96, 64\]"):
-        OnnxRuntimeNetwork(model, spec=InputSpec(height=96, width=64))
+        OnnxRuntimeNetwork(model, inputs=(InputSpec(height=96, width=64),))
+
+
+def test_a_network_of_one_size_that_is_to_be_run_at_others_is_refused_in_one_line(model):
+    others = tuple(InputSpec(width=width, height=64) for width in (64, 96))
+    with pytest.raises(ModelError, match=r"wants \[1, 3, 64, 64\].*\[1, 3, 64, 96\]") as caught:
+        OnnxRuntimeNetwork(model, inputs=others)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, "h", "w"), (1, 3, 64, "w"), ("n", 3, -1, -1)])
+def test_a_network_of_any_size_runs_at_all_that_it_is_to_be_run_at(make_onnx, shape):
+    model = make_onnx({"a": np.zeros(1, np.float32)}, shape=shape)
+    widths = (64, 96, 32)
+    network = OnnxRuntimeNetwork(
+        model, inputs=[InputSpec(width=width, height=64) for width in widths]
+    )
+    for width in widths:
+        network.run(np.zeros((1, 3, 64, width), np.float32))
 
 
 @pytest.mark.parametrize("shape", [("n", 3, "h", "w"), (1, 3, 64, 64), (-1, 3, -1, -1)])
 def test_dimensions_that_vary_fit_any_size(make_onnx, shape):
     model = make_onnx({"a": np.zeros(1, np.float32)}, shape=shape)
-    network = OnnxRuntimeNetwork(model, spec=SPEC)
+    network = OnnxRuntimeNetwork(model, inputs=(SPEC,))
     assert network.image_size == ((64, 64) if shape[2] == 64 else None)
 
 
@@ -73,7 +91,7 @@ def test_outputs_come_in_the_order_asked_for(make_onnx):
 def test_the_image_is_given_as_the_network_wants_it(make_onnx, shape, dtype):
     """TensorFlow's networks take bytes with channels last; ONNX Runtime refuses anything else."""
     model = make_onnx({"a": np.ones(1, np.float32)}, shape=shape, dtype=dtype)
-    network = OnnxRuntimeNetwork(model, spec=RAW)
+    network = OnnxRuntimeNetwork(model, inputs=(RAW,))
     assert network.image_size == (64, 64)
     assert network.run(np.full((1, 3, 64, 64), 200, np.float32))[0].tolist() == [1]
 
@@ -81,7 +99,7 @@ def test_the_image_is_given_as_the_network_wants_it(make_onnx, shape, dtype):
 def test_bytes_that_were_normalised_are_refused(make_onnx):
     model = make_onnx({"a": np.ones(1, np.float32)}, shape=(1, 64, 64, 3), dtype="uint8")
     with pytest.raises(ModelError, match="mean is 0 and its std is 1"):
-        OnnxRuntimeNetwork(model, spec=SPEC)
+        OnnxRuntimeNetwork(model, inputs=(SPEC,))
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((1, 10), "float32"), ((1, 3, 64, 64), "int64")])
@@ -109,7 +127,7 @@ def test_a_batch_that_the_network_was_not_made_for_is_refused_in_one_line(model,
 @pytest.mark.parametrize("batch", ["n", -1])
 def test_a_network_for_any_number_takes_any(make_onnx, batch):
     network = OnnxRuntimeNetwork(
-        make_onnx({"a": np.ones(1, np.float32)}, shape=(batch, 3, 64, 64)), spec=SPEC
+        make_onnx({"a": np.ones(1, np.float32)}, shape=(batch, 3, 64, 64)), inputs=(SPEC,)
     )
     for count in (1, 3):
         network.run(np.zeros((count, 3, 64, 64), np.float32))

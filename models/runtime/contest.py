@@ -1,0 +1,142 @@
+"""Contest: a bundle's files on this machine, each tested, and then timed beside each other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.decode import decoder_for
+from models.errors import ModelError
+from models.preprocess import preprocess
+from models.runtime.candidate import MOST_LETTERS, Candidacy
+from models.runtime.files import ORDER, candidates, load_network, unlike_expected
+from models.runtime.trial import WINS_BY, least_times
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+    from models.manifest import Role
+    from models.preprocess import InputSpec
+    from models.runtime.candidate import Choice, Outcome
+    from models.runtime.network import Network
+
+_REFERENCES: tuple[Role, ...] = ("fp32", "fp16", *ORDER)
+"""What others have to be faster than, the first that passes: the nearest to what was trained."""
+
+_TRIAL_SCORE = 0.001
+"""Chosen, not measured: so low that even a grey image may give something to decode."""
+
+
+class Contest:
+    """All of a bundle's candidates, one after the other, then beside each other.
+
+    Args:
+        spec: the input at which they are timed.
+        threads: of a run.
+    """
+
+    def __init__(self, bundle: Bundle, spec: InputSpec, threads: int) -> None:
+        self._bundle, self._spec, self._threads = bundle, spec, threads
+        self._fed, self._fit = preprocess(np.full((480, 640, 3), 128, np.uint8), spec)
+        self._networks: dict[Role, Network] = {}
+        self._said: dict[Role, Candidacy] = {}
+
+    @property
+    def choice(self) -> Choice:
+        """What became of each file."""
+        return tuple(self._said[role] for role in ORDER if role in self._said)
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Not where a file can't be loaded: it may lack nothing but memory, so it is tried again."""
+        return all(each.outcome != "broken" for each in self.choice)
+
+    def run(self) -> Network:
+        """The network that is to run; the others are closed.
+
+        Raises:
+            BundleError: golden frames that can't be read.
+            ModelError: there is none.
+        """
+        manifest = self._bundle.manifest
+        there = candidates(manifest)
+        for role, file in manifest.files.items():
+            if role not in there:
+                self._say(role, "elsewhere", f"made for {', '.join(file.runtimes)}")
+        for role in there:
+            self._admit(role)
+        if len(there) > 1:
+            self._decode_grey()
+        self._check_reference()
+        best = self._fastest()
+        for role in [role for role in self._networks if role != best]:
+            self._networks.pop(role).close()
+        return self._networks[best]
+
+    def _say(self, role: Role, outcome: Outcome, said: str) -> None:
+        self._said[role] = Candidacy(role, outcome, said[:MOST_LETTERS])
+
+    def _drop(self, role: Role, said: str) -> None:
+        self._networks.pop(role).close()
+        self._say(role, "refused", f"refused: {said}")
+
+    def _admit(self, role: Role) -> None:
+        """Load a network, and have it look at the golden frames."""
+        try:
+            self._networks[role] = load_network(self._bundle, role, self._threads)
+        except ModelError as error:
+            self._say(role, "broken", str(error))
+            return
+        if (line := unlike_expected(self._bundle, self._networks[role])) is not None:
+            self._drop(role, line)
+
+    def _decode_grey(self) -> None:
+        """Have each see a grey picture: warm for the trial, and refused where that can't be read."""
+        decoder = decoder_for(self._bundle.manifest, self._spec)
+        for role, network in list(self._networks.items()):
+            try:
+                decoder.decode(network.run(self._fed), self._fit, min_score=_TRIAL_SCORE)
+            except ModelError as error:
+                self._drop(role, f"a grey picture: {error}")
+
+    def _check_reference(self) -> None:
+        """Refuse to go on with nothing, or where fp32 itself is not what was trained."""
+        name = self._bundle.manifest.name
+        fp32 = self._said.get("fp32")
+        if self._networks and not (fp32 and fp32.outcome == "refused"):
+            return
+        for network in self._networks.values():
+            network.close()
+        lines = [fp32] if fp32 and fp32.outcome == "refused" else list(self.choice)
+        said = "; ".join(each.line for each in lines)
+        if any(each.outcome == "refused" for each in lines):
+            raise ModelError(
+                f"bundle {name} fails its own test on this machine ({said}); "
+                "run `sfumato model verify`, or another bundle"
+            )
+        if all(each.outcome == "elsewhere" for each in lines):
+            raise ModelError(
+                f"bundle {name} holds nothing that this machine can run ({said}); "
+                "use one that was packed for it"
+            )
+        raise ModelError(f"bundle {name} holds nothing that can be run ({said})")
+
+    def _fastest(self) -> Role:
+        """The reference, or what is faster than it by enough; says of each how fast it is."""
+        reference = next(role for role in _REFERENCES if role in self._networks)
+        tested = "passes" if self._bundle.manifest.golden_files else "untested (no golden frames)"
+        gains = self._gains(reference) if len(self._networks) > 1 else {}
+        faster = [role for role in ORDER if gains.get(role, 0.0) >= WINS_BY]
+        best = max(faster, key=gains.__getitem__, default=reference)
+        for role in self._networks:
+            gain = "" if role == reference else f", {gains[role]:.2f}x"
+            self._say(role, "chosen" if role == best else "passed", f"{tested}{gain}")
+        return best
+
+    def _gains(self, reference: Role) -> dict[Role, float]:
+        """How much faster than the reference each of the others is."""
+        roles = list(self._networks)
+        times = least_times([partial(self._networks[role].run, self._fed) for role in roles])
+        took = dict(zip(roles, times, strict=True))
+        return {role: took[reference] / took[role] for role in roles if role != reference}
