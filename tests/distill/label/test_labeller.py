@@ -76,7 +76,7 @@ def started(folder, pause_s, clips):
 
 def wait_for(process, folder, kind):
     """Until its log has such a line."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (folder / NAME).exists() or kind not in (folder / NAME).read_bytes():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
