@@ -71,9 +71,7 @@ def markdown(record: QuantizeRecord, lines: Sequence[str] = ()) -> str:
         "|---" + "|---:" * (len(head) - 1) + "|",
         *map(_line, body),
     ]
-    refused = [
-        f"- {file.file}: {line}" for file in record.precisions.values() for line in file.failed
-    ]
+    refused = [f"- {file.file}: {line}" for file in record.precisions.values() for line in file.failed]
     return "\n".join([*parts, *(["", *refused] if refused else []), *lines]) + "\n"
 
 
