@@ -238,13 +238,13 @@ class Watched(ChoiceCache):
         super().__init__(path)
         self.found, self.kept = [], []
 
-    def get(self, circumstances):
-        self.found.append(super().get(circumstances))
+    def get(self, key):
+        self.found.append(super().get(key))
         return self.found[-1]
 
-    def put(self, circumstances, choice):
+    def put(self, key, choice):
         self.kept.append(choice)
-        super().put(circumstances, choice)
+        super().put(key, choice)
 
 
 def test_a_choice_is_made_once(bundle_of, tmp_path):
