@@ -23,8 +23,9 @@ from models.decode.rtmdet_ins import (
     RtmdetInsDecoder,
     input_spec,
 )
-from models.description import FAMILY_KEY, INPUT_KEY, NAMES_KEY
+from models.description import FAMILY_KEY, INPUT_KEY, NAMES_KEY, SIZES_KEY
 from models.errors import ModelError
+from models.input_size import STRIDE
 from models.masks import pasted
 from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from models.instances import Instances
+    from models.manifest import Family, Size
     from models.nets.rtmdet_ins import RTMDetIns
     from models.preprocess import InputSpec
 
@@ -78,16 +80,27 @@ def export_onnx(net: RTMDetIns, classes: Sequence[str], *, image_size: int) -> b
         image_size: side of the square input, pixels, a multiple of 32.
     """
     spec = input_spec(image_size)
-    return to_onnx(Flat(net), spec, OUTPUT_NAMES, rtmdet_metadata(classes, spec), dynamic=True)
+    told = metadata_of("rtmdet_ins", classes, spec)
+    return to_onnx(Flat(net), spec, OUTPUT_NAMES, told, any_batch=True)
 
 
-def rtmdet_metadata(classes: Sequence[str], spec: InputSpec) -> dict[str, str]:
-    """The metadata of an export of RTMDet-Ins: family, class names, input."""
-    return {
-        FAMILY_KEY: "rtmdet_ins",
+def metadata_of(
+    family: Family, classes: Sequence[str], spec: InputSpec, others: Sequence[Size] = ()
+) -> dict[str, str]:
+    """The metadata of an export.
+
+    Args:
+        family: whose raw outputs the file gives; of `yolo_seg`, those of the heads.
+        classes: names by class id.
+        spec: what it is fed.
+        others: other sizes (width, height) that it may be fed at.
+    """
+    told = {
+        FAMILY_KEY: family,
         NAMES_KEY: json.dumps(list(classes)),
         INPUT_KEY: spec.model_dump_json(),
     }
+    return told | ({SIZES_KEY: json.dumps(others)} if others else {})
 
 
 def to_onnx(
@@ -96,7 +109,8 @@ def to_onnx(
     outputs: Sequence[str],
     metadata: Mapping[str, str],
     *,
-    dynamic: bool,
+    any_batch: bool = False,
+    any_size: bool = False,
 ) -> bytes:
     """An ONNX file in FP32: images [1 or batch, 3, h, w] to raw outputs.
 
@@ -105,27 +119,34 @@ def to_onnx(
         spec: what it is fed.
         outputs: their names.
         metadata: the file's, by key.
-        dynamic: for any batch.
+        any_batch: for any number of images at once.
+        any_size: for images of any height and width, multiples of 32.
 
     Raises:
-        ModelError: it can't be exported for any batch.
+        ModelError: it can't be exported for any batch or size.
     """
-    # Of two where it varies: a batch of one would be kept as it is.
-    images = torch.zeros(2 if dynamic else 1, 3, spec.height, spec.width)
+    varies = {0: ("batch", 1)} if any_batch else {}
+    varies |= {2: ("height", STRIDE), 3: ("width", STRIDE)} if any_size else {}
+    # Of more than one step where it varies: one would be kept as it is.
+    size = (2 * STRIDE, 3 * STRIDE) if any_size else (spec.height, spec.width)
+    images = torch.zeros(2 if any_batch else 1, 3, *size)
+    axes = {axis: step * torch.export.Dim(f"{name}s") for axis, (name, step) in varies.items()}
     program = torch.onnx.export(
         module.eval(),
         (images,),
         dynamo=True,
         input_names=[_INPUT],
         output_names=list(outputs),
-        dynamic_shapes={_INPUT: {0: torch.export.Dim("batch")}} if dynamic else None,
+        dynamic_shapes={_INPUT: axes} if axes else None,
         opset_version=OPSET,
         verbose=False,
     )
     model = cast("torch.onnx.ONNXProgram", program).model_proto
-    # Where a network counts its images, the exporter quietly fixes their number.
-    if dynamic and not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
-        raise ModelError("the network can't be exported for any batch, only for one of this size")
+    for axis, (name, _) in varies.items():
+        dim = model.graph.input[0].type.tensor_type.shape.dim[axis]
+        if not dim.dim_param:  # where a network counts its images, the exporter fixes their number
+            raise ModelError(f"the network can't be exported for any {name}, only for one")
+        dim.dim_param = name
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     exported: bytes = model.SerializeToString()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from models.classes import MAX_CLASSES
 from models.errors import ModelError
-from models.manifest import first_problem
+from models.manifest import Size, first_problem
 from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ _MAX_LITERAL_CHARACTERS = 200_000
 """Chosen, not measured: 10,000 class names of 20 letters."""
 
 FAMILY_KEY, NAMES_KEY, INPUT_KEY = "sfumato.family", "sfumato.names", "sfumato.input"
-"""Where our own export says what it is: the family, a JSON list, an `InputSpec` as JSON."""
+SIZES_KEY = "sfumato.sizes"
+"""Where our own export says what it is: the family, a JSON list, an `InputSpec` as JSON, and a JSON
+list of the other sizes [width, height] that it may be fed at, where there are any."""
+
+_SIZES: TypeAdapter[tuple[Size, ...]] = TypeAdapter(tuple[Size, ...])
 
 _OTHER_TASKS = {
     "obb": "turned boxes",
@@ -48,6 +52,7 @@ class Description:
         layout: of the family `boxes`.
         size: width, height of its input; None where the file says it.
         feeding: fields of `InputSpec` that differ from the layout's custom.
+        others: other sizes that it may be fed at.
     """
 
     family: Family
@@ -55,6 +60,7 @@ class Description:
     layout: Layout | None = None
     size: tuple[int, int] | None = None
     feeding: Mapping[str, Any] | None = None
+    others: tuple[Size, ...] = ()
 
 
 def describe(metadata: Mapping[str, str]) -> Description:
@@ -93,18 +99,23 @@ def describe(metadata: Mapping[str, str]) -> Description:
 
 
 def _described_by_us(metadata: Mapping[str, str]) -> Description:
-    if metadata[FAMILY_KEY] != "rtmdet_ins":
-        raise ModelError(f"the file's family '{metadata[FAMILY_KEY][:40]}' is not known")
+    family = metadata[FAMILY_KEY]
+    if family not in {"rtmdet_ins", "yolo_seg"}:
+        raise ModelError(f"the file's family '{family[:40]}' is not known")
     try:
         names = json.loads(metadata.get(NAMES_KEY, ""))
         spec = InputSpec.model_validate_json(metadata.get(INPUT_KEY, ""))
+        others = _SIZES.validate_json(metadata.get(SIZES_KEY, "[]"))
     except ValidationError as error:
         raise ModelError(f"the file's input can't be read: {first_problem(error)}") from error
     except (ValueError, RecursionError) as error:
         raise ModelError("the file's class names can't be read") from error
-    feeding = spec.model_dump(exclude={"width", "height"})
     return Description(
-        "rtmdet_ins", _checked(names), size=(spec.width, spec.height), feeding=feeding
+        cast("Family", family),
+        _checked(names),
+        size=(spec.width, spec.height),
+        feeding=spec.model_dump(exclude={"width", "height"}),
+        others=others,
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from models.classes import choose, class_specs
 from models.decode import decoder_for
 from models.decode.rtmdet_ins import OUTPUT_NAMES
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, ModelError
 from models.manifest import (
@@ -30,7 +31,7 @@ from models.runtime.onnxruntime import OnnxRuntimeNetwork
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from models.manifest import Family, Layout, Role
+    from models.manifest import Family, Layout, Role, Size
 
 _TRIAL_SCORE = 0.001
 """Chosen, not measured: so low that even a grey image may give something to decode."""
@@ -59,6 +60,7 @@ def import_onnx(
     *,
     classes: Sequence[str] = (),
     description: Description | None = None,
+    sizes: Sequence[Size] = (),
 ) -> tuple[Manifest, dict[Role, bytes]]:
     """Describe and try a network: what `models.bundle.write_bundle` needs.
 
@@ -67,6 +69,7 @@ def import_onnx(
         name: the bundle's name.
         classes: the classes that the bundle offers to hide; none: all that the network knows.
         description: what the network is, where the file doesn't say it.
+        sizes: at which it may be fed (width, height), its own first; none: what the file says.
 
     Raises:
         UnknownClassError: the network has no such class.
@@ -89,7 +92,8 @@ def import_onnx(
             outputs=_outputs(described, network.outputs),
             class_count=len(known),
             classes=choose(classes, known) or known,
-            input=_input(described, network.image_size),
+            input=_input(described, sizes[0] if sizes else described.size or network.image_size),
+            sizes=tuple(sizes[1:]) if sizes else described.others,
             files={network.precision: NetworkSpec.of(NETWORK_PATHS[network.precision], model)},
         )
     except ValidationError as error:
@@ -98,8 +102,7 @@ def import_onnx(
     return manifest, {network.precision: model}
 
 
-def _input(described: Description, image_size: tuple[int, int] | None) -> InputSpec:
-    size = described.size or image_size
+def _input(described: Description, size: Size | None) -> InputSpec:
     if size is None:
         raise ModelError("the network takes images of any size; choose one with --size WxH")
     custom = _FED.get(described.layout or described.family, {})
@@ -108,9 +111,12 @@ def _input(described: Description, image_size: tuple[int, int] | None) -> InputS
 
 def _outputs(described: Description, there: Iterable[str]) -> tuple[str, ...]:
     """The outputs to read, by name where the file may have them in any order or has more."""
+    named = tuple(there)
     if described.family == "rtmdet_ins":
         return OUTPUT_NAMES
-    return _ssd_outputs(tuple(there)) if described.layout == "ssd" else ()
+    if described.family == "yolo_seg" and set(RAW_OUTPUTS) <= set(named):
+        return RAW_OUTPUTS
+    return _ssd_outputs(named) if described.layout == "ssd" else ()
 
 
 def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
@@ -131,8 +137,9 @@ def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
 
 
 def _try(manifest: Manifest, model: bytes) -> None:
-    """Feed the network a grey image and decode what it gives."""
+    """Feed the network a grey image at each of its sizes and decode what it gives."""
     network = OnnxRuntimeNetwork(model, inputs=manifest.inputs(), outputs=manifest.outputs)
     grey = np.full((480, 640, 3), 128, np.uint8)
-    image, fit = preprocess(grey, manifest.input)
-    decoder_for(manifest).decode(network.run(image), fit, min_score=_TRIAL_SCORE)
+    for spec in manifest.inputs():
+        image, fit = preprocess(grey, spec)
+        decoder_for(manifest, spec).decode(network.run(image), fit, min_score=_TRIAL_SCORE)

@@ -43,6 +43,7 @@ ROOM = Path(__file__).with_name("silent_room.py")
 
 LISTEN_S = 15.0
 """ONNX Runtime 1.32 looks its maker's address up ten seconds after it was imported."""
+ATTENDED = [sys.executable, ROOT / "tests" / "world" / "attended.py", str(LISTEN_S)]
 
 SFUMATO = [sys.executable, "-m", "agent"]
 SFUMATO_DISTILL = [
@@ -204,7 +205,7 @@ def test_the_service_asks_nobody_but_its_cameras(observe, tmp_path):
         }
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
         run = [*SFUMATO, "run", "--config", tmp_path / f"{name}.yaml"]
-        commands[name] = ["timeout", "--preserve-status", LISTEN_S, *run]
+        commands[name] = [*ATTENDED, *run]
     found = observe(**commands)
     opened = found["camera"]["sent"].pop("ActiveOpens")
     assert opened >= 2  # a try, and looks whether it is there again
@@ -243,11 +244,9 @@ def test_the_service_asks_for_its_broker_and_connects_to_it_and_to_nobody_else(o
     World(Thing(linear(20, 20)), frames=12).write(tmp_path / "in.mp4")
     (tmp_path / "agent.yaml").write_text(yaml.safe_dump(config))
     run = [*SFUMATO, "run", "--config", tmp_path / "agent.yaml"]
-    # In the foreground, or it sends the signal twice: to the agent, and to all of its group.
-    agent = ["timeout", "--foreground", "--preserve-status", LISTEN_S, *run]
     (tmp_path / "broker.sh").write_text(f"exec {shlex.join(broker.command())} 2> {broker.log}\n")
     beside = 'sh "$0" & "$@"; code=$?; kill $!; wait $!; exit $code'
-    found = observe(agent=["sh", "-c", beside, tmp_path / "broker.sh", *agent])["agent"]
+    found = observe(agent=["sh", "-c", beside, tmp_path / "broker.sh", *ATTENDED, *run])["agent"]
     came = broker.log.read_text()
     assert found["sent"].pop("ActiveOpens") == came.count("New connection from")
     assert "u'gate-7'" in came

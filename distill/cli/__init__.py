@@ -15,6 +15,7 @@ from distill.cli import (
     labels,
     ladder,
     pack,
+    quantize,
     synth,
     teacher,
 )
@@ -66,7 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('sfumato')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (synth, label, labels, finetune, distill, ladder, evaluate, pack, teacher):
+    for module in (
+        synth,
+        label,
+        labels,
+        finetune,
+        distill,
+        ladder,
+        evaluate,
+        quantize,
+        pack,
+        teacher,
+    ):
         module.add_parser(commands)
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,18 @@ def number(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def named_numbers(text: str) -> dict[str, float]:
+    """Numbers by name, such as `a=1,b=0.5`."""
+    found = {}
+    for part in names(text):
+        name, _, value = part.partition("=")
+        number = _float(value)
+        if not name or number is None or not math.isfinite(number):
+            raise ArgumentTypeError(f"'{part}' is not NAME=NUMBER")
+        found[name.strip()] = number
+    return found
 
 
 def share_below_one(text: str) -> float:

@@ -7,11 +7,12 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from distill.cli import arguments
 from distill.errors import UsageError
 from distill.files import writing
+from models.manifest import Role
 
 if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
@@ -36,6 +37,7 @@ covers an object of any class is not in vain.
 _EPILOG = """\
   sfumato-distill evaluate --model rtmdet-ins_l.safetensors --data DATASET/val.json --out report
   sfumato-distill evaluate --data val.json --model before.safetensors after.safetensors
+  sfumato-distill evaluate --model student.pt small/model.uint8.onnx --data val.json --out report --sweep
   sfumato-distill evaluate --model street.sfm --allow-unsigned --classes person \\
           --data instances_val2017.json --images val2017
   sfumato-distill evaluate --model street.sfm --data val.json --out report --sweep
@@ -44,9 +46,11 @@ Several networks give one table, a column each, and what changed from the first 
 DIR gets metrics.json, pr.png (precision over recall, F1 over confidence) and worst.png: the worst
 images of the last network, with what was missed, what is not there, and which masks are off.
 
---sweep adds sweep.png (what leaks over what is hidden in vain, a curve a class) and sweep.json
-(the same in figures). It proposes a threshold for each class, where the pixels that show plus a
-tenth of those hidden in vain are fewest; sfumato-distill pack --thresholds takes them from there.
+--sweep adds sweep.png (what leaks over what is hidden in vain, a curve a class; of several
+networks sweep-1.png, ...) and sweep.json (the same in figures). It proposes a threshold for each
+class, where the pixels that show plus a tenth of those hidden in vain are fewest;
+sfumato-distill pack --thresholds takes them from there, for each file its own: sweep the student
+and what `quantize` made of it in one command.
 
 Weights (.pth, .safetensors, .pt) run in PyTorch; an Ultralytics export (.onnx) and a bundle
 (.sfm) run in the code that the device runs. Milliseconds count from image to instances, on all
@@ -90,6 +94,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what.add_argument(
         "--allow-unsigned", action="store_true", help="bundles: run one that nobody has signed"
     )
+    what.add_argument(
+        "--precision",
+        choices=get_args(Role),
+        help="bundles: this file of it (what suits this machine best)",
+    )
     truth = parser.add_argument_group("on what")
     truth.add_argument("--data", type=Path, required=True, metavar="COCO.json", help="the truth")
     truth.add_argument(
@@ -117,7 +126,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "(0, as sfumato blur has it)",
     )
     result.add_argument(
-        "--sweep", action="store_true", help="one network: try all thresholds, propose some (--out)"
+        "--sweep", action="store_true", help="try all thresholds, propose some (--out)"
     )
     result.add_argument("--out", type=Path, metavar="DIR", help="write figures and pictures there")
     parser.set_defaults(run=_run)
@@ -127,8 +136,8 @@ def _run(args: argparse.Namespace) -> int:
     from distill.data.coco import CocoDataset
     from distill.evaluate.report import table
 
-    if args.sweep and (not args.out or len(args.model) > 1):
-        raise UsageError("--sweep is for one --model, and writes into --out DIR; name both")
+    if args.sweep and not args.out:
+        raise UsageError("--sweep writes into --out DIR; name it")
     if args.out:
         with writing(args.out):
             args.out.mkdir(parents=True, exist_ok=True)
@@ -148,7 +157,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.out:
         _write(args, subjects, evaluations)
     if args.sweep:
-        _sweep(args, dataset.classes, subjects[0], evaluations[0])
+        _sweep(args, dataset.classes, subjects, evaluations)
     return 0
 
 
@@ -170,7 +179,7 @@ def _subject(path: str, args: argparse.Namespace) -> Subject:
     bundle = Bundle.open(  # to measure one is not to install it
         Path(path), trusted, allow_unsigned=args.allow_unsigned, allow_expired=True
     )
-    return subject.subject_of_bundle(bundle.manifest.name, bundle, _cores())
+    return subject.subject_of_bundle(bundle.manifest.name, bundle, _cores(), args.precision)
 
 
 def _evaluate(
@@ -216,20 +225,28 @@ def _write(
 
 
 def _sweep(
-    args: argparse.Namespace, classes: tuple[str, ...], subject: Subject, evaluation: Evaluation
+    args: argparse.Namespace,
+    classes: tuple[str, ...],
+    subjects: list[Subject],
+    evaluations: list[Evaluation],
 ) -> None:
     from distill.data.json_file import write_json
     from distill.evaluate.report import proposals
     from distill.evaluate.sweep import sweep
     from distill.evaluate.sweep_plot import draw_sweep
 
-    leaks = evaluation.leaks
-    found = sweep(classes, leaks)
-    print(f"\n{proposals(found, leaks)}")
-    head = {"model": subject.name, "sha256": subject.sha256, "data": str(args.data)}
-    write_json(args.out / "sweep.json", {**head, "margin": leaks.margin, **found.to_json()}, {})
-    draw_sweep(args.out / "sweep.png", found, leaks)
-    print(f"wrote {args.out}/sweep.json and sweep.png")
+    several, networks, drawn = len(subjects) > 1, [], []
+    for number, (subject, evaluation) in enumerate(
+        zip(subjects, evaluations, strict=True), start=1
+    ):
+        found = sweep(classes, evaluation.leaks)
+        print(f"\n{f'({number}) {subject.name}: ' * several}{proposals(found, evaluation.leaks)}")
+        networks.append({"model": subject.name, "sha256": subject.sha256, **found.to_json()})
+        drawn.append(f"sweep-{number}.png" if several else "sweep.png")
+        draw_sweep(args.out / drawn[-1], found, evaluation.leaks)
+    head = {"data": str(args.data), "margin": args.margin}
+    write_json(args.out / "sweep.json", head, {"networks": networks})
+    print(f"wrote {args.out}/sweep.json and {', '.join(drawn)}")
 
 
 def _cores() -> int:

@@ -77,8 +77,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     network.add_argument(
         "--size",
         type=arguments.input_size,
+        action="append",
         metavar="WxH",
-        help="input (px), multiples of 32; one number is a square (what it was trained at)",
+        help=(
+            "input (px), multiples of 32; one number is a square; can be given several times, first "
+            "the one that thresholds and figures hold for (the square that it was trained at, and "
+            "its shapes for 16:9, 9:16, 4:3 and 3:4)"
+        ),
     )
     network.add_argument(
         "--precision", choices=("fp32", "fp16"), default="fp32", help="of stored weights (fp32)"
@@ -149,7 +154,7 @@ def _run(args: argparse.Namespace) -> int:
     from distill.pack.figures import read_figures, read_thresholds
     from distill.pack.student import read_student
 
-    student = read_student(args.student, args.size)
+    student = read_student(args.student, args.size or ())
     teacher = _teacher(args.teacher) if args.teacher else None
     release = Release(
         args.name or name_of_file(args.out.stem),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distill.evaluate.evaluator import Predict
     from distill.predict.predictor import Predictor
     from models.bundle import Bundle
-    from models.manifest import Manifest
+    from models.manifest import Manifest, Role
     from models.runtime.network import Network
 
 
@@ -38,7 +38,7 @@ class Subject:
 
     Attributes:
         name: for tables.
-        sha256: of its file.
+        sha256: of its file; of a bundle, of the network in it that runs.
         classes: names by class id.
         predict: images to instances that score `MIN_SCORE` or more.
         thresholds: least score at which the device hides an object, by class name; empty where
@@ -111,14 +111,30 @@ def subject_of_manifest(name: str, sha256: str, manifest: Manifest, network: Net
     return Subject(name, sha256, {spec.id: spec.name for spec in manifest.classes}, predict)
 
 
-def subject_of_bundle(name: str, bundle: Bundle, threads: int) -> Subject:
-    """A verified bundle."""
+def subject_of_bundle(
+    name: str, bundle: Bundle, threads: int, precision: Role | None = None
+) -> Subject:
+    """A verified bundle, or one file of it.
+
+    Args:
+        name: for tables.
+        bundle: verified.
+        threads: threads that share the work of one run.
+        precision: this file; None for what suits this machine best.
+
+    Raises:
+        BundleError: the bundle has no file of this precision.
+        ModelError: nothing of it can be run.
+    """
     from models.runtime.choose import choose_network  # noqa: PLC0415 only where it is run
 
-    manifest, network = bundle.manifest, choose_network(bundle, threads=threads).network
-    subject = subject_of_manifest(name, bundle.digest, manifest, network)
-    thresholds = {spec.name: manifest.threshold(spec.name) for spec in manifest.classes}
-    return replace(subject, thresholds=thresholds)
+    manifest = bundle.manifest
+    chosen = choose_network(bundle, threads=threads, precision=precision)
+    subject = subject_of_manifest(name, chosen.sha256, manifest, chosen.network)
+    role = chosen.precision
+    thresholds = {spec.name: manifest.threshold(spec.name, role) for spec in manifest.classes}
+    called = f"{name} ({role})" if len(manifest.files) > 1 else name
+    return replace(subject, name=called, thresholds=thresholds)
 
 
 def subject_of_onnx(path: Path, threads: int) -> Subject:

@@ -151,6 +151,7 @@ def _manifest(student: Student, release: Release, role: Role) -> Manifest:
             class_count=len(student.classes),
             classes=known,
             input=student.spec,
+            sizes=student.others,
             thresholds=_thresholds(known, student.classes, release.thresholds),
             files={role: NetworkSpec.of(NETWORK_PATHS[role], b"to come")},
             teacher=release.teacher,

@@ -99,7 +99,7 @@ def _figures(path: Path, model: Mapping[str, Any]) -> dict[str, float]:
 
 
 def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[str, float]:
-    """Least scores by class name from sweep.json of `sfumato-distill evaluate --sweep`.
+    """Least scores of a student by class name, from sweep.json of `evaluate --sweep`.
 
     Args:
         path: that file, or an object that has `thresholds` alone.
@@ -107,15 +107,57 @@ def read_thresholds(path: Path, classes: Sequence[str], student: str) -> dict[st
         student: SHA-256 of its weights.
 
     Raises:
-        InputError: it can't be read, is of another network, or has a class that the student
+        InputError: it can't be read, is of other networks, or has a class that the student
             doesn't know, or what is no score.
     """
+    content = _sweep(path)
+    alone = "networks" not in content
+    found = content["thresholds"] if alone else _of_network(path, content, student)
+    if found is None:
+        raise InputError(f"{path} is of other networks; run evaluate --sweep on this student, too")
+    return _checked(path, found, classes)
+
+
+def read_file_thresholds(
+    path: Path, classes: Sequence[str], sha256: str
+) -> dict[str, float] | None:
+    """Least scores chosen on the very file that runs; None where `path` has none of it.
+
+    A file in 8 bits scores a little otherwise than what it was made from.
+
+    Args:
+        path: sweep.json of `evaluate --sweep`, which can be of several networks.
+        classes: the student's.
+        sha256: of the ONNX file.
+
+    Raises:
+        InputError: as `read_thresholds`, but for other networks.
+    """
+    found = _of_network(path, _sweep(path), sha256)
+    return None if found is None else _checked(path, found, classes)
+
+
+def _sweep(path: Path) -> Mapping[str, Any]:
     content = read_json(path)
-    thresholds = content.get("thresholds") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not content.keys() & {"networks", "thresholds"}:
+        raise InputError(f"{path} has no object 'thresholds', as evaluate --sweep writes it")
+    return content
+
+
+def _of_network(path: Path, content: Mapping[str, Any], sha256: str) -> Any:
+    """What a sweep has of this network, unchecked; None where it has nothing."""
+    try:
+        return next(
+            (one["thresholds"] for one in content.get("networks", []) if one["sha256"] == sha256),
+            None,
+        )
+    except (LookupError, TypeError) as error:
+        raise InputError(f"{path} is no sweep.json, as evaluate --sweep writes it") from error
+
+
+def _checked(path: Path, thresholds: Any, classes: Sequence[str]) -> dict[str, float]:
     if not isinstance(thresholds, dict):
         raise InputError(f"{path} has no object 'thresholds', as evaluate --sweep writes it")
-    if content.get("sha256", student) != student:
-        raise InputError(f"{path} is of another network; run evaluate --sweep on this student")
     for name, value in thresholds.items():
         if name not in classes:
             close = nearest(name, classes)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _ANCHOR_OFFSET = 0.5
 """Where in its cell an anchor stands: in its middle."""
 
+_BRANCHES = ("cv2", "cv3", "cv4")
+
 _DEFAULT_SIZE = 640
 """Side of the input (px) of the published networks, and of files that say none."""
 
@@ -105,8 +107,7 @@ class UltralyticsTeacher:
     def dense(self, batch: Tensor) -> Dense:
         """Raw predictions for RGB float [B, 3, H, W] from 0 to 1; H and W are multiples of 32."""
         head = self._head
-        prefix = "one2one_" if head.cv2 is None else ""
-        branches = [getattr(head, f"{prefix}{name}") for name in ("cv2", "cv3", "cv4")]
+        branches = branches_of(head)
         levels = range(len(head.stride))
         features: list[Tensor] = []
         listener = head.register_forward_pre_hook(lambda _head, inputs: features.extend(inputs[0]))
@@ -133,6 +134,13 @@ class UltralyticsTeacher:
 
         mask_stride = batch.shape[-1] // prototypes.shape[-1]
         return Dense(strides, tuple(features), logits, boxes, mask_stride, draw)
+
+
+def branches_of(head: Any) -> tuple[Any, Any, Any]:
+    """Branches of sides, classes and coefficients, a part a level, that a head is read through."""
+    prefix = "one2one_" if head.cv2 is None else ""
+    sides, classes, coefficients = (getattr(head, f"{prefix}{name}") for name in _BRANCHES)
+    return sides, classes, coefficients
 
 
 def corners(sides: Tensor, stride: int) -> Tensor:

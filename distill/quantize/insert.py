@@ -18,7 +18,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import QuantType
 
 from distill.quantize.graph import float_tensors, read_model
-from distill.quantize.tail import float_tail
+from distill.quantize.tail import float_stem, float_tail
 from models.errors import ModelError
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def quantised(
         ranges: of its tensors, by name, as `collect_ranges` gives them.
         role: `int8` for TensorRT, `uint8` for ONNX Runtime on x86.
         floats: names of nodes that stay in float, as `distill.quantize.graph.read_model` has
-            them; None: the tail.
+            them; None: the tail, and of `uint8` the stem.
 
     Raises:
         ModelError: the ranges are those of another network.
     """
     proto = read_model(model)
-    kept = float_tail(model) if floats is None else floats
+    kept = _floats(model, role) if floats is None else floats
     operators = list(_OPERATORS[role])
     _check(proto, ranges, operators, kept)
     foreign = QDQQuantizer(
@@ -81,7 +81,13 @@ def quantised(
         },
     )
     foreign.quantize_model()
+    foreign.model.topological_sort()
     return _plain(foreign.model.model, read_model(model))
+
+
+def _floats(model: bytes, role: Eight) -> frozenset[str]:
+    tail = float_tail(model)
+    return tail | float_stem(model) if role == "uint8" else tail
 
 
 def _check(

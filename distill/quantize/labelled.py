@@ -165,19 +165,27 @@ class _ClassPrecision:
         """[draws]; NaN in draws without an object of the class."""
         objects = weights @ self._objects
         counts = weights[:, self._image]
-        every = np.zeros((len(_IOUS), len(weights)))
-        for precisions, states in zip(every, self._states, strict=True):
-            right = np.cumsum(counts * (states == _RIGHT), axis=1)
-            wrong = np.cumsum(counts * (states == _WRONG), axis=1)
-            for draw, there in enumerate(objects):
-                if there:
-                    precisions[draw] = _area(right[draw], wrong[draw], there)
-        return np.where(objects > 0, every.mean(axis=0), np.nan)
+        areas = [_areas(counts, states, objects) for states in self._states]
+        return np.where(objects > 0, np.mean(areas, axis=0), np.nan)
 
 
-def _area(right: Floats, wrong: Floats, objects: float) -> float:
-    """The mean of the precision at COCO's recalls, each the best at that recall or beyond."""
-    counted = np.maximum(right + wrong, np.finfo(np.float64).tiny)
-    best = np.maximum.accumulate((right / counted)[::-1])[::-1]
-    places = np.searchsorted(right / objects, RECALLS, side="left")
-    return float(best[places[places < len(best)]].sum() / len(RECALLS))
+def _areas(counts: Floats, states: States, objects: Floats) -> Floats:
+    """The mean of the precision at COCO's recalls, each the best at that recall or beyond.
+
+    Args:
+        counts: how often each prediction counts [draws, predictions], best score first.
+        states: of the predictions.
+        objects: how many there are to find [draws].
+    """
+    found = np.flatnonzero(states == _RIGHT)
+    if not len(found):
+        return np.zeros(len(counts))
+    # Only where something is found can the recall rise, and the precision be the best beyond.
+    right = np.cumsum(counts[:, found], axis=1)
+    wrong = np.cumsum(counts * (states == _WRONG), axis=1)[:, found]
+    precision = right / np.maximum(right + wrong, 1)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    recall = right / np.maximum(objects, 1)[:, None]
+    reached = np.searchsorted(RECALLS, recall, side="right")
+    new = np.diff(reached, axis=1, prepend=0)
+    return np.asarray((new * best).sum(axis=1) / len(RECALLS))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from distill.quantize import labelled
 from distill.quantize.judge import REFERENCE
 from distill.quantize.record import Figure
-from distill.quantize.resampling import difference, draws, interval, ratio
+from distill.quantize.resampling import Scattered, draws, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from distill.quantize.judge import Seen
-    from distill.quantize.resampling import Measure
+    from distill.quantize.resampling import Interval, Measure
 
 _WARM_UP = 3
 """Pictures that are not timed: caches fill, kernels are chosen. Chosen, not measured."""
@@ -30,12 +30,27 @@ def figures(seen: Mapping[str, Seen], confidence: float) -> dict[str, dict[str, 
         seen: what the judge saw.
         confidence: the least score that counts as an answer.
     """
-    known = {name: one for name, one in seen.items() if one.refused is None}
-    reference = _measures(known[REFERENCE], confidence)
-    return {
-        name: _figures(_measures(one, confidence), {} if name == REFERENCE else reference)
-        for name, one in known.items()
+    known = {
+        name: _scattered(_measures(one, confidence))
+        for name, one in seen.items()
+        if one.refused is None
     }
+    reference = known[REFERENCE]
+    return {
+        name: {figure: _figure(figure, found, reference) for figure, found in own.items()}
+        for name, own in known.items()
+        if name != REFERENCE
+    } | {
+        REFERENCE: {
+            figure: _of_interval(found.interval())
+            for figure, found in reference.items()
+            if figure not in _BESIDE_FP32
+        }
+    }
+
+
+_BESIDE_FP32 = {"agreement", "score_shift", "mask_iou"}
+"""Figures that compare with FP32 by themselves."""
 
 
 _Measured = dict[str, tuple["Measure", int]]
@@ -63,29 +78,26 @@ def _measures(one: Seen, confidence: float) -> _Measured:
     return found
 
 
-_BESIDE_ITSELF = {"agreement", "score_shift", "mask_iou"}
-"""Figures that already compare with FP32."""
+def _scattered(measured: _Measured) -> dict[str, Scattered]:
+    return {name: Scattered.of(one, draws(count)) for name, (one, count) in measured.items()}
 
 
-def _figures(ours: _Measured, reference: _Measured) -> dict[str, Figure]:
-    found = {}
-    for name, (measure, count) in ours.items():
-        if name in _BESIDE_ITSELF and not reference:
-            continue
-        drawn = draws(count)
-        own = interval(measure, drawn)
-        change = None
-        if name in reference and name not in _BESIDE_ITSELF:
-            change = interval(difference(measure, reference[name][0]), drawn)
-        found[name] = Figure(
-            value=_number(own.value),
-            low=_number(own.low),
-            high=_number(own.high),
-            change=_number(change.value) if change else None,
-            change_low=_number(change.low) if change else None,
-            change_high=_number(change.high) if change else None,
-        )
-    return found
+def _figure(name: str, found: Scattered, reference: Mapping[str, Scattered]) -> Figure:
+    own = _of_interval(found.interval())
+    if name in _BESIDE_FP32:
+        return own
+    change = found.since(reference[name]).interval()
+    return own.model_copy(
+        update={
+            "change": _number(change.value),
+            "change_low": _number(change.low),
+            "change_high": _number(change.high),
+        }
+    )
+
+
+def _of_interval(found: Interval) -> Figure:
+    return Figure(value=_number(found.value), low=_number(found.low), high=_number(found.high))
 
 
 def _number(value: float) -> float | None:

@@ -45,18 +45,30 @@ def draws(images: int, count: int = DRAWS, seed: int = SEED) -> Floats:
     return rng.multinomial(images, share, count).astype(np.float64)
 
 
-def interval(measure: Measure, drawn: Floats) -> Interval:
-    """A figure over all images, each counted once, and its interval over the draws.
+@dataclass(frozen=True)
+class Scattered:
+    """A figure over all images, each counted once, and in each draw [draws]."""
 
-    Draws in which there is nothing to measure are left out.
-    """
-    (value,) = measure(np.ones((1, drawn.shape[1])))
-    scattered = measure(drawn)
-    there = scattered[~np.isnan(scattered)]
-    if np.isnan(value) or not len(there):
-        return Interval(float("nan"), float("nan"), float("nan"))
-    low, high = np.percentile(there, _ENDS)
-    return Interval(float(value), float(low), float(high))
+    value: float
+    drawn: Floats
+
+    @classmethod
+    def of(cls, measure: Measure, drawn: Floats) -> Scattered:
+        """Measure it in draws [draws, images]."""
+        (value,) = measure(np.ones((1, drawn.shape[1])))
+        return cls(float(value), measure(drawn))
+
+    def since(self, reference: Scattered) -> Scattered:
+        """How far it is from another network's, draw by draw."""
+        return Scattered(self.value - reference.value, self.drawn - reference.drawn)
+
+    def interval(self) -> Interval:
+        """Its 95 % interval; draws in which there is nothing to measure are left out."""
+        there = self.drawn[~np.isnan(self.drawn)]
+        if np.isnan(self.value) or not len(there):
+            return Interval(float("nan"), float("nan"), float("nan"))
+        low, high = np.percentile(there, _ENDS)
+        return Interval(self.value, float(low), float(high))
 
 
 def ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Measure:
@@ -75,8 +87,3 @@ def ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> Measure:
         return shares
 
     return measure
-
-
-def difference(ours: Measure, theirs: Measure) -> Measure:
-    """How far a figure is from another's, draw by draw."""
-    return lambda weights: ours(weights) - theirs(weights)

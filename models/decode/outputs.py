@@ -151,8 +151,14 @@ def visible(boxes: Floats, fit: Letterbox) -> tuple[Floats, Ints]:
 
 
 def suppressed(boxes: Floats, scores: Floats, labels: Ints) -> Ints:
-    """Indices of what remains of boxes [N, 4] when duplicates are gone, best score first."""
-    return nms(boxes, scores, labels, max_iou=NMS_IOU, limit=MAX_INSTANCES)
+    """Indices of what remains of boxes [N, 4] when duplicates are gone, best score first.
+
+    Boxes without an inside are gone, too: OpenCV takes what is smaller than one of them for its
+    duplicate.
+    """
+    solid = np.flatnonzero(~(boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
+    keep = nms(boxes[solid], scores[solid], labels[solid], max_iou=NMS_IOU, limit=MAX_INSTANCES)
+    return solid[keep]
 
 
 def boxes_only(boxes: Floats, scores: Floats, labels: Ints, fit: Letterbox) -> Instances:

@@ -88,7 +88,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert (tmp_path / "review" / "cvat.zip").exists()
     assert (tmp_path / "runs/bottle-student/student.pt").exists()
     assert (tmp_path / "runs/control/student.pt").exists()
-    proposed = json.loads((tmp_path / "report-student/sweep.json").read_bytes())["thresholds"]
+    (swept,) = json.loads((tmp_path / "report-student/sweep.json").read_bytes())["networks"]
     bundle = Bundle.open(tmp_path / "bottle.sfm", [load_public(tmp_path / "office.pub")])
-    assert bundle.manifest.thresholds == proposed != {}
+    assert bundle.manifest.thresholds == swept["thresholds"] != {}
     assert bundle.manifest.metrics["mask_map"] > 0.5

@@ -24,4 +24,7 @@ def write_coco_weights(data, path):
     model = build("yolov8n-seg", COCO_NAMES).fuse(verbose=False)
     with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
         model.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
+    # The file's were rounded to eighths of a bin; they are no weights, but 0, 1, ..., 15.
+    bins = model.model[-1].dfl.conv.weight
+    bins.data = torch.arange(bins.numel(), dtype=bins.dtype).reshape(bins.shape)
     torch.save({"model": model, "ema": None}, path)

@@ -1,5 +1,6 @@
 """`sfumato-distill evaluate --sweep`, and whose thresholds decide what leaks."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,8 +9,11 @@ from evaluating import truth, world
 from distill.cli import main
 from distill.data.coco import write_coco
 from distill.data.images import size_of
+from distill.pack.figures import read_thresholds
+from distill.pack.half import halved
 from models.bundle import write_bundle
 from models.importing import import_onnx
+from models.manifest import NETWORK_PATHS, NetworkSpec
 
 CLASSES = ("bottle", "can", "cup")
 
@@ -79,8 +83,8 @@ def test_a_sweep_proposes_thresholds_and_draws_them(squares, seeing_weights, tmp
     said = capsys.readouterr().out
     assert "pixel leak" in said
     assert "sweep.json and sweep.png" in said
-    found = json.loads((out / "sweep.json").read_text())
-    assert found["model"] == "seeing"
+    (found,) = json.loads((out / "sweep.json").read_text())["networks"]
+    assert (found["model"], len(found["sha256"])) == ("seeing", 64)
     assert found["thresholds"]
     assert found["thresholds"].keys() <= found["classes"].keys() == set(CLASSES)
     for name, threshold in found["thresholds"].items():
@@ -91,12 +95,48 @@ def test_a_sweep_proposes_thresholds_and_draws_them(squares, seeing_weights, tmp
     assert size_of(out / "sweep.png")[0] > 500
 
 
-@pytest.mark.parametrize("words", [[], ["--out", "x", "--model", "b.pth"]])
-def test_a_sweep_is_of_one_network_and_needs_a_place(squares, words, capsys):
-    given = ["--model", "a.pth", "--data", str(squares), "--sweep", *words]
-    assert main(["evaluate", *given]) == 2
+@pytest.mark.slow
+def test_each_network_gets_thresholds_of_its_own(squares, seeing_weights, seeing_export, tmp_path):
+    file, out = seeing_export[0], tmp_path / "report"
+    words = ["--model", str(seeing_weights), str(file), "--data", str(squares), "--device", "cpu"]
+    assert main(["evaluate", *words, "--out", str(out), "--sweep"]) == 0
+    networks = json.loads((out / "sweep.json").read_text())["networks"]
+    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (seeing_weights, file)]
+    assert [one["sha256"] for one in networks] == files
+    assert all(one["thresholds"] for one in networks)
+    for name in ("sweep-1.png", "sweep-2.png"):
+        assert size_of(out / name)[0] > 500
+    own = [read_thresholds(out / "sweep.json", CLASSES, sha256) for sha256 in files]
+    assert own == [one["thresholds"] for one in networks]
+
+
+@pytest.mark.slow
+def test_one_file_of_a_bundle_is_measured_at_its_own_thresholds(data, street, tmp_path, capsys):
+    model = (data / "weights" / "coco-yolov8n-seg-320.onnx").read_bytes()
+    manifest, files = import_onnx(model, "street", classes=["person", "car"])
+    half = halved(model)
+    spec = NetworkSpec.of(NETWORK_PATHS["fp16"], half)
+    both = manifest.model_copy(
+        update={
+            "thresholds": {"car": 0.3},
+            "files": manifest.files
+            | {"fp16": spec.model_copy(update={"thresholds": {"car": 0.07}})},
+        }
+    )
+    write_bundle(tmp_path / "street.sfm", both, {**files, "fp16": half})
+    assert main([*street, "--precision", "fp16", "--out", str(tmp_path / "half")]) == 0
+    found = measured(tmp_path / "half")
+    assert (found["name"], found["sha256"]) == ("street (fp16)", spec.sha256)
+    assert found["classes"]["car"]["threshold"] == 0.07
+    capsys.readouterr()
+    assert main([*street, "--precision", "uint8"]) == 5
+    assert "has no uint8 model, only fp32, fp16" in capsys.readouterr().err
+
+
+def test_a_sweep_needs_a_place(squares, capsys):
+    assert main(["evaluate", "--model", "a.pth", "--data", str(squares), "--sweep"]) == 2
     said = capsys.readouterr().err
-    assert "--sweep is for one --model" in said
+    assert "--sweep writes into --out DIR" in said
     assert said.count("\n") == 1
 
 

@@ -5,7 +5,6 @@ import re
 import shutil
 
 import numpy as np
-import onnx
 import pytest
 import torch
 
@@ -15,12 +14,10 @@ from distill.cli import main
 from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.data.images import size_of
-from distill.pack.student import read_student
 from models.bundle import Bundle
 from models.golden import golden_frames
 from models.importing import import_onnx
 from models.runtime.choose import choose_network
-from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import self_test
 from models.signing import PrivateKey
 from tests.distill.labelled import data_set
@@ -121,29 +118,6 @@ def test_real_weights_in_half_the_bytes(pack, data, yolo, tmp_path, capsys):
     words += ["--model", tmp_path / "x.sfm", "--trust", tmp_path / "office.pub"]
     assert sfumato([*map(str, words)]) == 0
     assert "3 objects hidden" in capsys.readouterr().err
-
-
-def test_yolo26_is_read_through_the_head_of_several_answers(tmp_path):
-    path = saved(lively("yolo26n-seg"), tmp_path / "student.pt")
-    student = read_student(path, (96, 64))
-    predictions, prototypes = student.run(np.zeros((2, 3, 64, 96), np.float32))
-    assert predictions.shape == (2, 4 + 2 + 32, 96 + 24 + 6)
-    assert prototypes.shape == (2, 32, 16, 24)
-
-
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("name", ["yolo11n-seg", "yolo26n-seg"])
-def test_an_export_of_ultralytics_gives_what_pytorch_gives(tmp_path, name, dynamic):
-    student = read_student(saved(lively(name), tmp_path / "student.pt"), (96, 64))
-    file = student.to_onnx(dynamic=dynamic)
-    versions = {entry.domain: entry.version for entry in onnx.load_from_string(file).opset_import}
-    assert versions[""] >= 17
-    network = OnnxRuntimeNetwork(file, inputs=(student.spec,), outputs=student.outputs)
-    assert network.input_shape == ("batch" if dynamic else 1, 3, 64, 96)
-    for size in (1, 3) if dynamic else (1,):
-        fed = np.random.default_rng(size).random((size, 3, 64, 96), np.float32)
-        for ours, theirs in zip(network.run(fed), student.run(fed), strict=True):
-            assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
 
 
 def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights, key):

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from distill.errors import InputError
-from distill.pack.figures import read_figures, read_thresholds
+from distill.pack.figures import read_figures, read_file_thresholds, read_thresholds
 
-STUDENT, TEACHER = "a" * 64, "b" * 64
+STUDENT, TEACHER, FILE = "a" * 64, "b" * 64, "d" * 64
 
 
 def model(sha256, ap):
@@ -104,13 +104,29 @@ def test_what_is_no_figure_is_refused(tmp_path, text, message):
 
 
 def test_thresholds_are_those_of_the_sweep(tmp_path):
-    sweep = {"model": "x", "thresholds": {"cup": 0.12}, "classes": {}}
+    alone = written(tmp_path / "alone.json", {"thresholds": {"cup": 0.12}})
+    assert read_thresholds(alone, ("cup", "can"), STUDENT) == {"cup": 0.12}
+    sweep = {
+        "networks": [
+            {"sha256": STUDENT, "thresholds": {"cup": 0.2}, "classes": {}},
+            {"sha256": FILE, "thresholds": {"cup": 0.15}, "classes": {}},
+        ]
+    }
     path = written(tmp_path / "sweep.json", sweep)
-    assert read_thresholds(path, ("cup", "can"), STUDENT) == {"cup": 0.12}
-    own = written(tmp_path / "own.json", sweep | {"sha256": STUDENT})
-    assert read_thresholds(own, ("cup", "can"), STUDENT) == {"cup": 0.12}
-    with pytest.raises(InputError, match=r"own\.json is of another network"):
-        read_thresholds(own, ("cup", "can"), TEACHER)
+    assert read_thresholds(path, ("cup", "can"), STUDENT) == {"cup": 0.2}
+    with pytest.raises(InputError, match=r"sweep\.json is of other networks"):
+        read_thresholds(path, ("cup", "can"), TEACHER)
+
+
+def test_a_file_has_thresholds_of_its_own_or_none(tmp_path):
+    networks = [{"sha256": FILE, "thresholds": {"cup": 0.15}}]
+    path = written(tmp_path / "sweep.json", {"networks": networks})
+    assert read_file_thresholds(path, ("cup", "can"), FILE) == {"cup": 0.15}
+    assert read_file_thresholds(path, ("cup", "can"), STUDENT) is None
+    alone = written(tmp_path / "alone.json", {"thresholds": {"cup": 0.12}})
+    assert read_file_thresholds(alone, ("cup", "can"), FILE) is None
+    with pytest.raises(InputError, match="no class 'cup'"):
+        read_file_thresholds(path, ("mug",), FILE)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +138,9 @@ def test_thresholds_are_those_of_the_sweep(tmp_path):
         ({"thresholds": {"cup": float("nan")}}, "not a number"),
         ({"thresholds": [0.1]}, "no object 'thresholds'"),
         ({"cup": 0.1}, "no object 'thresholds'"),
+        ({"networks": [{"thresholds": {"cup": 0.1}}]}, "no sweep.json"),
+        ({"networks": 3}, "no sweep.json"),
+        ({"networks": [{"sha256": STUDENT, "thresholds": {"cup": 2}}]}, "not between 0 and 1"),
         ([], "no object 'thresholds'"),
     ],
 )

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from distill.quantize.resampling import difference, draws, interval, ratio
+from distill.quantize.resampling import Scattered, draws, ratio
+
+
+def interval(measure, drawn):
+    return Scattered.of(measure, drawn).interval()
 
 
 def test_draws_are_of_as_many_images_and_the_same_each_time():
@@ -33,7 +37,8 @@ def test_an_interval_over_all_possible_draws():
 def test_what_both_networks_share_cancels():
     hard = np.array([0.1, 0.9, 0.2, 0.8, 0.5])
     ours, theirs, one = ratio(hard - 0.05, np.ones(5)), ratio(hard, np.ones(5)), draws(5)
-    alone, paired = interval(ours, one), interval(difference(ours, theirs), one)
+    mine, other = Scattered.of(ours, one), Scattered.of(theirs, one)
+    alone, paired = mine.interval(), mine.since(other).interval()
     assert alone.high - alone.low > 0.3
     assert (paired.value, paired.low, paired.high) == pytest.approx((-0.05, -0.05, -0.05))
 

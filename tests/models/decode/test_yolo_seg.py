@@ -174,6 +174,11 @@ def test_doubles_of_a_class_go_and_other_classes_stay():
     assert found.scores.tolist() == pytest.approx([0.9, 0.6])
 
 
+def test_a_box_inside_out_takes_no_other_with_it():
+    predictions = dense((10, 10, -40, 40, 0.9, 0), (50, 50, 8, 8, 0.8, 0))
+    assert DECODER.decode((predictions, everywhere()), FIT).boxes.tolist() == [[46, 46, 54, 54]]
+
+
 def test_the_least_score_must_be_exceeded():
     outputs = dense((32, 32, 20, 20, 0.5, 0), (9, 9, 5, 5, 0.25, 0)), everywhere()
     assert len(DECODER.decode(outputs, FIT)) == 1

@@ -1,0 +1,65 @@
+"""Summary of a quantisation, and how far it is, for a person at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+from typing_extensions import Self
+
+from distill.cli.columns import print_columns
+from distill.files import writing
+from distill.quantize.table import markdown, markdown_rows, rows
+from models.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from distill.quantize.record import QuantizeRecord
+
+_MOST_LINES = 5
+"""Pictures that can't be read, that are named one by one; chosen, not measured."""
+
+
+def report(out: Path, record: QuantizeRecord, parts: list[list[str]], there: Sequence[str]) -> None:
+    """Print what was found, and write it for people."""
+    print_columns(rows(record))
+    if parts:
+        print()
+        print_columns(parts)
+    at = [f"{count} at {size}" for size, count in record.judged_at.items() if count]
+    print(
+        f"\n{record.calibration_frames} frames calibrated, {record.judged_frames} others and "
+        f"{record.labelled_images} labelled images judged ({', '.join(at)}); 95 % intervals"
+    )
+    with writing(out / "table.md"), whole_file(out / "table.md") as file:
+        file.write(markdown(record, ["", *markdown_rows(parts)] if parts else []).encode())
+    print(f"wrote in {out}: {', '.join([*there, 'quantize.json', 'table.md'])}")
+
+
+class Passes:
+    """A bar that begins anew with every pass over the frames."""
+
+    def __init__(self, title: str) -> None:
+        self._bar = tqdm(desc=title, unit="frame", disable=None, leave=False)
+
+    def told(self, number: int, total: int) -> None:
+        """A frame of a pass is done."""
+        if number == 1:
+            self._bar.reset(total)
+        self._bar.update()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def warn(problems: Sequence[str]) -> None:
+    """Name pictures that can't be read, the first few of them."""
+    more = len(problems) - _MOST_LINES
+    for line in [*problems[:_MOST_LINES], *([f"... and {more} more"] if more > 0 else [])]:
+        print(f"left out: {line}", file=sys.stderr)
