@@ -31,7 +31,7 @@ from models.runtime.onnxruntime import OnnxRuntimeNetwork
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from models.manifest import Family, Layout, Role
+    from models.manifest import Family, Layout, Role, Size
 
 _TRIAL_SCORE = 0.001
 """Chosen, not measured: so low that even a grey image may give something to decode."""
@@ -60,6 +60,7 @@ def import_onnx(
     *,
     classes: Sequence[str] = (),
     description: Description | None = None,
+    sizes: Sequence[Size] = (),
 ) -> tuple[Manifest, dict[Role, bytes]]:
     """Describe and try a network: what `models.bundle.write_bundle` needs.
 
@@ -68,6 +69,7 @@ def import_onnx(
         name: the bundle's name.
         classes: the classes that the bundle offers to hide; none: all that the network knows.
         description: what the network is, where the file doesn't say it.
+        sizes: at which it may be fed (width, height), its own first; none: what the file says.
 
     Raises:
         UnknownClassError: the network has no such class.
@@ -90,8 +92,8 @@ def import_onnx(
             outputs=_outputs(described, network.outputs),
             class_count=len(known),
             classes=choose(classes, known) or known,
-            input=_input(described, network.image_size),
-            sizes=described.others,
+            input=_input(described, sizes[0] if sizes else described.size or network.image_size),
+            sizes=tuple(sizes[1:]) if sizes else described.others,
             files={network.precision: NetworkSpec.of(NETWORK_PATHS[network.precision], model)},
         )
     except ValidationError as error:
@@ -100,8 +102,7 @@ def import_onnx(
     return manifest, {network.precision: model}
 
 
-def _input(described: Description, image_size: tuple[int, int] | None) -> InputSpec:
-    size = described.size or image_size
+def _input(described: Description, size: Size | None) -> InputSpec:
     if size is None:
         raise ModelError("the network takes images of any size; choose one with --size WxH")
     custom = _FED.get(described.layout or described.family, {})
@@ -136,7 +137,7 @@ def _ssd_outputs(there: Sequence[str]) -> tuple[str, ...]:
 
 
 def _try(manifest: Manifest, model: bytes) -> None:
-    """Feed the network a grey image at each size and decode what it gives."""
+    """Feed the network a grey image at each of its sizes and decode what it gives."""
     network = OnnxRuntimeNetwork(model, inputs=manifest.inputs(), outputs=manifest.outputs)
     grey = np.full((480, 640, 3), 128, np.uint8)
     for spec in manifest.inputs():

@@ -6,6 +6,7 @@ picture's own shape sees every object at the size that the network was trained f
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from models.preprocess import Letterbox
@@ -34,6 +35,19 @@ def suited(inputs: Sequence[InputSpec], source: tuple[int, int]) -> InputSpec:
     needed = min(_pixels(square, source), max(seen.values()))
     enough = [spec for spec, pixels in seen.items() if pixels >= needed]
     return min(enough, key=lambda spec: spec.width * spec.height)
+
+
+def shaped(spec: InputSpec, source: tuple[int, int]) -> tuple[int, int]:
+    """Width, height in multiples of 32 that show a picture as large as a square as wide as `spec`.
+
+    Args:
+        spec: how a network is fed.
+        source: width, height of the picture, pixels.
+    """
+    side = max(spec.width, spec.height)
+    scale = side / max(source)
+    width, height = (math.ceil(round(edge * scale) / STRIDE) * STRIDE for edge in source)
+    return width, height
 
 
 def bars(spec: InputSpec, source: tuple[int, int]) -> float:

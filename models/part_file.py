@@ -46,8 +46,14 @@ class PartFile:
         with suppress(FileNotFoundError):
             target.lstat()  # a name too long, a folder that is a file: said now, not at the end
         self._target = target
-        self.path, self._descriptor = _created(target)
-        _open.add(self)
+        self.path = _part_path(target)
+        self._descriptor = -1
+        _open.add(self)  # before there is anything: Ctrl-C may come at any step
+        try:
+            self._create()
+        except BaseException:
+            self.discard()
+            raise
 
     def put(self, *, replace: bool) -> None:
         """Have the disk hold what was written, and give it the target's name.
@@ -66,13 +72,24 @@ class PartFile:
 
     def discard(self) -> None:
         """Delete it; harmless once it was put or discarded."""
+        with suppress(OSError):  # its folder may be gone
+            self.path.unlink(missing_ok=True)  # before it is forgotten, for Ctrl-C may come between
         try:
             _open.remove(self)  # one step, for two threads may come here at once
         except KeyError:
             return
-        with suppress(OSError):  # its folder may be gone
-            self.path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def _create(self) -> None:
+        while self._descriptor < 0:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            descriptor = os.open(self.path, flags, 0o666)
+            if _lock(descriptor) and is_at(descriptor, self.path):
+                self._descriptor = descriptor
+            else:  # a sweep came between its birth and its lock
+                os.close(descriptor)
+                self.path = _part_path(self._target)
 
 
 def discard_all() -> None:
@@ -119,13 +136,9 @@ def is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _created(target: Path) -> tuple[Path, int]:
-    while True:
-        path = target.with_name(_part_name(target))
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        if _lock(descriptor) and is_at(descriptor, path):
-            return path, descriptor
-        os.close(descriptor)  # a sweep came between its birth and its lock
+def _part_path(target: Path) -> Path:
+    """A name beside `target` that nothing has had so far."""
+    return target.with_name(_part_name(target))
 
 
 def _part_name(target: Path) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from models.claims import Claims
-    from models.manifest import Manifest
+    from models.manifest import Manifest, NetworkSpec
 
 _EPILOG = """\
 A bundle (.sfm) holds a network, how to feed and read it, and which classes it hides.
@@ -80,16 +80,27 @@ def _show(args: argparse.Namespace) -> int:
         "signature": signature,
         "digest": claims.digest,
         "family": family,
-        "input": f"{spec.width}x{spec.height} {spec.colour}, letterbox {spec.letterbox}",
+        "input": f"{_sizes(manifest)}; {spec.colour}, letterbox {spec.letterbox}",
         "classes": _classes(manifest),
     }
     for role, file in manifest.files.items():
-        lines[role] = f"{file.path}, {file.bytes / 1e6:.1f} MB"
+        lines[role] = _file(file)
     if manifest.golden_files:
         lines["golden"] = f"{len(manifest.golden_files)} frames to test it with"
     for title, text in lines.items():
         print(f"{title:10} {text}")
     return 0
+
+
+def _sizes(manifest: Manifest) -> str:
+    return ", ".join(f"{spec.width}x{spec.height}" for spec in manifest.inputs())
+
+
+def _file(file: NetworkSpec) -> str:
+    """What may run it, and whether it has thresholds of its own."""
+    runtimes = " or ".join(file.runtimes) or "any runtime"
+    own = "" if file.thresholds is None else "; thresholds of its own"
+    return f"{file.path}, {file.bytes / 1e6:.1f} MB ({file.bytes} bytes), for {runtimes}{own}"
 
 
 def _expiry(manifest: Manifest) -> str:

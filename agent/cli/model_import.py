@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from agent.cli.arguments import add_command
+from agent.cli.bars import wasted_on_bars
 from agent.errors import InputError, UsageError
 from agent.output_file import check_output_file, output_path, sweep_around
 from models.manifest import Family, Layout
@@ -24,6 +26,11 @@ All classes of a name are taken, whatever its case. A name with a comma stands i
 
   sfumato model import desk.onnx --classes 'person,"cup, paper"' --out desk.sfm
 
+A square network sees 16:9 with bars, which are 44 % of its work. One that takes any size (exported
+with dynamic=True, say) can have several, and the agent takes what suits each video's shape:
+
+  sfumato model import yolov8n-seg.onnx --out street.sfm --size 640x640 --size 640x384
+
 Of other networks, say what they are. Colour order, normalisation and letterbox follow the layout's
 own custom unless given (yolo: Ultralytics' detectors, dets: MMDetection's RTMDet, yolox: YOLOX,
 ssd: TensorFlow's model zoo):
@@ -33,7 +40,8 @@ ssd: TensorFlow's model zoo):
   sfumato model import yolox-nano.onnx --classes person --out person.sfm \\
           --family boxes --layout yolox --names "$(paste -sd, coco-names.txt)"
 
-The network runs once on a grey image before the bundle is written: a wrong family fails here.
+Before the bundle is written the network runs on a grey image at each size: a wrong family fails
+here.
 """
 
 
@@ -48,6 +56,17 @@ def add_import(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--name", help="the bundle's name; default: after that of --out")
     parser.add_argument("--key", type=Path, metavar="KEY.key", help="sign it with this key")
+    parser.add_argument(
+        "--size",
+        type=_size,
+        action="append",
+        default=[],
+        metavar="WxH",
+        help=(
+            "input pixels; default: what the file says; of a network of any size several can be "
+            "given, of which each video gets the one that suits its shape"
+        ),
+    )
     parser.set_defaults(run=_run)
 
     other = parser.add_argument_group("networks that do not say what they are")
@@ -55,9 +74,6 @@ def add_import(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     other.add_argument("--layout", choices=get_args(Layout), help="which outputs family boxes has")
     other.add_argument(
         "--names", type=_words, metavar="A,B", help="all that it knows, in the order of its ids"
-    )
-    other.add_argument(
-        "--size", type=_size, metavar="WxH", help="input pixels; default: what the file says"
     )
     other.add_argument("--colour", choices=("rgb", "bgr"), help="order of its channels")
     other.add_argument(
@@ -121,19 +137,23 @@ def _run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.onnx}: can't read the model ({error.strerror})") from error
     name = args.name or name_of_file(args.out.stem)
     try:
-        manifest, files = import_onnx(model, name, classes=args.classes, description=description)
+        manifest, files = import_onnx(
+            model, name, classes=args.classes, description=description, sizes=args.size
+        )
     except UnknownClassError as error:
         raise UsageError(f"--classes: {error}") from error
     except ModelError as error:
         raise ModelError(f"{args.onnx}: {error}") from error
     with output_path(args.out, overwrite=args.overwrite) as out:
         write_bundle(out, manifest, files, key)
-    spec = manifest.input
+    sizes = ", ".join(f"{spec.width}x{spec.height}" for spec in manifest.inputs())
     print(
-        f"{args.out}: {manifest.family} {spec.width}x{spec.height}, hides "
+        f"{args.out}: {manifest.family} {sizes}, hides "
         f"{shortened([each.name for each in manifest.classes])}; "
         + (f"signed by {key.public.id}" if key else "unsigned, so it needs --allow-unsigned")
     )
+    if said := wasted_on_bars(manifest):
+        print(f"sfumato: {said}", file=sys.stderr)
     return 0
 
 
@@ -149,11 +169,11 @@ def _description(args: argparse.Namespace) -> Description | None:
     }
     feeding = {field: value for field, value in feeding.items() if value is not None}
     if args.family is None:
-        if feeding or args.layout or args.names or args.size:
+        if feeding or args.layout or args.names:
             raise UsageError("a network is described by --family and --names, then by the rest")
         return None
     if not args.names:
         raise UsageError("--family needs --names: all classes that the network knows, in order")
     if (args.layout is not None) != (args.family == "boxes"):
         raise UsageError("--layout goes with --family boxes, and with no other")
-    return Description(args.family, args.names, args.layout, args.size, feeding)
+    return Description(args.family, args.names, args.layout, feeding=feeding)

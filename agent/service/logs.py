@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -55,7 +56,7 @@ def start_logging(
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
-    sys.unraisablehook = _log_unraisable
+    sys.unraisablehook = partial(_log_unraisable, sys.unraisablehook)
 
 
 @final
@@ -96,7 +97,11 @@ def _log_uncaught_in_thread(uncaught: threading.ExceptHookArgs) -> None:
         _log.critical("an error that nobody caught in thread %s", name, exc_info=info)
 
 
-def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    if unraisable.exc_value is not None:
+def _log_unraisable(
+    before: Callable[[sys.UnraisableHookArgs], object], unraisable: sys.UnraisableHookArgs
+) -> None:
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        before(unraisable)  # a wish to stop, which the process raises again
+    elif unraisable.exc_value is not None:
         info = (unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
         _log.error("an error in %r that nothing could catch", unraisable.object, exc_info=info)

@@ -25,8 +25,7 @@ mask mAP in uint8, with all values kept 1.5, and with the least squared error 1.
 BINS = 2048
 _CODES = 256
 _CLIPS = np.linspace(0.2, 1.0, 81)
-"""Shares of the whole range among which the least squared error is looked for; chosen, not
-measured."""
+"""Shares of a bound among which the one of least squared error is looked for; chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +110,15 @@ def _with_zero(low: float, high: float) -> Range:
 
 
 def _least_error(edges: npt.NDArray[np.float64], counts: Counts) -> tuple[float, float]:
-    """The bounds, both by one share of the extremes, whose codes err least over all values."""
+    """The bounds whose codes err least over all values: first the upper, then the lower one."""
     middles = (edges[:-1] + edges[1:]) / 2
-    best = (np.inf, (float(edges[0]), float(edges[-1])))
-    for share in _CLIPS:
-        bounds = _with_zero(float(edges[0] * share), float(edges[-1] * share))
+
+    def error(low: float, high: float) -> float:
+        bounds = _with_zero(low, high)
         step = (bounds.high - bounds.low) / (_CODES - 1)
         coded = np.round(np.clip(middles, bounds.low, bounds.high) / step) * step
-        error = float((counts * (middles - coded) ** 2).sum())
-        best = min(best, (error, (bounds.low, bounds.high)))
-    return best[1]
+        return float((counts * (middles - coded) ** 2).sum())
+
+    lows, highs = (_CLIPS * float(edge) for edge in (edges[0], edges[-1]))
+    high = min(highs.tolist(), key=lambda clipped: error(float(edges[0]), clipped))
+    return min(lows.tolist(), key=lambda clipped: error(clipped, high)), high

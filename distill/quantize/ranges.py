@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Keep = Callable[[Histograms], object]
     """Given after every pass what is known so far, to go on from."""
 
-_GROUP_BYTES = 256 << 20
+GROUP_BYTES = 256 << 20
 """Tensors that are looked at together; 266 MB are all that YOLOv8n-seg has at 640 px."""
 
 _LOOKS = ("ReduceMin", "ReduceMax", "Size")
@@ -77,6 +77,7 @@ def collect_histograms(
     progress: Progress | None = None,
     start: Histograms | None = None,
     keep: Keep | None = None,
+    group_bytes: int = GROUP_BYTES,
 ) -> Histograms:
     """What values every float tensor takes.
 
@@ -86,6 +87,7 @@ def collect_histograms(
         progress: told of every batch.
         start: what `keep` was given of the same model and batches, to go on from.
         keep: what keeps it.
+        group_bytes: of tensors that are looked at together; fewer take more passes.
 
     Raises:
         ModelError: it can't be run, or a value is not finite.
@@ -94,7 +96,7 @@ def collect_histograms(
     seen = start or Histograms(_extremes(proto, _reported(batches, progress)), {})
     if keep and not start:
         keep(seen)
-    for group in _groups(seen):
+    for group in _groups(seen, group_bytes):
         counted = _counts(proto, group, seen.extremes, _reported(batches, progress))
         seen = Histograms(seen.extremes, {**seen.counts, **counted})
         if keep:
@@ -138,7 +140,7 @@ def _extremes(proto: Model, batches: Iterator[Floats]) -> dict[str, Extremes]:
     }
 
 
-def _groups(seen: Histograms) -> Iterator[list[str]]:
+def _groups(seen: Histograms, group_bytes: int) -> Iterator[list[str]]:
     """Tensors that are not counted yet, as many together as memory allows."""
     group: list[str] = []
     held = 0
@@ -146,7 +148,7 @@ def _groups(seen: Histograms) -> Iterator[list[str]]:
         if name in seen.counts:
             continue
         size = extremes.size * np.float32().itemsize
-        if group and held + size > _GROUP_BYTES:
+        if group and held + size > group_bytes:
             yield group
             group, held = [], 0
         group.append(name)

@@ -53,20 +53,18 @@ def float_stem(model: bytes) -> frozenset[str]:
     one thread, AVX-512 VNNI; 2.21x and 2.15x at 320 px), and is no less exact.
     """
     proto = read_model(model)
-    images = {proto.graph.input[0].name}
-    after_one: set[str] = set()
     floats = set(float_tensors(proto))
-    seen = []
+    before, behind = {proto.graph.input[0].name}, set[str]()  # the first convolution of a path
+    stem = []
     for node in proto.graph.node:
         given = floats.intersection(node.input)
-        if not given or not given <= images | after_one:
+        convolves = node.op_type == "Conv"
+        if not given or not given <= before | behind or (convolves and given & behind):
             continue
-        if node.op_type == "Conv" and given & after_one:
-            continue
-        seen.append(node.name)
-        behind = after_one if node.op_type == "Conv" or given & after_one else images
-        behind |= floats.intersection(node.output)
-    return frozenset(seen)
+        stem.append(node.name)
+        made = behind if convolves or given & behind else before
+        made.update(node.output)
+    return frozenset(stem)
 
 
 def _is_mean(convolution: Node, made_by: Mapping[str, Node]) -> bool:

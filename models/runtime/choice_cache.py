@@ -9,13 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
-from models.compatibility import own_version
 from models.manifest import Role
 from models.runtime.candidate import MOST_LETTERS, Candidacy, Choice, Outcome
-from models.runtime.cpu import cpu_identity
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -31,27 +28,18 @@ _MOST_BYTES = 1 << 18
 """Of the file: several times what is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a choice depends on.
+def key_of(digest: str, threads: int, runtime: str, cpu: str, version: str) -> str:
+    """Names the circumstances of a choice: another key where any of it differs.
 
-    Attributes:
+    Args:
         digest: of the bundle, and so of its files, sizes and golden frames.
-        runtime: name and version of what ran them.
-        size: width, height of the input of the trial.
         threads: of a run.
+        runtime: version of what ran the files.
+        cpu: the processor and its instructions.
+        version: of ours.
     """
-
-    digest: str
-    runtime: str
-    size: tuple[int, int]
-    threads: int
-
-    @property
-    def key(self) -> str:
-        """Another one for each machine, each runtime, each bundle and each version of ours."""
-        parts = [_FORMAT, own_version(), cpu_identity(), self.digest, self.runtime]
-        return hashlib.sha256(json.dumps([*parts, self.size, self.threads]).encode()).hexdigest()
+    parts = [_FORMAT, digest, threads, runtime, cpu, version]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class ChoiceCache:
@@ -64,15 +52,14 @@ class ChoiceCache:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def get(self, circumstances: Circumstances) -> Choice | None:
+    def get(self, key: str) -> Choice | None:
         """What was chosen under the same circumstances, if anybody knows."""
         with suppress(KeyError, TypeError, ValueError):
-            return _choice(self._read()[circumstances.key])
+            return _choice(self._read()[key])
         return None
 
-    def put(self, circumstances: Circumstances, choice: Choice) -> None:
+    def put(self, key: str, choice: Choice) -> None:
         """Keep a choice, if that can be done."""
-        key = circumstances.key
         kept = [(old, said) for old, said in self._read().items() if old != key]
         new = (key, [[each.role, each.outcome, each.said] for each in choice])
         document = {"v": _FORMAT, "choices": dict([*kept, new][-_MOST_CHOICES:])}

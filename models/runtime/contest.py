@@ -8,98 +8,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.decode import decoder_for
-from models.errors import BundleError, ModelError
+from models.errors import ModelError
 from models.preprocess import preprocess
-from models.runtime.candidate import MOST_LETTERS, ONNXRUNTIME, Candidacy
-from models.runtime.onnxruntime import OnnxRuntimeNetwork
+from models.runtime.candidate import MOST_LETTERS, Candidacy
+from models.runtime.files import ORDER, candidates, load_network, unlike_expected
 from models.runtime.trial import WINS_BY, least_times
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
-    from models.manifest import Manifest, Role
-    from models.preprocess import InputSpec
+    from models.manifest import Role
     from models.runtime.candidate import Choice, Outcome
     from models.runtime.network import Network
 
-_ORDER: tuple[Role, ...] = ("uint8", "int8", "fp32", "fp16")
-"""Candidates; of two that are equally fast the first is taken."""
-
-_REFERENCES: tuple[Role, ...] = ("fp32", "fp16", *_ORDER)
+_REFERENCES: tuple[Role, ...] = ("fp32", "fp16", *ORDER)
 """What others have to be faster than, the first that passes: the nearest to what was trained."""
 
 _TRIAL_SCORE = 0.001
 """Chosen, not measured: so low that even a grey image may give something to decode."""
 
 
-def load_network(bundle: Bundle, role: Role, threads: int) -> Network:
-    """One of a bundle's files, as its manifest describes it.
-
-    Raises:
-        BundleError: the bundle has none of this precision.
-        ModelError: it can't be loaded, or contradicts the manifest.
-    """
-    manifest = bundle.manifest
-    return OnnxRuntimeNetwork(
-        bundle.model_bytes(role),
-        threads,
-        inputs=manifest.inputs(),
-        outputs=manifest.outputs,
-        precision=role,
-    )
-
-
-def candidates(manifest: Manifest) -> tuple[Role, ...]:
-    """The files that a runtime of this machine may run."""
-    return tuple(
-        role
-        for role in _ORDER
-        if role in manifest.files
-        and (not manifest.files[role].runtimes or ONNXRUNTIME in manifest.files[role].runtimes)
-    )
-
-
-def decides(manifest: Manifest) -> bool:
-    """Whether there is anything to find out about a bundle on this machine."""
-    return bool(manifest.golden_files) or len(candidates(manifest)) > 1
-
-
-def unlike_expected(bundle: Bundle, network: Network) -> str | None:
-    """What a network sees in the golden frames that it should not; None: nothing.
-
-    Raises:
-        BundleError: the frames can't be read.
-    """
-    if not bundle.manifest.golden_files:
-        return None
-    from models.self_test import self_test  # noqa: PLC0415 not needed where the choice is known
-
-    try:
-        verdict = self_test(bundle, network)
-    except BundleError:
-        raise
-    except ModelError as error:
-        return f"golden frames: {error}"
-    return None if verdict.ok else verdict.line
-
-
 class Contest:
     """All of a bundle's candidates, one after the other, then beside each other.
 
+    They are timed at the manifest's first input: which of them is the fastest does not depend on
+    the shape of the pictures that come.
+
     Args:
-        spec: the input at which they are timed.
         threads: of a run.
     """
 
-    def __init__(self, bundle: Bundle, spec: InputSpec, threads: int) -> None:
-        self._bundle, self._spec, self._threads = bundle, spec, threads
-        self._fed, self._fit = preprocess(np.full((480, 640, 3), 128, np.uint8), spec)
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        self._bundle, self._threads = bundle, threads
+        grey = np.full((480, 640, 3), 128, np.uint8)
+        self._fed, self._fit = preprocess(grey, bundle.manifest.input)
         self._networks: dict[Role, Network] = {}
         self._said: dict[Role, Candidacy] = {}
 
     @property
     def choice(self) -> Choice:
         """What became of each file."""
-        return tuple(self._said[role] for role in _ORDER if role in self._said)
+        return tuple(self._said[role] for role in ORDER if role in self._said)
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -147,7 +95,7 @@ class Contest:
 
     def _decode_grey(self) -> None:
         """Have each see a grey picture: warm for the trial, and refused where that can't be read."""
-        decoder = decoder_for(self._bundle.manifest, self._spec)
+        decoder = decoder_for(self._bundle.manifest)
         for role, network in list(self._networks.items()):
             try:
                 decoder.decode(network.run(self._fed), self._fit, min_score=_TRIAL_SCORE)
@@ -181,7 +129,7 @@ class Contest:
         reference = next(role for role in _REFERENCES if role in self._networks)
         tested = "passes" if self._bundle.manifest.golden_files else "untested (no golden frames)"
         gains = self._gains(reference) if len(self._networks) > 1 else {}
-        faster = [role for role in _ORDER if gains.get(role, 0.0) >= WINS_BY]
+        faster = [role for role in ORDER if gains.get(role, 0.0) >= WINS_BY]
         best = max(faster, key=gains.__getitem__, default=reference)
         for role in self._networks:
             gain = "" if role == reference else f", {gains[role]:.2f}x"

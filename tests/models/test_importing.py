@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, InferenceError, ModelError, UnknownClassError
 from models.importing import import_onnx
@@ -60,11 +61,33 @@ def test_an_end_to_end_export_is_imported(make_onnx):
     assert import_onnx(model, "street")[0].family == "yolo_seg"
 
 
+def test_raw_heads_are_known_by_name_in_whatever_order_they_stand(make_onnx):
+    channels = {"boxes": 64, "classes": 2, "coefficients": 32, "prototypes": 32}
+    outputs = {}
+    for name in reversed(RAW_OUTPUTS):
+        kind, _, stride = name.partition("_")
+        side = 64 // int(stride or 4)
+        outputs[name] = np.full((1, channels[kind], side, side), -9, np.float32)
+    manifest, _ = import_onnx(make_onnx(outputs, metadata=METADATA), "street")
+    assert (manifest.family, manifest.outputs) == ("yolo_seg", RAW_OUTPUTS)
+
+
 def test_an_export_of_varying_size_takes_the_size_it_was_made_for(make_onnx):
     metadata = METADATA | {"imgsz": "[64, 96]"}
     model = yolo(make_onnx, metadata, shape=("batch", 3, "height", "width"))
     manifest, _ = import_onnx(model, "street")
     assert (manifest.input.width, manifest.input.height) == (96, 64)
+
+
+def test_an_export_of_varying_size_is_tried_at_each_that_is_asked_for(make_onnx):
+    sizes = [(64, 64), (96, 64), (64, 96)]
+    model = yolo(make_onnx, shape=("batch", 3, "height", "width"))
+    manifest, _ = import_onnx(model, "street", sizes=sizes)
+    assert [(spec.width, spec.height) for spec in manifest.inputs()] == sizes
+    with pytest.raises(ModelError, match=r"wants \[1, 3, 64, 64\].*taking \[1, 3, 64, 96\]"):
+        import_onnx(yolo(make_onnx), "street", sizes=sizes)
+    with pytest.raises(ModelError, match="size of the input appears twice"):
+        import_onnx(model, "street", sizes=[(64, 64), (64, 64)])
 
 
 def test_an_unknown_class_is_refused(make_onnx):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.input_size import bars, suited
+from models.input_size import bars, shaped, suited
 from models.preprocess import InputSpec, Letterbox
 
 SQUARE, WIDE, OLD, UPRIGHT = (640, 640), (640, 384), (640, 480), (384, 640)
@@ -67,3 +67,22 @@ def test_a_stretched_input_has_no_bars_to_save():
 )
 def test_bars_are_what_a_picture_leaves(size, source, share):
     assert bars(*specs(size), source) == share
+
+
+@pytest.mark.parametrize(
+    ("size", "source", "width", "height"),
+    [
+        (SQUARE, (1920, 1080), 640, 384),
+        (SQUARE, (720, 1280), 384, 640),
+        (SQUARE, (640, 480), 640, 480),
+        (WIDE, (720, 1280), 384, 640),
+        ((416, 416), (16, 9), 416, 256),
+        ((300, 300), (16, 9), 320, 192),
+    ],
+)
+def test_a_shape_is_that_of_the_picture_at_the_scale_of_the_square(size, source, width, height):
+    (spec,) = specs(size)
+    assert shaped(spec, source) == (width, height)
+    own = InputSpec(width=width, height=height)
+    assert suited([spec, own], source) in {own, spec}
+    assert bars(own, source) < 0.25

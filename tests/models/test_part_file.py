@@ -1,5 +1,6 @@
 """Files under way: locked while their process lives, swept when it is gone."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -174,3 +175,44 @@ def test_a_folder_that_is_gone_at_the_end_is_an_error_and_no_more(tmp_path):
 
     with pytest.raises(FileNotFoundError):
         make()
+
+
+def made(target):
+    PartFile(target).discard()
+
+
+def put(target):
+    PartFile(target).put(replace=True)
+
+
+def is_interrupted(at, do, *args):
+    """Do it with Ctrl-C before its line number `at`, as counted while it runs; whether it was."""
+    lines = itertools.count()
+
+    def trace(frame, event, _arg):
+        if frame.f_code.co_filename != part_file.__file__:
+            return None
+        if event == "line" and next(lines) == at:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        do(*args)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("do", [made, put])
+def test_ctrl_c_at_any_step_leaves_nothing_once_the_process_has_ended(tmp_path, do):
+    target = tmp_path / "out.mp4"
+    at = 0
+    while is_interrupted(at, do, target):
+        discard_all()
+        assert set(tmp_path.iterdir()) <= {target}
+        at += 1
+    assert at > 15

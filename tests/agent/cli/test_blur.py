@@ -341,6 +341,21 @@ def test_a_file_that_is_not_the_one_described(refused, bundle, clip, tmp_path):
     refused(5, "damaged", clip, tmp_path / "out.mp4", model=swapped)
 
 
+@pytest.mark.parametrize("words", [(), ("--timeline", "clip.mp4")])
+def test_what_is_wrong_with_the_model_is_told_before_what_is_wrong_with_the_input(
+    refused, clip, tmp_path, words
+):
+    """They are opened at the same time."""
+    no_onnx = write_world_bundle(tmp_path / "a.sfm", b"no network at all")
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    refused(5, "can't load the model", bad, tmp_path / "out.mp4", *words, model=no_onnx)
+    refused(2, "no_such", bad, tmp_path / "out.mp4", "--classes", "no_such", model=no_onnx)
+    clip.parent.joinpath("there.mp4").touch()
+    refused(4, "there.mp4 exists", bad, clip.parent / "there.mp4", model=no_onnx)
+    refused(3, str(bad), bad, tmp_path / "out.mp4")
+
+
 def test_networks_that_are_not_what_the_bundle_says(refused, clip, tmp_path):
     no_onnx = write_world_bundle(tmp_path / "a.sfm", b"no network at all")
     refused(5, "load", clip, tmp_path / "out.mp4", model=no_onnx)

