@@ -332,7 +332,7 @@ class HandClock:
 
 def until(reached: Callable[[], bool]) -> None:
     """Wait for what another thread is about to do; a test that waits in vain fails."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 60
     while not reached():
         assert time.monotonic() < limit
         time.sleep(0.001)
