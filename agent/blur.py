@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from agent.run_report import RunReport
     from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
-    from models.runtime.choice_cache import ChoiceCache
     from models.runtime.choose import Chosen
 
     _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
@@ -53,26 +52,17 @@ class Watcher:
         """A frame was written. Called on the encoder's thread."""
 
 
-def detector_of(
-    bundle: Bundle,
-    settings: Hiding,
-    choices: ChoiceCache | None = None,
-    *,
-    prove: bool = False,
-    chosen: Chosen | None = None,
-) -> NetworkDetector:
-    """The network of the bundle that suits this machine best.
+def detector_of(bundle: Bundle, settings: Hiding, chosen: Chosen | None = None) -> NetworkDetector:
+    """A network of the bundle, on frames.
 
     Args:
-        choices: what was chosen before; None: all that the bundle holds is tried anew.
-        prove: have it look at the golden frames now, whatever was chosen before.
-        chosen: the network, where it is loaded already.
+        chosen: the network; None for what suits this machine best, remembered by nobody.
 
     Raises:
         UsageError: the bundle does not know a class that is to be hidden.
         ModelError: no network can be loaded, or sees what it should.
     """
-    chosen = chosen or choose_network(bundle, cache=choices, prove=prove)
+    chosen = chosen or choose_network(bundle)
     hidden = hidden_classes(bundle, settings, chosen.precision)
     return NetworkDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
 

@@ -1,5 +1,8 @@
 """Nothing phones home, and nothing is left outside of the folders that a command was given.
 
+But for one file of numbers in the cache folder of whoever runs it: which of a bundle's files suits
+this machine. It holds nothing of what was redacted, and may be deleted at any time.
+
 Where CI is set some libraries keep quiet by themselves, so here it never is.
 """
 
@@ -24,6 +27,7 @@ from authority import Authority
 from broker import Broker
 from networks import network
 from PIL import Image
+from precisions import QUANTISED, SLOW, write_precisions
 from worlds import Thing, World, linear, write_world_bundle
 
 from models.nets.checkpoint import save_safetensors
@@ -46,6 +50,11 @@ SFUMATO_DISTILL = [
     sys.executable,
     "-c",
     "import sys; from distill.cli import main; sys.exit(main())",
+]
+REMEMBERED = [
+    "home/.cache",
+    "home/.cache/sfumato",
+    "home/.cache/sfumato/network-choices.json",
 ]
 SILENT = {"code": 0, "names": [], "sent": {}, "files": []}
 
@@ -156,6 +165,8 @@ def test_the_agent_is_silent(observe, tmp_path):
     trusted = ["--model", bundle, "--trust", public]
     pictures = ["--timeline", tmp_path / "t.png", "--contact-sheet", tmp_path / "s.png"]
     model = [*SFUMATO, "model"]
+    several = write_precisions(tmp_path / "several.sfm", {"fp32": SLOW, "uint8": QUANTISED})
+    chooses = ["--model", several, "--allow-unsigned"]
     found = observe(
         keygen=[*model, "keygen", tmp_path / "office"],
         imported=[*model, "import", tmp_path / "x.onnx", "--out", bundle],
@@ -165,7 +176,12 @@ def test_the_agent_is_silent(observe, tmp_path):
         redact_image=[*SFUMATO, "redact-image", tmp_path / "in.png", tmp_path / "i.png", *trusted],
         blur=[*SFUMATO, "blur", clip, tmp_path / "a.mp4", *trusted, *pictures],
         camera=[*SFUMATO, "blur", tmp_path / "camera.ts", tmp_path / "b.mp4", *trusted],
+        chooses=[*SFUMATO, "blur", clip, tmp_path / "c.mp4", *chooses],
+        still=[*SFUMATO, "redact-image", tmp_path / "in.png", tmp_path / "c.png", *chooses],
     )
+    for name in ("chooses", "still"):
+        assert found[name] | {"files": REMEMBERED} == found[name]
+        found[name]["files"] = []
     assert_silent(found)
     assert (tmp_path / "t.png").exists()
     assert (tmp_path / "b.mp4").exists()

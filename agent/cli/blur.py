@@ -172,7 +172,7 @@ def _loading(opening: Ahead[Bundle], settings: BlurSettings) -> Ahead[NetworkDet
         warn_of_faulty_files(chosen)
         from agent.blur import detector_of
 
-        return detector_of(bundle, settings, chosen=chosen)
+        return detector_of(bundle, settings, chosen)
 
     return Ahead(load)
 

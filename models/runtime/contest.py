@@ -17,7 +17,6 @@ from models.runtime.trial import WINS_BY, least_times
 if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.manifest import Role
-    from models.preprocess import InputSpec
     from models.runtime.candidate import Choice, Outcome
     from models.runtime.network import Network
 
@@ -31,14 +30,17 @@ _TRIAL_SCORE = 0.001
 class Contest:
     """All of a bundle's candidates, one after the other, then beside each other.
 
+    They are timed at the manifest's first input: which of them is the fastest does not depend on
+    the shape of the pictures that come.
+
     Args:
-        spec: the input at which they are timed.
         threads: of a run.
     """
 
-    def __init__(self, bundle: Bundle, spec: InputSpec, threads: int) -> None:
-        self._bundle, self._spec, self._threads = bundle, spec, threads
-        self._fed, self._fit = preprocess(np.full((480, 640, 3), 128, np.uint8), spec)
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        self._bundle, self._threads = bundle, threads
+        grey = np.full((480, 640, 3), 128, np.uint8)
+        self._fed, self._fit = preprocess(grey, bundle.manifest.input)
         self._networks: dict[Role, Network] = {}
         self._said: dict[Role, Candidacy] = {}
 
@@ -93,7 +95,7 @@ class Contest:
 
     def _decode_grey(self) -> None:
         """Have each see a grey picture: warm for the trial, and refused where that can't be read."""
-        decoder = decoder_for(self._bundle.manifest, self._spec)
+        decoder = decoder_for(self._bundle.manifest)
         for role, network in list(self._networks.items()):
             try:
                 decoder.decode(network.run(self._fed), self._fit, min_score=_TRIAL_SCORE)
