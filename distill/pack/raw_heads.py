@@ -52,8 +52,9 @@ class RawHeads(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Raw outputs of features [B, C, h, w]."""
-        branches = (self.boxes, self.classes, self.coefficients)
         raw = [
-            part(level) for branch in branches for part, level in zip(branch, features, strict=True)
+            part(level)
+            for branch in (self.cv2, self.cv3, self.cv4)
+            for part, level in zip(branch, features, strict=True)
         ]
         return (*raw, self.proto(features if self._of_all_levels else features[0]))

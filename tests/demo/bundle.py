@@ -30,7 +30,6 @@ from models.whole_file import whole_file
 from tests.distill.yolos import build
 
 if TYPE_CHECKING:
-
     from models.manifest import Manifest
 
 _OURS = Path(__file__).resolve().parents[2] / "models" / "demo"
