@@ -24,6 +24,7 @@ from tests.bench import (
     sessions,
     speed,
     student,
+    student_bundle,
     teacher,
 )
 
@@ -39,6 +40,7 @@ PROGRAMS = {
     "finetune": finetune.run,
     "distill": distill.run,
     "student": student.run,
+    "students": student_bundle.run,
     "endurance": endurance.run,
     "service": service.run,
     "control": control.run,
@@ -56,7 +58,17 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="the figures for a program to read"
     )
-    for program in (speed, memory, cover, endurance, finetune, service, control, sessions):
+    for program in (
+        speed,
+        student_bundle,
+        memory,
+        cover,
+        endurance,
+        finetune,
+        service,
+        control,
+        sessions,
+    ):
         program.add_arguments(parser)
     args = parser.parse_args()
     if unknown := set(args.programs) - set(PROGRAMS):
