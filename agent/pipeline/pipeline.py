@@ -294,13 +294,14 @@ class Pipeline(Generic[ShownT]):
         self._sink.finish()
 
     def _sample(self, index: int) -> None:
-        now = time.monotonic()
-        if now - self._sampled < _LOAD_EVERY_S:
+        if time.monotonic() - self._sampled < _LOAD_EVERY_S:
             return
-        self._sampled = now
-        wall_s = now - self._began
-        busy_s = {c.name: wall_s - c.wait_in_s - c.wait_out_s for c in self._stages}
-        busy_s[self.detect_clock.name] = self.detect_clock.busy_s / self.workers
+        waits_s = {clock.name: clock.wait_in_s + clock.wait_out_s for clock in self._stages}
+        detect_s = self.detect_clock.busy_s / self.workers
+        self._sampled = time.monotonic()  # after the clocks were read: none is ahead of it
+        wall_s = self._sampled - self._began
+        busy_s = {name: wall_s - wait_s for name, wait_s in waits_s.items()}
+        busy_s[self.detect_clock.name] = detect_s
         self._journal.note_load(LoadSample(index, wall_s, busy_s))
 
 

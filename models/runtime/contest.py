@@ -30,8 +30,8 @@ _TRIAL_SCORE = 0.001
 class Contest:
     """All of a bundle's candidates, one after the other, then beside each other.
 
-    They are timed at the manifest's first input: which of them is the fastest does not depend on
-    the shape of the pictures that come.
+    They are timed at the manifest's first input: how much faster one is than another hardly depends
+    on the size (uint8 2.1 times at 320 px, 2.2 at 640).
 
     Args:
         threads: of a run.
