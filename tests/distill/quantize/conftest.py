@@ -19,7 +19,7 @@ def frames_folder(tmp_path_factory):
     """Forty pictures, lying and upright."""
     folder = tmp_path_factory.mktemp("camera")
     for seed in range(40):
-        shape = (96, 128) if seed % 2 else (128, 96)
+        shape = (96, 160) if seed % 2 else (128, 96)
         Image.fromarray(picture(seed, *shape)).save(folder / f"{seed:02}.png")
     return folder
 
