@@ -542,7 +542,7 @@ def test_a_process_of_its_own_does_the_same(clip, bundle, tmp_path):
         capture_output=True,
         check=False,
         text=True,
-        timeout=30,
+        timeout=LONG_S,
     )
     assert done.returncode == 0, done.stderr
     assert leaks(lumas(tmp_path / "out.mp4")) == {}
@@ -579,7 +579,7 @@ def test_only_a_timeline_needs_what_plots_are_drawn_with(
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=LONG_S,
     )
     assert done.returncode == code, done.stderr
     assert said in done.stderr
