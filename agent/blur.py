@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.ahead import Ahead
 from agent.detect.detector import NetworkDetector
 from agent.detect.pool import DetectorPool
+from agent.encoder_threads import AS_ENCODER_LIKES, encoder_threads
 from agent.hidden import hidden_classes
 from agent.output_file import check_paths, sweep_around
 from agent.pipeline.run_journal import RunJournal
@@ -18,6 +20,7 @@ from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
 from models.feeding import Feedings
+from models.input_size import suited
 from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from agent.run_report import RunReport
     from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
-    from models.runtime.choice_cache import ChoiceCache
+    from models.runtime.choose import Chosen
 
     _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
 
@@ -51,20 +54,17 @@ class Watcher:
         """A frame was written. Called on the encoder's thread."""
 
 
-def detector_of(
-    bundle: Bundle, settings: Hiding, choices: ChoiceCache | None = None, *, prove: bool = False
-) -> NetworkDetector:
-    """The network of the bundle that suits this machine best.
+def detector_of(bundle: Bundle, settings: Hiding, chosen: Chosen | None = None) -> NetworkDetector:
+    """A network of the bundle, on frames.
 
     Args:
-        choices: what was chosen before; None: all that the bundle holds is tried anew.
-        prove: have it look at the golden frames now, whatever was chosen before.
+        chosen: the network; None for what suits this machine best, remembered by nobody.
 
     Raises:
         UsageError: the bundle does not know a class that is to be hidden.
         ModelError: no network can be loaded, or sees what it should.
     """
-    chosen = choose_network(bundle, cache=choices, prove=prove)
+    chosen = chosen or choose_network(bundle)
     hidden = hidden_classes(bundle, settings, chosen.precision)
     return NetworkDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
 
@@ -77,7 +77,7 @@ def blur(
     *,
     overwrite: bool = False,
     watcher: Watcher | None = None,
-    detector: Detector | None = None,
+    detector: Detector | Ahead[Detector] | None = None,
 ) -> RunReport:
     """Hide the chosen classes in a video.
 
@@ -88,7 +88,8 @@ def blur(
 
     Args:
         overwrite: replace a target that exists.
-        detector: another detector than the bundle's network; it must know the same classes.
+        detector: another detector than the bundle's network, perhaps one that is still loading;
+            it must know the same classes.
 
     Raises:
         UsageError: a setting does not fit the bundle.
@@ -98,13 +99,14 @@ def blur(
         ModelError: the network can't be loaded.
     """
 
-    def parts(video: FileSource) -> _Parts[RedactedFrame]:
+    def parts(video: FileSource, threads: int) -> _Parts[RedactedFrame]:
         output = FileOutput(target, sound=video.sound, overwrite=overwrite)
         encoder = VideoEncoder(
             video.info,
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
+            threads=threads,
             clock=output.clock(video.info),
         )
         return redactor_of(video, settings).redact, EncodingSink(encoder, output)
@@ -122,7 +124,7 @@ def annotate(
     i_know_this_is_not_redacted: bool = False,
     overwrite: bool = False,
     watcher: Watcher | None = None,
-    detector: Detector | None = None,
+    detector: Detector | Ahead[Detector] | None = None,
 ) -> RunReport:
     """Draw labelled boxes where `blur` would hide: the output is NOT redacted, it is for tuning.
 
@@ -130,7 +132,7 @@ def annotate(
         UsageError: the caller does not say that it knows; else what `blur` raises.
     """
 
-    def parts(video: FileSource) -> _Parts[AnnotatedFrame]:
+    def parts(video: FileSource, threads: int) -> _Parts[AnnotatedFrame]:
         size = video.info.width, video.info.height
         annotator = Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted)
         output = FileOutput(target, sound=video.sound, overwrite=overwrite, annotated=True)
@@ -139,6 +141,7 @@ def annotate(
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
+            threads=threads,
             clock=output.clock(video.info),
             annotated=True,
         )
@@ -153,9 +156,9 @@ def _run(
     overwrite: bool,
     bundle: Bundle,
     settings: BlurSettings,
-    parts: Callable[[FileSource], _Parts[ShownT]],
+    parts: Callable[[FileSource, int], _Parts[ShownT]],
     watcher: Watcher | None,
-    detector: Detector | None,
+    detector: Detector | Ahead[Detector] | None,
     *,
     redacted: bool,
 ) -> RunReport:
@@ -164,22 +167,40 @@ def _run(
     hidden_classes(bundle, settings)  # first: no network need be loaded to refuse a class
     check_paths(*paths, overwrite=overwrite)
     sweep_around(paths[1:])
-    detector = detector or detector_of(bundle, settings)
-    ran = detector.chosen if isinstance(detector, NetworkDetector) else None
-    hidden = hidden_classes(bundle, settings, ran.precision if ran else None)
-    pool = DetectorPool(detector, settings.workers, settings.detect_timeout_s)
-    try:
-        with FileSource(paths[0], sound=settings.audio == "copy") as video:
-            show, opened = parts(video)
-            with opened as sink:
-                lane = pool.lane(paths[0].name)
-                stream = Stream(
-                    video, lane, hidden, settings, settings, show, sink, journal, watcher.wrote
+    if isinstance(detector, Ahead):
+        loading = detector
+    else:
+        loading = Ahead(lambda: detector or detector_of(bundle, settings))
+    with loading:
+        with loading.beside():
+            source = FileSource(paths[0], sound=settings.audio == "copy")
+        with source as video:
+            loaded = loading.result()
+            ran = loaded.chosen if isinstance(loaded, NetworkDetector) else None
+            hidden = hidden_classes(bundle, settings, ran.precision if ran else None)
+            pool = DetectorPool(loaded, settings.workers, settings.detect_timeout_s)
+            try:
+                show, opened = parts(video, _encoder_threads(bundle, ran, settings, video.info))
+                with opened as sink:
+                    lane = pool.lane(paths[0].name)
+                    stream = Stream(
+                        video, lane, hidden, settings, settings, show, sink, journal, watcher.wrote
+                    )
+                    watcher.started(video.info, stream.pipeline, journal)
+                    stream.run()
+                return report_of(
+                    stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
                 )
-                watcher.started(video.info, stream.pipeline, journal)
-                stream.run()
-            return report_of(
-                stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
-            )
-    finally:
-        pool.close()
+            finally:
+                pool.close()
+
+
+def _encoder_threads(
+    bundle: Bundle, ran: Chosen | None, settings: BlurSettings, info: StreamInfo
+) -> int:
+    if ran is None:
+        return AS_ENCODER_LIKES
+    manifest = bundle.manifest
+    fed = suited(manifest.inputs(), (info.width, info.height))
+    network = ran.precision, manifest.files[ran.precision]
+    return encoder_threads(settings, info, network, fed)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from agent.settings import BlurSettings, Hiding
     from models.bundle import Bundle
     from models.instances import Instances
-    from models.runtime.choice_cache import ChoiceCache
     from models.runtime.choose import Chosen
 
 
@@ -63,19 +62,17 @@ class ImageDetector:
     min_score: float
 
     @classmethod
-    def of(
-        cls, bundle: Bundle, settings: Hiding, choices: ChoiceCache | None = None
-    ) -> ImageDetector:
-        """The network of the bundle that suits this machine best.
+    def of(cls, bundle: Bundle, settings: Hiding, chosen: Chosen | None = None) -> ImageDetector:
+        """A network of the bundle, on images.
 
         Args:
-            choices: what was chosen before; None: all that the bundle holds is tried anew.
+            chosen: the network; None for what suits this machine best, remembered by nobody.
 
         Raises:
             UsageError: the bundle does not know a class that is to be hidden.
             ModelError: no network can be loaded, or sees what it should.
         """
-        chosen = choose_network(bundle, cache=choices)
+        chosen = chosen or choose_network(bundle)
         min_score = hidden_classes(bundle, settings, chosen.precision).weakest  # as in a video
         return cls(chosen, Feedings.of(bundle.manifest), min_score)
 

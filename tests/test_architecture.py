@@ -52,7 +52,7 @@ def imported_without(forbidden, names):
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     return done.returncode, done.stderr
 

@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.ahead import Ahead
 from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
 from agent.cli.choices import user_choices, warn_of_faulty_files
 from agent.cli.files import add_model_arguments, open_bundle
 from agent.cli.folder import PassedOver
 from agent.cli.inputs import Kind, add_path_arguments, inputs_of
 from agent.cli.process import INTERRUPTED_EXIT_CODE, stopping
+from agent.cli.start_up import importing
 from agent.cli.suffixes import VIDEO_SUFFIXES
 from agent.errors import AgentError, UsageError
 from agent.output_file import (
@@ -28,7 +30,7 @@ from agent.settings import BlurSettings
 
 if TYPE_CHECKING:
     from agent.cli.watch import TerminalWatcher
-    from agent.detect.detector import Detector
+    from agent.detect.detector import Detector, NetworkDetector
     from agent.run_report import RunReport
     from models.bundle import Bundle
 
@@ -153,8 +155,36 @@ def _run(args: argparse.Namespace) -> int:
     inputs = inputs_of(args, Kind("video", VIDEO_SUFFIXES, written, ".mp4", called))
     pairs, left = inputs.pairs, list(inputs.passed_over)
     _check_side_outputs(args, pairs)
-    bundle = open_bundle(args)
-    from agent.blur import detector_of
+    with Ahead(partial(open_bundle, args)) as opening, _loading(opening, settings) as loading:
+        with importing():  # what takes as long as a bundle and its network
+            import agent.blur
+            import agent.cli.watch  # noqa: F401
+
+        return _redact(args, settings, pairs, left, opening.result(), loading)
+
+
+def _loading(opening: Ahead[Bundle], settings: BlurSettings) -> Ahead[NetworkDetector]:
+    def load() -> NetworkDetector:
+        from models.runtime.choose import choose_network
+
+        bundle = opening.result()
+        chosen = choose_network(bundle, cache=user_choices())
+        warn_of_faulty_files(chosen)
+        from agent.blur import detector_of
+
+        return detector_of(bundle, settings, chosen)
+
+    return Ahead(load)
+
+
+def _redact(
+    args: argparse.Namespace,
+    settings: BlurSettings,
+    pairs: list[tuple[Path, Path]],
+    left: list[PassedOver],
+    bundle: Bundle,
+    loading: Ahead[NetworkDetector],
+) -> int:
     from agent.cli.watch import TerminalWatcher
     from agent.hidden import hidden_classes
     from agent.run_report import with_passed_over
@@ -164,22 +194,21 @@ def _run(args: argparse.Namespace) -> int:
         print(f"sfumato: warning: {weak}", file=sys.stderr)
     if len(pairs) == 1:
         check_paths(*pairs[0], overwrite=args.overwrite)
-    detector = detector_of(bundle, settings, user_choices())
-    warn_of_faulty_files(detector.chosen)
     reports: list[RunReport] = []
     failed: AgentError | None = None
     for source, target in pairs:
-        watcher = TerminalWatcher(
-            settings,
-            timeline=args.timeline,
-            contact_sheet=args.contact_sheet,
-            overwrite=args.overwrite,
-            annotated=args.boxes,
-            first=not reports,
-        )
+        with loading.beside():
+            watcher = TerminalWatcher(
+                settings,
+                timeline=args.timeline,
+                contact_sheet=args.contact_sheet,
+                overwrite=args.overwrite,
+                annotated=args.boxes,
+                first=not reports,
+            )
         done = len(reports)
         try:
-            reports.append(_one(args, source, target, bundle, settings, watcher, detector))
+            reports.append(_one(args, source, target, bundle, settings, watcher, loading))
             watcher.sum_up(reports[-1])
         except AgentError as error:
             failed = failed or error
@@ -236,7 +265,7 @@ def _one(
     bundle: Bundle,
     settings: BlurSettings,
     watcher: TerminalWatcher,
-    detector: Detector,
+    detector: Ahead[Detector],
 ) -> RunReport:
     from agent.blur import annotate, blur
 

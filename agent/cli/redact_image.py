@@ -44,6 +44,7 @@ def _run(args: argparse.Namespace) -> int:
     from agent.image_file import FORMATS
     from agent.redact_image import ImageDetector, redact_image_file
     from agent.several_pictures import further_pictures
+    from models.runtime.choose import choose_network
 
     pairs = inputs_of(args, Kind("image", IMAGE_SUFFIXES, frozenset(FORMATS), ".png")).pairs
     sweep_around(target for _, target in pairs)
@@ -51,9 +52,10 @@ def _run(args: argparse.Namespace) -> int:
     labels = hidden_classes(bundle, settings).labels
     if weak := weak_effect(settings, labels.values()):
         print(f"sfumato: warning: {weak}", file=sys.stderr)
-    detector = ImageDetector.of(bundle, settings, user_choices())
-    hidden = hidden_classes(bundle, settings, detector.chosen.precision)
-    warn_of_faulty_files(detector.chosen)
+    chosen = choose_network(bundle, cache=user_choices())
+    warn_of_faulty_files(chosen)
+    detector = ImageDetector.of(bundle, settings, chosen)
+    hidden = hidden_classes(bundle, settings, chosen.precision)
     failed: AgentError | None = None
     for source, target in pairs:
         try:

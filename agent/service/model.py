@@ -23,6 +23,7 @@ from agent.telemetry.status import ModelStatus
 from models.feeding import Feedings
 from models.golden import golden_frames
 from models.runtime.choice_cache import ChoiceCache
+from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,11 +61,12 @@ class Model:
         """
         bundle = admit(config, state)
         cache = None if choices is None else ChoiceCache(choices / _CHOICES)
-        detector = detector_of(bundle, Hiding(), cache, prove=True)
-        for each in detector.chosen.candidates:
+        chosen = choose_network(bundle, cache=cache, prove=True)
+        for each in chosen.candidates:
             level = logging.WARNING if each.is_faulty else logging.INFO
             _log.log(level, "%s%s", each.line, " (chosen)" * (each.outcome == "chosen"))
-        _redact_something(bundle, detector.chosen)
+        _redact_something(bundle, chosen)
+        detector = detector_of(bundle, Hiding(), chosen)
         return cls(
             bundle, detector, DetectorPool(detector, config.workers, config.detect_timeout_s)
         )

@@ -37,6 +37,19 @@ def names_among(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
+def words_among(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A parser of words between commas, each once, that are all in `known`."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(names(text)))
+        for word in found:
+            if word not in known:
+                raise ArgumentTypeError(f"'{word}' is none of {', '.join(known)}")
+        return found
+
+    return parse
+
+
 def names_or_coco(text: str) -> tuple[str, ...]:
     """Names between commas, or `coco` for COCO's 80."""
     if text == "coco":

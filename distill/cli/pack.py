@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.cli import arguments
+from distill.cli.pack_files import quantised, split
+from distill.cli.pack_summary import report
 from distill.errors import OutputError, UsageError
 from models.manifest import MAX_GOLDEN_FRAMES
 
@@ -15,12 +17,15 @@ if TYPE_CHECKING:
     from distill.pack.student import Student
     from models.manifest import TeacherSpec
 
+_MIN_FRAMES = 4
+"""Golden frames where fewer sizes have to be proven. Chosen, not measured."""
+
 _DESCRIPTION = """\
 Pack a student into a bundle (.sfm): its network as ONNX with raw outputs, how to feed and read
 it, thresholds, figures, whose student it is, and golden frames: a few pictures with what PyTorch
 sees in them, by which any runtime can be compared with it. The exported file is compared with
-PyTorch, the bundle is opened and asked as on the device, and only then it gets its name: what was
-there before stays until then.
+PyTorch at every size, the bundle is opened and asked as on the device, and only then it gets its
+name: what was there before stays until then.
 """
 
 _EPILOG = """\
@@ -47,8 +52,16 @@ METRICS, which can be given several times, is one of
   an object of names and numbers
 Figures are of the weights at the size that was evaluated, not of another --size.
 
-A video of 4:3 seen at --size 320x256 takes a fifth less work than at 320x320. --precision fp16
-halves the file and changes neither its speed nor its inputs; scores differ in the third digit.
+One file serves all sizes, and the agent takes the smallest in which a video is no smaller than in
+the square: 640x384 for 16:9 is 40 % less work than 640x640, of which 44 % would be bars. At each
+size a golden frame has to prove the network.
+
+--precision names one or several: fp32, fp16, int8. For --target cpu, fp16 are FP32's weights in 16
+bits: half the file, computed as before; scores differ in the third digit. All else is made, judged
+and refused by `quantize`, whose folder --quantized names: int8 for cpu (model.uint8.onnx: 1.5 to
+1.8 times as fast where the CPU has VNNI), int8 and fp16 for TensorRT on a jetson, all for any. A
+device takes fp32 where it is faster, so pack it, too. For jetson and any, the rules of TensorRT's
+parser are applied to what it may be given.
 
 An Ultralytics .pt is a pickle that may run code when it is loaded: pack only your own.
 """
@@ -86,7 +99,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ),
     )
     network.add_argument(
-        "--precision", choices=("fp32", "fp16"), default="fp32", help="of stored weights (fp32)"
+        "--precision",
+        type=arguments.words_among(("fp32", "fp16", "int8")),
+        default=("fp32",),
+        metavar="A,B",
+        help="of fp32, fp16, int8 (fp32)",
+    )
+    network.add_argument(
+        "--target",
+        choices=("jetson", "cpu", "any"),
+        default="cpu",
+        help="which files that means: TensorRT's, a CPU's, or both (cpu)",
+    )
+    network.add_argument(
+        "--quantized", type=Path, metavar="DIR", help="folder that sfumato-distill quantize filled"
     )
     network.add_argument(
         "--dynamic", action="store_true", help="for any number of images at once (one)"
@@ -115,9 +141,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     proof.add_argument(
         "--frames",
         type=arguments.whole_number(1, MAX_GOLDEN_FRAMES),
-        default=4,
         metavar="N",
-        help=f"how many to take, 1 to {MAX_GOLDEN_FRAMES} (4)",
+        help=f"how many pictures to take, 1 to {MAX_GOLDEN_FRAMES} (4, or one a size)",
     )
 
     release = parser.add_argument_group("what it says of itself")
@@ -144,14 +169,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(args: argparse.Namespace) -> int:
     _check_words(args)
+    stored, elsewhere = split(args)
     _check_place(args)
     from models.manifest import name_of_file
     from models.signing import load_private
 
     key = load_private(args.key) if args.key else None
 
-    from distill.pack.bundle import Release, pack
+    from distill.pack.bundle import pack
     from distill.pack.figures import read_figures, read_thresholds
+    from distill.pack.manifest import Release
     from distill.pack.student import read_student
 
     student = read_student(args.student, args.size or ())
@@ -165,42 +192,32 @@ def _run(args: argparse.Namespace) -> int:
         read_figures(args.metrics, student.sha256, teacher.weights_sha256 if teacher else None),
         teacher,
     )
-    images = _golden(args, student)
+    judged = quantised(args, student, elsewhere)
     packed = pack(
-        student, args.out, release, images, role=args.precision, dynamic=args.dynamic, key=key
+        student,
+        args.out,
+        release,
+        _golden(args, student),
+        stored=stored,
+        judged=judged,
+        dynamic=args.dynamic,
+        for_tensorrt=args.target != "cpu",
+        key=key,
     )
-    spec, parity = packed.manifest.input, packed.parity
-    print(
-        f"{args.out}: {student.family} {spec.width}x{spec.height} {args.precision}, "
-        f"{args.out.stat().st_size / 1e6:.1f} MB, "
-        + (f"signed by {key.public.id}" if key else "unsigned, so it needs --allow-unsigned")
-    )
-    print(
-        f"ONNX Runtime against PyTorch: {parity.compared} objects in {len(images)} golden frames, "
-        f"raw outputs within {parity.raw:.1g}; worst: {parity.line}"
-    )
-    print(f"golden frames: {_travels(args)}")
+    report(args, packed, key)
     return 0
 
 
 def _golden(args: argparse.Namespace, student: Student) -> list[Image]:
     from distill.pack.frames import labelled_frames, redacted_frames, rendered_frames
 
+    count = args.frames or max(_MIN_FRAMES, len(student.sizes))
     if args.render_golden:
-        return rendered_frames(args.frames, student.spec, student.classes)
-    asked = args.golden, args.images, args.frames, student.spec
+        return rendered_frames(count, student.spec, student.classes)
+    asked = args.golden, args.images, count, student.spec
     if args.redact_background:
         return redacted_frames(*asked, student.classes)
     return labelled_frames(*asked, shows_nobody=args.golden_shows_nobody)
-
-
-def _travels(args: argparse.Namespace) -> str:
-    """What the frames show to whoever has the bundle."""
-    if args.redact_background:
-        return "labelled objects as they are, all else dissolved"
-    if args.golden_shows_nobody:
-        return "pictures as they are; they travel to every device"
-    return "rendered; nobody is in them"
 
 
 def _check_words(args: argparse.Namespace) -> None:

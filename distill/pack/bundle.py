@@ -4,75 +4,44 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import ValidationError
-
-from distill.errors import InputError
 from distill.files import writing
-from distill.pack.compare import check_parity
+from distill.pack.compare import check_judged, check_parity, network_of
+from distill.pack.golden import golden_of
 from distill.pack.half import halved
+from distill.pack.manifest import NetworkFile, sealed, unsealed
+from distill.pack.tensorrt_rules import check_tensorrt
 from models.bundle import Bundle, write_bundle
-from models.classes import class_specs
 from models.errors import ModelError
-from models.golden import GoldenFrame, encode_expected, encode_image
-from models.manifest import (
-    DEFAULT_THRESHOLD,
-    GOLDEN,
-    NETWORK_PATHS,
-    FileSpec,
-    GoldenSpec,
-    Manifest,
-    NetworkSpec,
-    TeacherSpec,
-    first_problem,
-)
+from models.golden import encode_expected, encode_image
+from models.manifest import GOLDEN, FileSpec
 from models.part_file import sync
 from models.runtime.choose import choose_network
-from models.self_test import Tolerances, look, self_test
+from models.self_test import self_test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distill.data.images import Image
     from distill.pack.compare import Parity
+    from distill.pack.manifest import Release
     from distill.pack.student import Student
-    from models.classes import ClassSpec
-    from models.instances import Instances
-    from models.manifest import Role
+    from models.golden import GoldenFrame
+    from models.manifest import Manifest, Role
     from models.signing import PrivateKey
 
-SELF_TEST = Tolerances(box_px=4.0, score=0.1, mask_iou=0.85)
-"""What a device may be off by: it may compute in FP16, as TensorRT does. Chosen, not measured."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """What a bundle says of itself beside its network.
-
-    Attributes:
-        name: of the bundle.
-        version: grows with every release of this name.
-        thresholds: least score by class name.
-        metrics: figures by name.
-        teacher: whose student it is.
-    """
-
-    name: str
-    version: int
-    thresholds: Mapping[str, float]
-    metrics: Mapping[str, float]
-    teacher: TeacherSpec | None
+Stored = Literal["fp32", "fp16"]
+"""How the weights of a file that is exported here are stored; they are computed with in FP32."""
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What was packed, and how it compares with PyTorch."""
+    """What was packed, and how its files compare with PyTorch."""
 
     manifest: Manifest
-    parity: Parity
+    parity: Mapping[Role, Parity]
 
 
 def pack(
@@ -81,8 +50,10 @@ def pack(
     release: Release,
     images: Sequence[Image],
     *,
-    role: Role = "fp32",
+    stored: Sequence[Stored] = ("fp32",),
+    judged: Mapping[Role, NetworkFile] | None = None,
     dynamic: bool = False,
+    for_tensorrt: bool = False,
     key: PrivateKey | None,
 ) -> Packed:
     """Export, compare with PyTorch, seal, open again as the device does, and put in place.
@@ -91,101 +62,68 @@ def pack(
         student: the network.
         out: the bundle; what is there is replaced, but only by one that is good.
         release: what it says of itself.
-        images: the golden frames, RGB.
-        role: fp16 stores weights in 16 bits.
+        images: the pictures for golden frames, RGB.
+        stored: what is exported here.
+        judged: files that `sfumato-distill quantize` made of this student.
         dynamic: for any batch.
+        for_tensorrt: refuse what its parser would refuse.
         key: signs it; None leaves it unsigned.
 
     Raises:
-        ModelError: the file differs from PyTorch, or nothing is seen in any golden frame.
+        ModelError: a file differs from PyTorch or breaks a rule of TensorRT's, or at one of the
+            sizes nothing is seen in any picture.
         InputError: the manifest can't hold something that the release says.
         OutputError: the bundle can't be written.
     """
-    unsealed = _manifest(student, release, role)
-    frames = [GoldenFrame(image, look(image, unsealed, student)) for image in images]
-    if not any(_proves(frame.expected, unsealed) for frame in frames):
-        raise ModelError(
-            f"the student sees nothing clearly above its thresholds in {len(frames)} golden "
-            "frames, so they can't prove it; choose others, more (--frames), or train it longer"
-        )
-    model = student.to_onnx(dynamic=dynamic)
-    if role == "fp16":
-        model = halved(model)
-    parity = check_parity(student, model, role, frames, unsealed)
-    names = {spec.id: spec.name for spec in unsealed.classes}
-    golden: dict[str, bytes] = {}
-    specs: list[dict[str, FileSpec]] = []
-    for number, frame in enumerate(frames, start=1):
-        files = {
-            f"{GOLDEN}{number:02}.png": encode_image(frame.image),
-            f"{GOLDEN}{number:02}.json": encode_expected(frame.expected, names),
-        }
-        image, expected = (FileSpec.of(path, data) for path, data in files.items())
-        specs.append({"image": image, "expected": expected})
-        golden |= files
-    manifest = _sealed(unsealed, role, model, specs)
-    _write(out, manifest, {role: model}, golden, key)
+    judged = judged or {}
+    manifest = unsealed(student, release)
+    networks = {role: network_of(file.model, manifest) for role, file in judged.items()}
+    frames = golden_of(images, student, manifest, networks)
+    exported = _exported(student, stored, dynamic=dynamic)
+    parity = {
+        role: check_parity(student, file.model, role, frames, manifest)
+        for role, file in exported.items()
+    }
+    parity |= {
+        role: check_judged(network, role, frames, manifest) for role, network in networks.items()
+    }
+    files = exported | dict(judged)
+    if for_tensorrt:
+        _check_rules(student, files.values(), dynamic=dynamic)
+    names = {spec.id: spec.name for spec in manifest.classes}
+    contents = dict(_contents(frames, names))
+    specs = [FileSpec.of(path, data) for path, data in contents.items()]
+    pairs = [*zip(specs[::2], specs[1::2], strict=True)]
+    manifest = sealed(manifest, student.classes, files, frames, pairs)
+    _write(out, manifest, {role: file.model for role, file in files.items()}, contents, key)
     return Packed(manifest, parity)
 
 
-def _proves(expected: Instances, manifest: Manifest) -> bool:
-    """Whether a self-test would miss something if a network saw nothing here."""
-    names = {spec.id: spec.name for spec in manifest.classes}
-    return any(
-        score > manifest.threshold(names[int(label)]) + SELF_TEST.score
-        for score, label in zip(expected.scores, expected.classes, strict=True)
-    )
+def _exported(
+    student: Student, stored: Sequence[Stored], *, dynamic: bool
+) -> dict[Role, NetworkFile]:
+    if not stored:
+        return {}
+    model = student.to_onnx(dynamic=dynamic)
+    return {role: NetworkFile(halved(model) if role == "fp16" else model) for role in stored}
 
 
-def _manifest(student: Student, release: Release, role: Role) -> Manifest:
-    """Everything but what the files are."""
-    known = class_specs(student.classes)
-    try:
-        return Manifest(
-            schema=1,
-            name=release.name,
-            version=release.version,
-            created=datetime.now(timezone.utc).replace(microsecond=0),
-            family=student.family,
-            outputs=student.outputs,
-            class_count=len(student.classes),
-            classes=known,
-            input=student.spec,
-            sizes=student.others,
-            thresholds=_thresholds(known, student.classes, release.thresholds),
-            files={role: NetworkSpec.of(NETWORK_PATHS[role], b"to come")},
-            teacher=release.teacher,
-            metrics=dict(release.metrics),
-            golden=SELF_TEST.to_manifest(),
-        )
-    except ValidationError as error:
-        raise InputError(f"the manifest is not valid: {first_problem(error)}") from error
+def _check_rules(student: Student, files: Iterable[NetworkFile], *, dynamic: bool) -> None:
+    """Refuse what TensorRT's parser would not take, of the files that it may be given."""
+    free = {0: dynamic, 2: bool(student.others), 3: bool(student.others)}
+    varying = [axis for axis, is_free in free.items() if is_free]
+    for file in files:
+        if not file.runtimes or "tensorrt" in file.runtimes:
+            check_tensorrt(file.model, varying=varying)
 
 
-def _thresholds(
-    known: Sequence[ClassSpec], names: Sequence[str], given: Mapping[str, float]
-) -> dict[str, float]:
-    """Least scores by the names of the bundle, where two of the student's may have become one."""
-    found: dict[str, float] = {}
-    for spec in known:
-        own = [name for other, name in zip(known, names, strict=True) if other.name == spec.name]
-        if given.keys() & set(own):  # of several that count for one name, what hides more
-            found[spec.name] = min(given.get(name, DEFAULT_THRESHOLD) for name in own)
-    return found
-
-
-def _sealed(
-    manifest: Manifest, role: Role, model: bytes, golden: Sequence[Mapping[str, FileSpec]]
-) -> Manifest:
-    try:
-        return manifest.model_copy(
-            update={
-                "files": {role: NetworkSpec.of(NETWORK_PATHS[role], model)},
-                "golden_files": tuple(GoldenSpec(**pair) for pair in golden),
-            }
-        )
-    except ValidationError as error:
-        raise InputError(f"the golden frames are not valid: {first_problem(error)}") from error
+def _contents(
+    frames: Sequence[GoldenFrame], names: Mapping[int, str]
+) -> Iterator[tuple[str, bytes]]:
+    """Of each frame the picture, then the expectation, by their place in the archive."""
+    for number, frame in enumerate(frames, start=1):
+        yield f"{GOLDEN}{number:02}.png", encode_image(frame.image)
+        yield f"{GOLDEN}{number:02}.json", encode_expected(frame.expected, names)
 
 
 def _write(
@@ -195,18 +133,20 @@ def _write(
     golden: Mapping[str, bytes],
     key: PrivateKey | None,
 ) -> None:
-    """Write under another name, open and ask as the device does, then rename."""
+    """Write under another name, open and ask each network as the device does, then rename."""
     written = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         with writing(out):
             write_bundle(written, manifest, files, key, golden)
             trusted = [key.public] if key else []
             bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
-            verdict = self_test(bundle, choose_network(bundle).network)
-            if not verdict.ok:
-                raise ModelError(
-                    f"the bundle fails its own test: {verdict.line}; nothing was written"
-                )
+            for role in files:
+                verdict = self_test(bundle, choose_network(bundle, precision=role).network)
+                if not verdict.ok:
+                    raise ModelError(
+                        f"the bundle fails its own test in {role}: {verdict.line}; nothing was "
+                        "written"
+                    )
             written.replace(out)
             sync(out.parent)
     finally:

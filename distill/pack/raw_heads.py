@@ -44,15 +44,17 @@ class RawHeads(nn.Module):
             raise ModelError(
                 "a network whose sides are no means over bins 0, 1, ... can't be packed"
             )
-        self.boxes, self.classes, self.coefficients = branches_of(head)
+        # Named as they were, so that a file's weights can be put back where they came from.
+        self.cv2, self.cv3, self.cv4 = branches_of(head)
         self.proto = head.proto
         self._of_all_levels = hasattr(head.proto, "feat_refine")  # YOLO26's prototypes
         self.f, self.i = head.f, head.i  # where it stands, by which the network feeds it
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Raw outputs of features [B, C, h, w]."""
-        branches = (self.boxes, self.classes, self.coefficients)
         raw = [
-            part(level) for branch in branches for part, level in zip(branch, features, strict=True)
+            part(level)
+            for branch in (self.cv2, self.cv3, self.cv4)
+            for part, level in zip(branch, features, strict=True)
         ]
         return (*raw, self.proto(features if self._of_all_levels else features[0]))

@@ -1,23 +1,19 @@
-"""Shapes: the sizes of input at which a network that was trained on squares is run.
-
-A square looks at bars for 44 % of its work on 16:9. At the same scale, an input of the picture's
-own shape sees every object at the size that the network was trained for.
-"""
+"""Shapes: the sizes of input at which a network that was trained on squares is run."""
 
 from __future__ import annotations
 
-from models.input_size import STRIDE
+from models.input_size import shaped
+from models.preprocess import InputSpec
 
-_SHARES = (9 / 16, 3 / 4)
-"""Of the longer side: pictures of 16:9 and of 4:3, lying or upright."""
+_PICTURES = ((16, 9), (9, 16), (4, 3), (3, 4))
 
 
 def shapes_of(side: int) -> tuple[tuple[int, int], ...]:
-    """Widths and heights: the square, then 16:9, 9:16, 4:3 and 3:4 at its scale.
+    """Widths and heights: the square, then what suits pictures of 16:9, 9:16, 4:3 and 3:4.
 
     Args:
         side: of the square, pixels, a multiple of 32.
     """
-    short = [-(-round(side * share) // STRIDE) * STRIDE for share in _SHARES]
-    lying = [size for edge in short for size in ((side, edge), (edge, side))]
-    return tuple(dict.fromkeys([(side, side), *lying]))
+    square = InputSpec(width=side, height=side)
+    suiting = (shaped(square, picture) for picture in _PICTURES)
+    return tuple(dict.fromkeys([(side, side), *suiting]))

@@ -28,20 +28,17 @@ _MOST_BYTES = 1 << 18
 """Of the file: several times what is written."""
 
 
-def key_of(
-    digest: str, size: tuple[int, int], threads: int, runtime: str, cpu: str, version: str
-) -> str:
+def key_of(digest: str, threads: int, runtime: str, cpu: str, version: str) -> str:
     """Names the circumstances of a choice: another key where any of it differs.
 
     Args:
         digest: of the bundle, and so of its files, sizes and golden frames.
-        size: width, height of the input of the trial.
         threads: of a run.
         runtime: version of what ran the files.
         cpu: the processor and its instructions.
         version: of ours.
     """
-    parts = [_FORMAT, digest, size, threads, runtime, cpu, version]
+    parts = [_FORMAT, digest, threads, runtime, cpu, version]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

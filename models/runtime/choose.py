@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from models.compatibility import own_version
 from models.errors import ModelError
-from models.input_size import suited
 from models.runtime.candidate import ONNXRUNTIME, Candidacy
 from models.runtime.choice_cache import key_of
 from models.runtime.cpu import cpu_identity
@@ -56,7 +55,6 @@ def choose_network(
     *,
     threads: int = 1,
     precision: Role | None = None,
-    source: tuple[int, int] | None = None,
     cache: ChoiceCache | None = None,
     prove: bool = False,
 ) -> Chosen:
@@ -66,8 +64,6 @@ def choose_network(
         bundle: verified.
         threads: threads that share the work of one run.
         precision: this file and no other, untried; None for what suits best.
-        source: width, height of the pictures to come, pixels; None where nobody knows, and the
-            manifest's first input is what speed is measured at.
         cache: what was chosen before; None: nobody remembers.
         prove: have the golden frames looked at now, even by what was chosen before.
 
@@ -81,19 +77,17 @@ def choose_network(
         asked = load_network(bundle, precision, threads)
         said = Candidacy(precision, "chosen", "was asked for")
         return _chosen(manifest, asked, (said,), f"{precision} was asked for")
-    spec = manifest.input if source is None else suited(manifest.inputs(), source)
-    size = spec.width, spec.height
     key = ""
     if cache is not None and decides(manifest):
         version = own_version() or ""
-        key = key_of(bundle.digest, size, threads, runtime_version(), cpu_identity(), version)
+        key = key_of(bundle.digest, threads, runtime_version(), cpu_identity(), version)
     known = cache.get(key) if cache is not None and key else None
     network = known and _again(bundle, known, threads, prove=prove)
     if known and network:
         return _chosen(manifest, network, known, _reason(known))
     from models.runtime.contest import Contest  # noqa: PLC0415 not where the choice is known
 
-    contest = Contest(bundle, spec, threads)
+    contest = Contest(bundle, threads)
     network = contest.run()
     if cache is not None and key and contest.is_worth_keeping:
         cache.put(key, contest.choice)

@@ -64,13 +64,18 @@ class Timex(ctypes.Structure):
     )
 
 
+def uptime_s():
+    return float(Path("/proc/uptime").read_text("ascii").split()[0])
+
+
 def test_of_this_machine_it_says_what_the_kernel_does():
     clock = WallClock()
     timex = Timex()
     state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
     assert clock.synced == (state in range(5) and not timex.status & 0x40)
-    assert abs(clock.now() - time.time()) < 5
-    uptime_s = float(Path("/proc/uptime").read_text("ascii").split()[0])
-    assert abs(clock.monotonic() - uptime_s) < 5
+    began_s, up_s = time.time(), uptime_s()
+    now_s, monotonic_s = clock.now(), clock.monotonic()
+    assert began_s - 1 < now_s < time.time() + 1
+    assert up_s - 1 < monotonic_s < uptime_s() + 1
     assert len(clock.boot_id.replace("-", "")) == 32
     assert clock.steps == 0

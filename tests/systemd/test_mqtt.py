@@ -69,7 +69,7 @@ class Office:
 
     def reaches(self, since_s):
         """Whether the device has said that it is there, and so hears, since a Unix time."""
-        words = ("-t", f"{TOPICS}/conn", "-C", "1", "-W", "2")
+        words = ("-t", f"{TOPICS}/conn", "-C", "1", "-W", "10")
         said = self.run("mosquitto_sub", "viewer", *words, check=False)
         return bool(said) and json.loads(said)["ts"] > since_s
 

@@ -16,6 +16,7 @@ class Wire:
 
     Attributes:
         passed: those of QoS 1 that did, in order: which way, what, topic.
+        connections: how many devices have one now.
         at: index in `passed` of the packet at which the wire is cut; None: of none.
         lets_pass: whether that one still arrives; of its connection nothing else does, either way.
         fault: is called then.
@@ -28,6 +29,7 @@ class Wire:
         self._threads, self._sockets = [], []
         self._mids, self._one = {}, threading.Lock()
         self.passed, self.at, self.lets_pass = [], None, False
+        self.connections = 0
         self.fault = lambda: None
 
     def __enter__(self):
@@ -60,34 +62,45 @@ class Wire:
                 continue
             self._sockets += [device, broker]
             is_cut = threading.Event()
+            with self._one:
+                self.connections += 1
             self._begin(self._carry, device, broker, UP, is_cut)
             self._begin(self._carry, broker, device, DOWN, is_cut)
 
     def _carry(self, source, target, way, is_cut):
         """Packet by packet, until an end closes, or the wire is cut."""
-        with contextlib.suppress(OSError), source.makefile("rb") as stream:
-            while head := stream.read(1):
-                length, size = b"", 0
-                while not length or length[-1] & 128:
-                    length += stream.read(1)
-                    size |= (length[-1] & 127) << 7 * (len(length) - 1)
-                body = stream.read(size)
-                with self._one:  # the cut comes between two packets, whichever way they go
-                    if is_cut.is_set():
-                        break
-                    seen = self._seen(way, head[0], body)
-                    if seen is not None and len(self.passed) == self.at:
-                        is_cut.set()
-                    if not is_cut.is_set() or self.lets_pass:
-                        if seen is not None:
-                            self.passed.append(seen)
-                        target.sendall(head + length + body)
-                    if is_cut.is_set():
-                        self.at = None
-                        self.fault()
-                        return
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
+        try:
+            with source.makefile("rb") as stream:
+                while self._pass(stream, target, way, is_cut):
+                    pass
+        except (OSError, EOFError):
+            with contextlib.suppress(OSError):
+                target.shutdown(socket.SHUT_RDWR)
+        finally:
+            with self._one:
+                self.connections -= way == UP
+
+    def _pass(self, stream, target, way, is_cut):
+        """Carry one packet; whether there may be another."""
+        head, length, size = _read(stream, 1), b"", 0
+        while not length or length[-1] & 128:
+            length += _read(stream, 1)
+            size |= (length[-1] & 127) << 7 * (len(length) - 1)
+        body = _read(stream, size)
+        with self._one:  # the cut comes between two packets, whichever way they go
+            if is_cut.is_set():
+                return False
+            seen = self._seen(way, head[0], body)
+            if seen is not None and len(self.passed) == self.at:
+                is_cut.set()
+            if not is_cut.is_set() or self.lets_pass:
+                if seen is not None:
+                    self.passed.append(seen)
+                target.sendall(head + length + body)
+            if is_cut.is_set():
+                self.at = None
+                self.fault()
+        return not is_cut.is_set()
 
     def _seen(self, way, head, body):
         """What a packet is; None: not of those that count."""
@@ -103,3 +116,11 @@ class Wire:
             if topic := self._mids.pop((other, body[:2]), None):
                 return way, "PUBACK", topic
         return None
+
+
+def _read(stream, size):
+    """So many bytes; an end may be killed at any of them."""
+    read = stream.read(size)
+    if len(read) < size:
+        raise EOFError
+    return read

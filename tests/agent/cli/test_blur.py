@@ -1,5 +1,6 @@
 """`sfumato blur`, as typed: what it does, and the one line with which it refuses."""
 
+import contextlib
 import fcntl
 import itertools
 import json
@@ -18,13 +19,15 @@ import av
 import numpy as np
 import pytest
 from networks import PLACE, network
-from worlds import Thing, World, covered_whole, leaks, linear, lumas, write_world_bundle
+from worlds import Thing, World, covered_whole, leaks, linear, lumas, until, write_world_bundle
 
 from agent.cli import main
 from models.archive import read_archive, write_archive
 from models.signing import PrivateKey
 
 ROOT = Path(__file__).resolve().parents[3]
+LONG_S = 180
+"""What a test waits at most for another process."""
 
 
 @pytest.fixture(scope="module")
@@ -341,6 +344,21 @@ def test_a_file_that_is_not_the_one_described(refused, bundle, clip, tmp_path):
     refused(5, "damaged", clip, tmp_path / "out.mp4", model=swapped)
 
 
+@pytest.mark.parametrize("words", [(), ("--timeline", "clip.mp4")])
+def test_what_is_wrong_with_the_model_is_told_before_what_is_wrong_with_the_input(
+    refused, clip, tmp_path, words
+):
+    """They are opened at the same time."""
+    no_onnx = write_world_bundle(tmp_path / "a.sfm", b"no network at all")
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    refused(5, "can't load the model", bad, tmp_path / "out.mp4", *words, model=no_onnx)
+    refused(2, "no_such", bad, tmp_path / "out.mp4", "--classes", "no_such", model=no_onnx)
+    clip.parent.joinpath("there.mp4").touch()
+    refused(4, "there.mp4 exists", bad, clip.parent / "there.mp4", model=no_onnx)
+    refused(3, str(bad), bad, tmp_path / "out.mp4")
+
+
 def test_networks_that_are_not_what_the_bundle_says(refused, clip, tmp_path):
     no_onnx = write_world_bundle(tmp_path / "a.sfm", b"no network at all")
     refused(5, "load", clip, tmp_path / "out.mp4", model=no_onnx)
@@ -407,7 +425,7 @@ class Stream(threading.Thread):
     def stall(self):
         """Give no more, and come back once all that was given is read."""
         self._stalled.set()
-        assert self._dry.wait(20)
+        assert self._dry.wait(LONG_S)
         time.sleep(0.3)
 
     def end(self):
@@ -421,7 +439,7 @@ def unread_bytes(pipe):
 
 def wait_until_asleep(pid):
     """Wait until no thread of a process has anything to do, however busy the machine is."""
-    deadline, calm = time.monotonic() + 30, 0
+    deadline, calm = time.monotonic() + LONG_S, 0
     while calm < 10 and time.monotonic() < deadline:
         time.sleep(0.02)
         states = [
@@ -453,20 +471,21 @@ def process(stream, bundle, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 20
-    while not partial_files(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert partial_files(tmp_path)
-    time.sleep(0.3)
-    assert process.poll() is None
-    yield process
-    process.kill()
-    process.wait()
-    process.stderr.close()
+    try:
+        until(lambda: is_writing(tmp_path))
+        time.sleep(0.3)
+        assert process.poll() is None
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
-def partial_files(folder):
-    return [path for path in folder.iterdir() if "partial" in path.name]
+def is_writing(folder):
+    """Whether an output grows; before, one is made to see whether that can be done."""
+    with contextlib.suppress(FileNotFoundError):  # which that one is by now
+        return any(path.stat().st_size for path in folder.iterdir() if "partial" in path.name)
 
 
 def outputs(folder):
@@ -477,7 +496,7 @@ def outputs(folder):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_playable_file(process, tmp_path, number):
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert "stopped early" in said
     assert "Traceback" not in said
@@ -497,7 +516,7 @@ def test_twice_ctrl_c_ends_at_once_and_leaves_nothing(process, stream, tmp_path,
     wait_until_asleep(process.pid)
     assert process.poll() is None
     process.send_signal(number)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert said.splitlines()[-1] == "sfumato: stopped"
     assert "Traceback" not in said

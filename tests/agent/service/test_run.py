@@ -13,6 +13,9 @@ from worlds import Thing, World, bright_clip, covered_whole, leaks, lumas, write
 
 pytestmark = pytest.mark.slow
 
+LONG_S = 600
+"""What takes a machine with nothing else to do a minute may take a busy one so long."""
+
 
 @pytest.fixture
 def bundle(tmp_path):
@@ -185,7 +188,7 @@ def test_paused_closes_the_source_and_is_shown(tmp_path, bundle, clip):
     with RunningAgent(tmp_path, configured(bundle, {"door": door})) as agent:
         agent.ready()
         agent.until(lambda: agent.stream("door", "output_frames_total") > 10)
-        assert clip in agent.open_files()
+        agent.until(lambda: clip in agent.open_files())  # it loops: opened again and again
         agent.configure(configured(bundle, {"door": {**door, "paused": True}}))
         agent.reload()
         agent.until(lambda: agent.state("door") == "paused")
@@ -209,9 +212,9 @@ def test_streams_share_one_model_fairly(tmp_path, bundle, clip):
 
     with RunningAgent(tmp_path, configured(bundle, streams)) as agent:
         agent.ready()
-        agent.until(lambda: min(written(agent)) > 100)
+        agent.until(lambda: min(written(agent)) > 100, LONG_S)
         before = written(agent)
-        agent.until(lambda: sum(written(agent)) > sum(before) + 8000, 120)
+        agent.until(lambda: sum(written(agent)) > sum(before) + 8000, LONG_S)
         undisturbed = [after - at for after, at in zip(written(agent), before, strict=True)]
         before = written(agent)
         for turn in range(6):
@@ -219,7 +222,7 @@ def test_streams_share_one_model_fairly(tmp_path, bundle, clip):
             agent.configure(configured(bundle, restless))
             agent.reload()
             so_far = sum(written(agent))
-            agent.until(lambda so_far=so_far: sum(written(agent)) > so_far + 1500, 120)
+            agent.until(lambda so_far=so_far: sum(written(agent)) > so_far + 1500, LONG_S)
         restarted = [after - at for after, at in zip(written(agent), before, strict=True)]
         assert agent.stop() == 0
     assert jain(undisturbed) >= 0.95, undisturbed
@@ -246,7 +249,7 @@ def test_a_detector_that_hangs_ends_no_stream_and_three_times_the_feeding(tmp_pa
         agent.until(lambda: agent.told.count("WATCHDOG=1") > fed + 1)
         written = agent.stream("door", "output_frames_total")
         agent.until(lambda: agent.stream("door", "output_frames_total") > written + 75)
-        agent.until(lambda: any("hung 3 times" in each for each in agent.told), 120)
+        agent.until(lambda: any("hung 3 times" in each for each in agent.told), LONG_S)
         written, told = agent.stream("door", "output_frames_total"), len(agent.told)
         agent.until(lambda: agent.stream("door", "output_frames_total") > written + 75)
         assert "WATCHDOG=1" not in agent.told[told:]

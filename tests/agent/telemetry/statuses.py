@@ -9,6 +9,7 @@ from agent.telemetry.status import (
     RecordingsStatus,
     StreamStatus,
 )
+from models.runtime.candidate import Candidacy
 
 DOOR = StreamStatus(
     "running",
@@ -32,7 +33,19 @@ DOOR = StreamStatus(
 YARD = StreamStatus("starting", reason="rtsp://viewer:secret@10.0.0.5 refuses")
 """That has given nothing yet."""
 
-MODEL = ModelStatus("person", 3, "int8", "onnxruntime 1.24", "ab" * 32)
+MODEL = ModelStatus(
+    "person",
+    3,
+    "int8",
+    "onnxruntime 1.24",
+    "ab" * 32,
+    (
+        Candidacy("int8", "chosen", "passes, 1.52x"),
+        Candidacy(
+            "uint8", "refused", "refused: golden frame 2: 'person' is not found " + "x" * 200
+        ),
+    ),
+)
 
 COUNTS = ControlTele(
     queued=12,

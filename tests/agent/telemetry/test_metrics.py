@@ -96,6 +96,16 @@ def test_the_agent_tells_its_version_its_model_and_what_hangs():
     assert found["sfumato_hung_detections",] == 1
 
 
+def test_what_became_of_each_file_is_told_in_words_of_ours_alone():
+    """Why, which holds numbers and names of a bundle, is no label: there would be no end to them."""
+    name = "sfumato_model_candidate"
+    found = {key[1:]: value for key, value in series().items() if key[0] == name}
+    assert found == {
+        (("outcome", "chosen"), ("precision", "int8")): 1,
+        (("outcome", "refused"), ("precision", "uint8")): 1,
+    }
+
+
 def test_recordings_are_told_where_there_are_any():
     found = series()
     assert found["sfumato_recordings_bytes",] == 5 << 30

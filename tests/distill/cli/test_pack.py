@@ -1,5 +1,6 @@
 """`sfumato-distill pack`, as typed, and what the agent makes of it."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -14,6 +15,8 @@ from distill.cli import main
 from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.data.images import size_of
+from distill.pack.student import read_student
+from distill.quantize.record import FileRecord, QuantizeRecord
 from models.bundle import Bundle
 from models.golden import golden_frames
 from models.importing import import_onnx
@@ -62,15 +65,61 @@ def test_yolo11_from_weights_to_a_hidden_picture(pack, tmp_path):
     sweep.write_text('{"thresholds": {"bottle": 0.05, "cup": 0.04}}')
     code, said, complaint = pack(student, "--thresholds", sweep)
     assert (code, complaint) == (0, "")
-    assert re.search(r"x\.sfm: yolo_seg 96x96 fp32, 1[12]\.\d MB, signed by", said)
+    assert re.search(r"x\.sfm: yolo_seg 96x96 \(96x64, 64x96\) fp32, 1[12]\.\d MB, signed by", said)
     bundle = Bundle.open(tmp_path / "x.sfm", [KEY.public])
     assert bundle.manifest.thresholds == {"bottle": 0.05, "cup": 0.04}
     imported, _ = import_onnx(bundle.model_bytes("fp32"), "x")  # the file says itself what it is
-    assert (imported.input, imported.classes) == (bundle.manifest.input, bundle.manifest.classes)
+    assert (imported.inputs(), imported.classes) == (
+        bundle.manifest.inputs(),
+        bundle.manifest.classes,
+    )
     photo = shutil.copy(tmp_path / "data/images/street/000000.jpg", tmp_path / "p.jpg")
     words = ["redact-image", photo, tmp_path / "p.png", "--model", tmp_path / "x.sfm"]
     assert sfumato([*map(str, words), "--trust", str(tmp_path / "office.pub")]) == 0
     assert (tmp_path / "p.png").exists()
+
+
+def test_what_quantize_made_goes_in_beside_it(pack, tmp_path):
+    weights = saved(lively("yolov8n-seg"), tmp_path / "student.pt", train_args={"imgsz": 96})
+    student = read_student(weights)
+    model = student.to_onnx(dynamic=False)  # as good as eight bits can be
+    sha256 = hashlib.sha256(model).hexdigest()
+    small = tmp_path / "small"
+    small.mkdir()
+    (small / "model.uint8.onnx").write_bytes(model)
+    file = FileRecord(
+        file="model.uint8.onnx", sha256=sha256, bytes=len(model), figures={}, bounds={}
+    )
+    QuantizeRecord(
+        student="student",
+        student_sha256=student.sha256,
+        sizes=student.sizes,
+        ranges="percentile",
+        confidence=0.25,
+        calibration_frames=1,
+        judged_frames=1,
+        judged_at={},
+        labelled_images=0,
+        precisions={"uint8": file},
+    ).write(small)
+    own, its = {"bottle": 0.05, "cup": 0.04}, {"bottle": 0.06, "cup": 0.05}
+    networks = [
+        {"sha256": student.sha256, "thresholds": own},
+        {"sha256": sha256, "thresholds": its},
+    ]
+    sweep = tmp_path / "sweep.json"
+    sweep.write_text(json.dumps({"networks": networks}))
+    words = ("--precision", "fp16,int8", "--quantized", small, "--thresholds", sweep)
+    code, said, complaint = pack(weights, *words)
+    assert (code, complaint) == (0, "")
+    assert re.search(r"fp16, uint8, \d+\.\d MB", said)
+    manifest = Bundle.open(tmp_path / "x.sfm", [KEY.public]).manifest
+    assert manifest.thresholds == own
+    assert manifest.files["uint8"].thresholds == its
+    assert manifest.files["uint8"].runtimes == ("onnxruntime-cpu",)
+    code, _, complaint = pack(weights, *words, "--size", "128x128")
+    assert code == 3
+    assert "nothing was quantised for 128x128" in complaint
 
 
 def test_rtmdet_for_any_batch_at_another_shape(pack, tmp_path, seeing_weights):
@@ -164,13 +213,31 @@ def test_what_can_t_be_packed_is_said_in_one_line(pack, tmp_path, seeing_weights
         (("--unsigned", "--size", "320x250"), "multiples of 32"),
         (("--unsigned", "--size", "1x2x3"), "multiples of 32"),
         (("--unsigned", "--frames", "17"), "from 1 to 16"),
-        (("--unsigned", "--precision", "int8"), "invalid choice"),
+        (("--unsigned", "--precision", "fp32,int4"), "'int4' is none of fp32, fp16, int8"),
     ],
 )
 def test_words_that_make_no_sense_are_refused(words, part, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["pack", "s.pt", "--out", "x.sfm", "--golden", "g.json", *words])
     assert caught.value.code == 2
+    assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (
+            ("--precision", "fp32,int8"),
+            "int8 for cpu is made by sfumato-distill quantize; name its",
+        ),
+        (("--precision", "fp16", "--target", "any"), "fp16 for any is made by sfumato-distill"),
+        (("--quantized", "small"), "--quantized: fp32 for cpu is not from there; add int8"),
+        (("--precision", "fp32,fp16", "--quantized", "x"), "fp32, fp16 for cpu is not from there"),
+    ],
+)
+def test_the_folder_of_quantize_goes_with_what_is_from_there(words, part, capsys):
+    words = ["pack", "s.pt", "--out", "x.sfm", "--golden", "g.json", "--unsigned", *words]
+    assert main(words) == 2
     assert part in capsys.readouterr().err
 
 

@@ -119,7 +119,7 @@ def test_a_killed_run_goes_on(six, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     with subprocess.Popen(whole, env=environment, stderr=subprocess.PIPE, text=True) as process:
         log = folder / SCENE_LOG
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while not log.exists() or len(log.read_bytes().splitlines()) < 4:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline

@@ -10,11 +10,14 @@ from onnx import numpy_helper
 from torch import nn
 
 from distill.errors import InputError, OutputError
-from distill.pack.bundle import SELF_TEST, Release, pack
-from distill.pack.compare import check_parity
+from distill.pack.bundle import pack
+from distill.pack.compare import SELF_TEST, check_parity
+from distill.pack.golden import golden_of
 from distill.pack.half import halved
+from distill.pack.manifest import NetworkFile, Release, unsealed
 from distill.pack.student import Student
 from models.bundle import Bundle
+from models.decode.yolo_seg_heads import RAW_OUTPUTS, STRIDES
 from models.errors import ModelError
 from models.golden import golden_frames
 from models.manifest import TeacherSpec
@@ -35,21 +38,21 @@ IMAGES = [picture(0), picture(1), picture(2, 20, 30)]
 
 
 class Toy(nn.Module):
-    """32 cells of 8 px, each of which sees an object of two classes the more, the brighter it is."""
+    """Raw heads whose cells see an object of two classes the more, the brighter they are."""
 
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.see, self.draw = nn.Conv2d(3, 34, 8, 8), nn.Conv2d(3, 32, 4, 4)
-        nn.init.normal_(self.see.weight[:2], std=0.3)
-        y, x = torch.meshgrid(torch.arange(4) * 8.0 + 4, torch.arange(8) * 8.0 + 4, indexing="ij")
-        size = torch.full((32,), 14.0)
-        self.register_buffer("boxes", torch.stack([x.flatten(), y.flatten(), size, size]))
+        self.see = nn.ModuleList(nn.Conv2d(3, 34, stride, stride) for stride in STRIDES)
+        self.draw = nn.Conv2d(3, 32, 4, 4)
+        for see in self.see:
+            nn.init.normal_(see.weight[:2], std=2.4 / see.stride[0])
 
     def forward(self, images):
-        seen = self.see(images).flatten(2)
-        boxes = self.boxes.expand(images.shape[0], -1, -1)
-        return torch.cat([boxes, seen[:, :2].sigmoid(), seen[:, 2:]], 1), self.draw(images)
+        seen = [see(images) for see in self.see]
+        sides = [0 * level[:, :4] + 0.9 for level in seen]
+        logits, coefficients = [[level[:, :2] for level in seen], [level[:, 2:] for level in seen]]
+        return (*sides, *logits, *coefficients, self.draw(images))
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,9 @@ class Exported(Student):
 
 @pytest.fixture(scope="module")
 def student():
-    classes, outputs = ("cup", "can"), ("output0", "output1")
-    toy = Student("2" * 64, classes, "yolo_seg", SPEC, outputs, Toy().eval(), {"task": "segment"})
+    classes, sizes = ("cup", "can"), ((32, 64), (96, 96))
+    told = {"made": "by a test"}
+    toy = Student("2" * 64, classes, "yolo_seg", SPEC, RAW_OUTPUTS, Toy().eval(), told, sizes)
     values = {name: getattr(toy, name) for name in Student.__dataclass_fields__}
     return Exported(**values, file=toy.to_onnx(dynamic=True))
 
@@ -87,8 +91,8 @@ def changed(student, file):
 @pytest.mark.parametrize("role", ["fp32", "fp16"])
 def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     path = tmp_path / "toy.sfm"
-    packed = pack(student, path, RELEASE, IMAGES, role=role, dynamic=True, key=KEY)
-    assert packed.parity.compared > 3
+    packed = pack(student, path, RELEASE, IMAGES, stored=[role], dynamic=True, key=KEY)
+    assert packed.parity[role].compared > 3
     bundle = Bundle.open(path, [KEY.public])
     manifest = bundle.manifest
     assert manifest == packed.manifest
@@ -98,7 +102,8 @@ def test_a_bundle_says_all_and_proves_itself(student, tmp_path, role):
     assert manifest.teacher == RELEASE.teacher
     assert Tolerances.of(manifest) == SELF_TEST
     assert list(manifest.files) == [role]
-    assert len(manifest.golden_files) == 3
+    assert manifest.sizes == ((32, 64), (96, 96))
+    assert [frame.size for frame in manifest.golden_files] == [None, (32, 64), (96, 96)]
     assert self_test(bundle, choose_network(bundle).network).ok
     assert [file.name for file in tmp_path.iterdir()] == ["toy.sfm"]
 
@@ -136,7 +141,7 @@ def test_what_float16_can_t_hold_stays(student):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda values: values * np.float32(1.02), r"output\d, channel \d+, is off by 0\.0"),
+        (lambda values: values * np.float32(1.02), r"\w+, channel \d+, is off by 0\.0"),
         (lambda values: values * np.float32("nan"), "not finite"),
     ],
 )
@@ -155,15 +160,15 @@ def test_an_export_that_differs_leaves_what_was_there(student, tmp_path, change,
 def test_pytorch_that_is_not_finite_is_no_truth(student, tmp_path):
     class Broken(Exported):
         def run(self, images):
-            first, second = super().run(images)
-            second = second.copy()
-            second[0, 3, 0, 0] = np.nan
-            return first, second
+            *heads, prototypes = super().run(images)
+            prototypes = prototypes.copy()
+            prototypes[0, 3, 0, 0] = np.nan
+            return (*heads, prototypes)
 
     pack(student, tmp_path / "toy.sfm", RELEASE, IMAGES, key=None)
     bundle = Bundle.open(tmp_path / "toy.sfm", allow_unsigned=True)
     frames, broken = [*golden_frames(bundle)], Broken(**student.__dict__)
-    with pytest.raises(ModelError, match=r"output1 \(not finite\)"):
+    with pytest.raises(ModelError, match=r"prototypes \(not finite\)"):
         check_parity(broken, student.file, "fp32", frames, bundle.manifest)
 
 
@@ -177,7 +182,7 @@ def test_weights_that_float16_spoils_are_found_out(student, tmp_path):
 
     tiny = changed(student, with_weights(student.file, lambda values: values * np.float32(1e-8)))
     with pytest.raises(ModelError, match="differs from PyTorch"):
-        pack(tiny, tmp_path / "toy.sfm", RELEASE, IMAGES, role="fp16", key=None)
+        pack(tiny, tmp_path / "toy.sfm", RELEASE, IMAGES, stored=["fp16"], key=None)
     assert not list(tmp_path.iterdir())
 
 
@@ -221,3 +226,99 @@ def test_a_release_that_makes_no_sense_is_refused(student, tmp_path, release, me
 def test_a_place_that_can_t_be_written_to_is_said(student, tmp_path):
     with pytest.raises(OutputError, match="can't be written: No such file"):
         pack(student, tmp_path / "none" / "toy.sfm", RELEASE, IMAGES, key=None)
+
+
+@dataclass(frozen=True)
+class AtOneSize(Exported):
+    """A student that is another at 96x96."""
+
+    change: object = None
+
+    def run(self, images):
+        outputs = super().run(images)
+        return self.change(outputs) if images.shape[2:] == (96, 96) else outputs
+
+
+def shifted(outputs):
+    return (outputs[0] + 0.01, *outputs[1:])
+
+
+def blinded(outputs):
+    return (*outputs[:3], *(np.full_like(logits, -9) for logits in outputs[3:6]), *outputs[6:])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (shifted, r"boxes_8, channel 0, is off by 0\.01.* at 96x96 from golden frame 3 on"),
+        (blinded, "sees nothing clearly above its thresholds in 3 golden frames at 96x96"),
+    ],
+)
+def test_every_size_is_compared_and_proven(student, tmp_path, change, message):
+    other = AtOneSize(**student.__dict__, change=change)
+    with pytest.raises(ModelError, match=message):
+        pack(other, tmp_path / "toy.sfm", RELEASE, IMAGES, dynamic=True, key=None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_picture_is_enough_for_several_sizes(student, tmp_path):
+    pack(student, tmp_path / "toy.sfm", RELEASE, IMAGES[:1], key=None)
+    bundle = Bundle.open(tmp_path / "toy.sfm", allow_unsigned=True)
+    frames = [*golden_frames(bundle)]
+    assert [frame.size for frame in frames] == [None, (32, 64), (96, 96)]
+    assert all(np.array_equal(frame.image, IMAGES[0]) for frame in frames)
+
+
+def test_a_picture_is_seen_at_the_size_of_its_shape(student):
+    upright, square = picture(3, 80, 40), picture(4, 60, 60)
+    frames = golden_of([square, upright, IMAGES[0]], student, unsealed(student, RELEASE), {})
+    assert [frame.image.shape[:2] for frame in frames][1:] == [(80, 40), (60, 60)]
+
+
+def test_a_file_that_was_judged_has_its_own_runtimes_and_thresholds(student, tmp_path):
+    judged = NetworkFile(student.file, ("onnxruntime-cpu",), {"can": 0.35})
+    packed = pack(student, tmp_path / "toy.sfm", RELEASE, IMAGES, judged={"uint8": judged}, key=KEY)
+    manifest = Bundle.open(tmp_path / "toy.sfm", [KEY.public]).manifest
+    assert list(manifest.files) == ["fp32", "uint8"]
+    assert manifest.files["uint8"].runtimes == ("onnxruntime-cpu",)
+    assert manifest.threshold("can", "uint8") == 0.35
+    assert manifest.threshold("can", "fp32") == 0.3
+    assert packed.parity["uint8"].raw is None
+    assert packed.parity["uint8"].compared == packed.parity["fp32"].compared > 3
+
+
+def test_a_file_that_sees_otherwise_everywhere_is_not_packed(student, tmp_path):
+    other = with_weights(student.file, lambda values: values * np.float32(0.5))
+    judged = {"uint8": NetworkFile(other)}
+    with pytest.raises(
+        ModelError, match=r"in none of 3 .* every file sees .* \(uint8: .*precision"
+    ):
+        pack(student, tmp_path / "toy.sfm", RELEASE, IMAGES, judged=judged, key=None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_that_a_judged_file_sees_otherwise_is_left_out(student):
+    class Dazzled:
+        def run(self, images):
+            outputs = student.run(images)
+            return blinded(outputs) if images.mean() > 0.6 else outputs
+
+    bright = np.full_like(IMAGES[0], 250)
+    manifest = unsealed(student, RELEASE)
+    assert len(golden_of([*IMAGES, bright], student, manifest, {})) == 4
+    frames = golden_of([bright, *IMAGES], student, manifest, {"uint8": Dazzled()})
+    assert len(frames) == 3
+    assert all(frame.image.mean() < 200 for frame in frames)
+
+
+def test_what_tensorrt_s_parser_would_refuse_is_not_packed_for_it(student, tmp_path):
+    proto = onnx.load_from_string(student.file)
+    proto.opset_import[0].version = 21
+    file = proto.SerializeToString()
+    words = {"dynamic": True, "for_tensorrt": True, "key": None}
+    place = tmp_path / "toy.sfm"
+    pack(student, place, RELEASE, IMAGES, **words)
+    elsewhere = {"uint8": NetworkFile(file, ("onnxruntime-cpu",))}
+    pack(student, place, RELEASE, IMAGES, judged=elsewhere, **words)
+    with pytest.raises(ModelError, match=r"parser would refuse .* opset 21"):
+        pack(student, place, RELEASE, IMAGES, judged={"int8": NetworkFile(file)}, **words)

@@ -214,7 +214,7 @@ def test_nothing_is_fetched_installed_or_reported(tmp_path):
         check=False,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "done PIL.Image"

@@ -162,7 +162,7 @@ def test_two_processes_have_the_gradient_of_one_with_both_images(tmp_path):
         )
         for rank, result in enumerate(results)
     ]
-    said = [rank.communicate(timeout=100)[1] for rank in ranks]
+    said = [rank.communicate(timeout=600)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], said
     first, second = (torch.load(result) for result in results)
     whole = gradients(raw_outputs(), raw_batch.targets())

@@ -10,7 +10,6 @@ from models.runtime.choice_cache import ChoiceCache, key_of
 
 CIRCUMSTANCES = {
     "digest": "ab" * 32,
-    "size": (640, 384),
     "threads": 1,
     "runtime": "1.32.0",
     "cpu": "flags : avx512_vnni",
@@ -46,7 +45,6 @@ def test_what_was_kept_is_found_by_whoever_comes_next(kept):
     [
         {"digest": "cd" * 32},
         {"runtime": "1.33.0"},
-        {"size": (640, 640)},
         {"threads": 2},
         {"cpu": "flags : avx512_vnni amx"},
         {"version": "0.0.1"},

@@ -4,73 +4,31 @@ import hashlib
 
 import numpy as np
 import pytest
-from networks import PLACE, computing_network
+from precisions import (
+    BLIND,
+    CUT,
+    NOT_A_NUMBER,
+    QUANTISED,
+    SLOW,
+    SLOWER,
+    SWAPPED,
+    SYMMETRIC,
+    write_precisions,
+)
 
 from models.bundle import Bundle, write_bundle
-from models.classes import ClassSpec
 from models.errors import BundleError, ModelError
-from models.golden import encode_expected, encode_image
-from models.manifest import FileSpec, GoldenSpec, NetworkSpec
+from models.manifest import NetworkSpec
 from models.runtime.choice_cache import ChoiceCache
 from models.runtime.choose import choose_network
-from models.runtime.onnxruntime import OnnxRuntimeNetwork
-from models.self_test import look
-
-PICTURE = (1 / 255, np.uint8(0))
-DRAWING = (0.06, np.uint8(77))
-TAIL = (2.5, np.uint8(0))
-"""Of boxes up to 640 px and scores together, as one scale of a last Concat has it."""
-
-LONG, LONGER = 1000, 5000
-"""Turns of a loop: a third of a millisecond, and 1.7 of them; without it a run takes 0.02."""
-
-QUANTISED = computing_network(picture=PICTURE, drawing=DRAWING)
-SWAPPED = computing_network(picture=DRAWING, drawing=PICTURE)
-CUT = QUANTISED[: len(QUANTISED) // 2]
-BLIND = computing_network(tail=TAIL)
-NOT_A_NUMBER = computing_network(float("nan"))
-SLOW = computing_network(turns=LONG)
-SLOWER = computing_network(turns=LONGER)
-SYMMETRIC = computing_network(picture=(1 / 127, np.int8(0)), drawing=(0.06, np.int8(0)))
-
-
-def scene():
-    """A frame in which something bright stands where the networks see a person."""
-    picture = np.full((96, 160, 3), 60, np.uint8)
-    x0, y0, x1, y1 = PLACE
-    picture[y0:y1, x0:x1] = 200
-    return picture
 
 
 @pytest.fixture
-def bundle_of(tmp_path, manifest):
+def bundle_of(tmp_path):
     """A bundle of these networks, by precision, with a golden frame or without."""
 
     def make(golden=True, specs=None, **models):
-        contents = {}
-        people = (ClassSpec(id=0, name="person"),)
-        changes = {"files": {}, "classes": people, "class_count": 3}
-        if golden:
-            seen = look(
-                scene(),
-                manifest.model_copy(update=changes),
-                OnnxRuntimeNetwork(computing_network()),
-            )
-            contents = {
-                "golden/0.png": encode_image(scene()),
-                "golden/0.json": encode_expected(seen, {0: "person"}),
-            }
-            image, expected = (FileSpec.of(path, each) for path, each in contents.items())
-            changes["golden_files"] = (GoldenSpec(image=image, expected=expected),)
-            changes["golden"] = {"box_px": 2.0, "score": 0.05, "mask_iou": 0.9}
-        changes["files"] = {
-            role: NetworkSpec.of(f"{role}.onnx", model).model_copy(
-                update=(specs or {}).get(role, {})
-            )
-            for role, model in models.items()
-        }
-        path = tmp_path / "x.sfm"
-        write_bundle(path, manifest.model_copy(update=changes), models, golden=contents)
+        path = write_precisions(tmp_path / "x.sfm", models, specs, golden=golden)
         return Bundle.open(path, allow_unsigned=True)
 
     return make
@@ -171,7 +129,7 @@ def test_where_fp32_can_not_be_loaded_the_other_runs(bundle_of, faulty):
     ],
 )
 def test_where_fp32_itself_fails_its_test_nothing_runs(bundle_of, models, said):
-    with pytest.raises(ModelError, match=f"^bundle street fails its own test.*{said}") as caught:
+    with pytest.raises(ModelError, match=f"^bundle world fails its own test.*{said}") as caught:
         choose_network(bundle_of(**models))
     assert "\n" not in str(caught.value)
 
@@ -205,6 +163,15 @@ def test_what_is_asked_for_runs_untried(bundle_of, precision):
     assert chosen.precision == chosen.network.precision == precision
     assert chosen.sha256 == hashlib.sha256(models[precision]).hexdigest()
     assert lines(chosen) == [f"{precision} on onnxruntime-cpu: was asked for"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whoever_has_a_run_shared_by_threads_has_the_fastest_too(bundle_of, threads):
+    for models, precision in (
+        ({"fp32": SLOW, "uint8": QUANTISED}, "uint8"),
+        ({"fp32": QUANTISED, "uint8": SLOW}, "fp32"),
+    ):
+        assert choose_network(bundle_of(**models), threads=threads).precision == precision
 
 
 def test_a_precision_that_the_bundle_lacks_is_refused(bundle_of):

@@ -138,7 +138,7 @@ def test_kill_and_go_on(done, small, settings_of, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (training / "snapshot.pt").exists():
         assert process.poll() is None
         assert time.monotonic() < deadline

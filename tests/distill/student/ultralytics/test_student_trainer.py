@@ -141,7 +141,7 @@ def test_kill_and_go_on(tmp_path, done, settings_of):
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         seen = {resume.stat().st_mtime_ns} if resume.exists() else set()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while len(seen) < saves + (saves > 1):
             assert process.poll() is None, "it was to be killed before it is done"
             assert time.monotonic() < deadline
