@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.quantize.graph import Graph
     from distill.quantize.heads import Kind
-    from distill.quantize.ranges import Range
+    from distill.quantize.histograms import Range
     from models.manifest import Manifest
 
 FRAMES = 30
