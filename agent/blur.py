@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agent.ahead import Ahead
 from agent.detect.detector import NetworkDetector
 from agent.detect.pool import DetectorPool
+from agent.encoder_threads import AS_ENCODER_LIKES, encoder_threads
 from agent.hidden import hidden_classes
 from agent.output_file import check_paths, sweep_around
 from agent.pipeline.run_journal import RunJournal
@@ -19,6 +20,7 @@ from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
 from models.feeding import Feedings
+from models.input_size import suited
 from models.runtime.choose import choose_network
 
 if TYPE_CHECKING:
@@ -97,13 +99,14 @@ def blur(
         ModelError: the network can't be loaded.
     """
 
-    def parts(video: FileSource) -> _Parts[RedactedFrame]:
+    def parts(video: FileSource, threads: int) -> _Parts[RedactedFrame]:
         output = FileOutput(target, sound=video.sound, overwrite=overwrite)
         encoder = VideoEncoder(
             video.info,
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
+            threads=threads,
             clock=output.clock(video.info),
         )
         return redactor_of(video, settings).redact, EncodingSink(encoder, output)
@@ -129,7 +132,7 @@ def annotate(
         UsageError: the caller does not say that it knows; else what `blur` raises.
     """
 
-    def parts(video: FileSource) -> _Parts[AnnotatedFrame]:
+    def parts(video: FileSource, threads: int) -> _Parts[AnnotatedFrame]:
         size = video.info.width, video.info.height
         annotator = Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted)
         output = FileOutput(target, sound=video.sound, overwrite=overwrite, annotated=True)
@@ -138,6 +141,7 @@ def annotate(
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
+            threads=threads,
             clock=output.clock(video.info),
             annotated=True,
         )
@@ -152,7 +156,7 @@ def _run(
     overwrite: bool,
     bundle: Bundle,
     settings: BlurSettings,
-    parts: Callable[[FileSource], _Parts[ShownT]],
+    parts: Callable[[FileSource, int], _Parts[ShownT]],
     watcher: Watcher | None,
     detector: Detector | Ahead[Detector] | None,
     *,
@@ -176,7 +180,7 @@ def _run(
             hidden = hidden_classes(bundle, settings, ran.precision if ran else None)
             pool = DetectorPool(loaded, settings.workers, settings.detect_timeout_s)
             try:
-                show, opened = parts(video)
+                show, opened = parts(video, _encoder_threads(bundle, ran, settings, video.info))
                 with opened as sink:
                     lane = pool.lane(paths[0].name)
                     stream = Stream(
@@ -189,3 +193,14 @@ def _run(
                 )
             finally:
                 pool.close()
+
+
+def _encoder_threads(
+    bundle: Bundle, ran: Chosen | None, settings: BlurSettings, info: StreamInfo
+) -> int:
+    if ran is None:
+        return AS_ENCODER_LIKES
+    manifest = bundle.manifest
+    fed = suited(manifest.inputs(), (info.width, info.height))
+    network = ran.precision, manifest.files[ran.precision]
+    return encoder_threads(settings, info, network, fed)

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
 def usual_workers() -> int:
     """One for each core that this process may use, but no more than four."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        cores = os.cpu_count() or 1
-    return min(cores, 4)
+    return min(usable_cores(), 4)
 
 
 def interval_of(settings: Looking, frame_rate: Fraction | None) -> int:

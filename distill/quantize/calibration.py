@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 from distill.errors import InputError
 from distill.files import writing
@@ -94,5 +96,5 @@ def _read(place: Path) -> Histograms | None:
     """What is kept there; nothing where that is no file of ours, so that it is made anew."""
     try:
         return Histograms.from_bytes(place.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
         return None

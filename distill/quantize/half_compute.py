@@ -65,7 +65,7 @@ def half_computed(model: bytes, *, floats: Collection[str] | None = None) -> byt
     conversion = _Conversion(proto, float_tail(model) if floats is None else floats)
     for node in proto.graph.node:
         conversion.add(node)
-    replace_nodes(proto.graph, [*conversion.nodes, *conversion.returns()])
+    replace_nodes(proto.graph, conversion.nodes)
     used = {name for node in proto.graph.node for name in node.input}
     weights = [t for t in (*proto.graph.initializer, *conversion.constants) if t.name in used]
     kept = [TensorProto.FromString(tensor.SerializeToString()) for tensor in weights]
@@ -91,7 +91,7 @@ class _Conversion:
         self._fixed: Mapping[str, TensorProto] = constants(proto.graph)
         self._outputs = {output.name for output in proto.graph.output}
         self._halves: set[str] = set()
-        self._made: dict[str, str] = {}
+        self._made: set[str] = set()
 
     def add(self, node: Node) -> None:
         """Take the next node of the graph."""
@@ -99,18 +99,14 @@ class _Conversion:
         left = _FLOAT_INPUTS.get(node.op_type, ())
         for index, name in enumerate(node.input):
             node.input[index] = self._as(name, half=half and index not in left)
+        made = self._tensors.intersection(node.output) if half else set()
+        self._halves |= made
         for index, name in enumerate(node.output):
-            if half and name in self._tensors:
-                self._halves.add(name)
+            if name in made:
                 node.output[index] = self._own(name)
         self.nodes.append(node)
-
-    def returns(self) -> list[Node]:
-        """Casts that give the network's outputs in float32, as before."""
-        return [
-            helper.make_node("Cast", [self._own(name)], [name], to=TensorProto.FLOAT)
-            for name in sorted(self._outputs & self._halves)
-        ]
+        for name in sorted(made & self._outputs):
+            self._cast(self._own(name), name, TensorProto.FLOAT)
 
     def _computes_in_half(self, node: Node) -> bool:
         return (
@@ -138,13 +134,16 @@ class _Conversion:
             return name
         if half == (name in self._halves):
             return self._own(name) if half else name
-        if name in self._outputs and not half:
+        if half:
+            return self._cast(name, f"{name}.half", TensorProto.FLOAT16)
+        if name in self._outputs:
             return name
-        cast = f"{name}.half" if half else f"{name}.float"
+        return self._cast(name, f"{name}.float", TensorProto.FLOAT)
+
+    def _cast(self, name: str, cast: str, kind: int) -> str:
         if cast not in self._made:
-            kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
-            self.nodes.append(helper.make_node("Cast", [name], [cast], to=kind))
-            self._made[cast] = name
+            self.nodes.append(helper.make_node("Cast", [name], [cast], f"{cast}_Cast", to=kind))
+            self._made.add(cast)
         return cast
 
     def _constant(self, name: str) -> str:
@@ -152,5 +151,5 @@ class _Conversion:
         if half not in self._made:
             values = numpy_helper.to_array(self._fixed[name]).astype(np.float16)
             self.constants.append(numpy_helper.from_array(values, half))
-            self._made[half] = name
+            self._made.add(half)
         return half

@@ -20,10 +20,12 @@ from tests.bench import (
     endurance,
     finetune,
     memory,
+    precision,
     service,
     sessions,
     speed,
     student,
+    student_bundle,
     teacher,
 )
 
@@ -33,12 +35,14 @@ PROGRAMS = {
     "startup": speed.run_startup,
     "memory": memory.run,
     "cover": cover.run,
+    "precision": precision.run,
     "auto": cover.run_auto,
     "effects": effects.run,
     "teacher": teacher.run,
     "finetune": finetune.run,
     "distill": distill.run,
     "student": student.run,
+    "students": student_bundle.run,
     "endurance": endurance.run,
     "service": service.run,
     "control": control.run,
@@ -56,7 +60,17 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="the figures for a program to read"
     )
-    for program in (speed, memory, cover, endurance, finetune, service, control, sessions):
+    for program in (
+        speed,
+        student_bundle,
+        memory,
+        cover,
+        endurance,
+        finetune,
+        service,
+        control,
+        sessions,
+    ):
         program.add_arguments(parser)
     args = parser.parse_args()
     if unknown := set(args.programs) - set(PROGRAMS):

@@ -49,7 +49,7 @@ def at_every_fifth(sequence: Sequence, bundle: Bundle, davis: Path, folder: Path
         sequence.write_clip(davis, clip)
     settings = BlurSettings(classes=sequence.labels, conf=CONF, effect="solid:ff00ff", every=5)
     report = blur(clip, target, bundle, settings, overwrite=True)
-    hidden = [_magenta(picture) for picture in pictures(target)]
+    hidden = [magenta(picture) for picture in pictures(target)]
     return Score.of(hidden, sequence.truth(davis), report.keyframes)
 
 
@@ -77,12 +77,13 @@ def measured(
         chosen = settings.model_copy(update={"conf": CONF, **RUNS[name]})
         seen = memory.above(hidden_classes(bundle, chosen).weakest)
         report = blur(clip, target, bundle, chosen, overwrite=True, detector=seen)
-        hidden = [_magenta(picture) for picture in pictures(target)]
+        hidden = [magenta(picture) for picture in pictures(target)]
         scores[name] = Score.of(hidden, truth, report.keyframes)
     return scores
 
 
-def _magenta(picture: np.ndarray) -> Pixels:
+def magenta(picture: np.ndarray) -> Pixels:
+    """What is painted over in a picture [h, w, 3]."""
     difference = picture.astype(np.int32) - MAGENTA
     return np.asarray((difference * difference).sum(axis=2) <= NEAR * NEAR)
 

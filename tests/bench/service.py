@@ -23,7 +23,6 @@ from tests.bench.clips import USUAL_RATE, looped, made
 from tests.bench.fleet import Fleet
 from tests.bench.network import bundle_of
 from tests.bench.outcome import NOTHING, Outcome, Table, Target
-from tests.bench.subjects import Trial
 from tests.bench.window import Window, resident_at, window
 
 if TYPE_CHECKING:
@@ -78,15 +77,15 @@ def _fleets(args: argparse.Namespace, folder: Path, outcome: Outcome) -> None:
     juggle = Path(args.data) / "videos" / "05_default_juggle.mp4"
     onnx = Path(args.data) / "weights" / "coco-yolov8n-seg-320.onnx"
     clip = made(juggle, folder / "432p.mp4", size=SIZE)
-    trial = Trial(clip, onnx, bundle_of(onnx, folder), 320, folder)
+    bundle = bundle_of(onnx, folder)
     turns: list[dict[int, Window]] = []
     floors: list[dict[str, float]] = []
     for turn in range(args.rounds):
         turns.append({})
         for streams in STREAMS:
             _tell(f"service: {streams} streams, turn {turn + 1} of {args.rounds}")
-            turns[-1][streams] = _measured(streams, trial, args.service_window)
-        floors.append(subjects.floor(trial, EVERY))
+            turns[-1][streams] = _measured(streams, clip, bundle, args.service_window)
+        floors.append(subjects.floor(clip, bundle, EVERY))
     outcome.tables.append(_table(turns, floors, args.service_window))
     one, most = STREAMS[0], STREAMS[-1]
     pairs = [(turn[one], turn[most]) for turn in turns]
@@ -100,14 +99,14 @@ def _fleets(args: argparse.Namespace, folder: Path, outcome: Outcome) -> None:
     ]
 
 
-def _measured(streams: int, trial: Trial, window_s: float) -> Window:
+def _measured(streams: int, clip: Path, bundle: Path, window_s: float) -> Window:
     with (
-        TemporaryDirectory(dir=trial.folder) as folder,
-        Fleet(streams, trial.clip, trial.bundle, Path(folder), HIDE) as fleet,
+        TemporaryDirectory(dir=bundle.parent) as folder,
+        Fleet(streams, clip, bundle, Path(folder), HIDE) as fleet,
     ):
         before = fleet.until(WARM_FRAMES)[-1]
         time.sleep(window_s)
-        return window(before, fleet.usage(), _rate(trial.clip))
+        return window(before, fleet.usage(), _rate(clip))
 
 
 def _hour(args: argparse.Namespace, folder: Path, outcome: Outcome) -> None:

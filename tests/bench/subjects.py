@@ -39,16 +39,35 @@ class Trial:
     """A clip and a network that the subjects are put to.
 
     Attributes:
-        onnx: the network's file, of images of `size` pixels.
-        bundle: the same as a bundle.
+        onnx: the network as Ultralytics exports it, for images of `size` pixels.
+        bundle: the same as a bundle, as before there was anything smaller.
+        student: the same network packed by our own commands: raw heads, more sizes, 8 bits.
         folder: where outputs may go.
     """
 
     clip: Path
     onnx: Path
     bundle: Path
+    student: Path
     size: int
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A way to use Ultralytics.
+
+    Attributes:
+        model: a file or folder that it loads.
+        width: of the network's input, pixels.
+        height: likewise.
+        stride: it looks at every so many frames, and holds what it saw until the next.
+    """
+
+    model: Path
+    width: int
+    height: int
+    stride: int = 1
 
 
 def sfumato_command(clip: Path, target: Path, bundle: Path, preset: str = "veryfast") -> list[str]:
@@ -59,28 +78,42 @@ def sfumato_command(clip: Path, target: Path, bundle: Path, preset: str = "veryf
     return [*blur, *model, *chosen.split(), preset]
 
 
-def sfumato(trial: Trial) -> Timing:
-    """Sfumato, looking at every fifth frame."""
-    report = trial.folder / "report.json"
-    command = sfumato_command(trial.clip, trial.folder / "sfumato.mp4", trial.bundle)
-    whole_s, _ = timed([*command, "--report", str(report)])
+def sfumato(clip: Path, bundle: Path, folder: Path) -> tuple[Timing, str]:
+    """Sfumato, looking at every fifth frame; which of the bundle's files it ran."""
+    report = folder / "report.json"
+    command = sfumato_command(clip, folder / "sfumato.mp4", bundle)
+    # It remembers which file suits this machine, as on a device, but only for these trials.
+    whole_s, _ = timed([*command, "--report", str(report)], XDG_CACHE_HOME=str(folder))
     told = json.loads(report.read_text())
-    return Timing(told["frames"]["written"], whole_s, told["fps"])
+    return Timing(told["frames"]["written"], whole_s, told["fps"]), told["model"]["precision"]
 
 
-def ultralytics(trial: Trial, python: Path, encoder: str = "x264") -> Timing:
-    """A loop around Ultralytics, looking at every frame."""
+def ultralytics(
+    trial: Trial, peer: Peer, python: Path, encoder: str = "x264", effect: str = "blur"
+) -> Timing:
+    """A loop around Ultralytics."""
     loop = Path(__file__).with_name("ultralytics_loop.py")
-    files = trial.clip, trial.folder / "ultralytics.mp4", trial.onnx
-    whole_s, said = timed(
-        [str(python), str(loop), *map(str, files), str(trial.size), encoder],
-        # It must neither ask the network nor install anything while it is timed.
-        YOLO_OFFLINE="true",
-        YOLO_AUTOINSTALL="false",
-        YOLO_CONFIG_DIR=str(trial.folder),
-    )
+    files = trial.clip, trial.folder / "ultralytics.mp4", peer.model
+    words = f"{peer.width}x{peer.height}", encoder, str(peer.stride), effect
+    whole_s, said = timed([str(python), str(loop), *map(str, files), *words], **_quiet(trial))
     told = json.loads(said.splitlines()[-1])
     return Timing(told["frames"], whole_s, max(1, told["frames"] - 1) / told["steady_s"])
+
+
+def openvino_of(student: Path, width: int, height: int, trial: Trial, python: Path) -> Path:
+    """A student as Ultralytics exports it for OpenVINO; made once in the trial's folder."""
+    target = trial.folder / f"{student.stem}-{width}x{height}_openvino_model"
+    if not target.exists():
+        export = Path(__file__).with_name("ultralytics_export.py")
+        words = [str(student), f"{width}x{height}", str(target)]
+        timed([str(python), str(export), *words], **_quiet(trial))
+    return target
+
+
+def _quiet(trial: Trial) -> dict[str, str]:
+    """It must neither ask the network nor install anything while it is timed."""
+    settings = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
+    return settings | {"YOLO_CONFIG_DIR": str(trial.folder)}
 
 
 def transcode(trial: Trial) -> Timing:
@@ -93,20 +126,19 @@ def transcode(trial: Trial) -> Timing:
     return Timing(told["frames"], whole_s, told["frames"] / told["steady_s"])
 
 
-def floor(trial: Trial, every: int = 5) -> dict[str, float]:
+def floor(clip: Path, bundle: Path, every: int = 5) -> dict[str, float]:
     """Milliseconds by part; see `tests.bench.floor`."""
-    clip, bundle = str(trial.clip), str(trial.bundle)
-    _, said = timed([sys.executable, "-m", "tests.bench.floor", clip, bundle, str(every)])
+    words = str(clip), str(bundle), str(every)
+    _, said = timed([sys.executable, "-m", "tests.bench.floor", *words])
     return dict(json.loads(said))
 
 
-def has_ultralytics(python: Path) -> bool:
-    """Whether that Python can run the peer."""
+def has(python: Path, *packages: str) -> bool:
+    """Whether that Python has these packages."""
     if shutil.which(python) is None:
         raise SystemExit(f"--peer-python {python}: no such program")
     question = (
-        "import importlib.util as u, sys; "
-        "sys.exit(not (u.find_spec('ultralytics') and u.find_spec('av')))"
+        f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {list(packages)})))"
     )
     return subprocess.run([str(python), "-c", question], check=False).returncode == 0
 

@@ -1,9 +1,10 @@
 """The peer: blur people in every frame with Ultralytics, as its users write it.
 
 Runs by itself, under any Python that has ultralytics and av:
-`ultralytics_loop.py IN OUT ONNX SIZE (x264|mp4v)`. x264 with the settings that Sfumato has makes
-the same file; OpenCV's own `mp4v` is what most tutorials show, a larger file of an older codec
-that costs less.
+`ultralytics_loop.py IN OUT MODEL WxH (x264|mp4v) STRIDE (blur|paint)`. x264 with the settings that
+Sfumato has makes the same file; OpenCV's own `mp4v` is what most tutorials show, a larger file of
+an older codec that costs less. Of every STRIDE-th frame the boxes are asked for, and held until the
+next, as their `vid_stride` suggests. To see what boxes leave bare they can be painted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ os.environ |= {"ORT_DISABLE_TELEMETRY": "1", "YOLO_OFFLINE": "true", "YOLO_AUTOI
 from ultralytics import YOLO
 
 PERSON = 0
+MAGENTA = (255, 0, 255)
 
 
 class OpenCvWriter:
@@ -66,8 +68,9 @@ class X264Writer:
 
 def main() -> None:
     """Blur, then print the frames and the seconds that all but the first took, as JSON."""
-    source, target, onnx, side, encoder = sys.argv[1:]
-    model = YOLO(onnx, task="segment")
+    source, target, file, shape, encoder, stride, effect = sys.argv[1:]
+    model = YOLO(file, task="segment")
+    width, height = map(int, shape.split("x"))
     capture = cv2.VideoCapture(source)
     size = (
         int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -75,14 +78,19 @@ def main() -> None:
     )
     kind = X264Writer if encoder == "x264" else OpenCvWriter
     writer = kind(target, capture.get(cv2.CAP_PROP_FPS), size)
-    frames, began = 0, 0.0
+    frames, began, boxes = 0, 0.0, []
     while True:
         going_on, frame = capture.read()
         if not going_on:
             break
-        result = model.predict(frame, imgsz=int(side), conf=0.25, classes=[PERSON], verbose=False)
-        for x0, y0, x1, y1 in result[0].boxes.xyxy.int().tolist():
-            frame[y0:y1, x0:x1] = cv2.blur(frame[y0:y1, x0:x1], (51, 51))
+        if frames % int(stride) == 0:
+            result = model.predict(
+                frame, imgsz=[height, width], conf=0.25, classes=[PERSON], verbose=False
+            )
+            boxes = result[0].boxes.xyxy.int().tolist()
+        for x0, y0, x1, y1 in boxes:
+            part = frame[y0:y1, x0:x1]
+            frame[y0:y1, x0:x1] = MAGENTA if effect == "paint" else cv2.blur(part, (51, 51))
         writer.write(frame)
         frames += 1
         if frames == 1:  # the network is loaded with the first frame

@@ -1,9 +1,13 @@
 """An exported teacher is the same network, and says what it is."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import distill
 from distill.export import check_export, compare
 from models.bundle import Bundle, write_bundle
 from models.decode import decoder_for
@@ -29,6 +33,11 @@ def test_the_file_has_named_outputs_and_any_batch(exported):
     assert network.outputs["cls0"] == ("batch", 3, 16, 16)
     assert network.outputs["kernel2"] == ("batch", 169, 4, 4)
     assert network.outputs["mask_feat"] == ("batch", 8, 16, 16)
+
+
+def test_the_file_names_nothing_of_the_machine_that_made_it(exported):
+    paths = (sys.prefix, str(Path(distill.__file__).parents[1]), torch.__path__[0], ".py")
+    assert not [path for path in paths if path.encode() in exported]
 
 
 def test_onnx_runtime_sees_what_pytorch_sees(seeing_net, exported):

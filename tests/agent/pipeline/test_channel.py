@@ -6,6 +6,7 @@ import time
 import weakref
 
 import pytest
+from worlds import until
 
 from agent.pipeline.channel import Channel, Stopped
 from agent.stage_clock import StageClock
@@ -30,8 +31,13 @@ def started(work):
 
 
 def ended(thread):
-    thread.join(5)
+    thread.join(60)
     return not thread.is_alive()
+
+
+def is_waited_for(channel):
+    """Whether a thread waits for it to change."""
+    return bool(channel._changed._waiters)
 
 
 def test_items_come_out_in_order_until_the_writer_closes(channel):
@@ -56,9 +62,7 @@ def test_it_never_holds_more_than_its_size(channel):
     thread = started(write)
     reader = iter(channel)
     for taken in range(4):
-        deadline = time.monotonic() + 5
-        while len(put) < taken + SIZE and time.monotonic() < deadline:
-            time.sleep(0.001)
+        until(lambda: len(put) == taken + SIZE)  # noqa: B023 at once
         time.sleep(0.02)
         assert len(put) == taken + SIZE
         assert next(reader) == taken
@@ -86,7 +90,7 @@ def test_stop_frees_a_writer_that_waits(channel):
             caught.append(stopped)
 
     thread = started(write)
-    time.sleep(0.05)
+    until(lambda: is_waited_for(channel))
     channel.stop()
     assert ended(thread)
     assert len(caught) == 1
@@ -102,7 +106,7 @@ def test_stop_frees_a_reader_that_waits(channel):
             caught.append(stopped)
 
     thread = started(read)
-    time.sleep(0.05)
+    until(lambda: is_waited_for(channel))
     channel.stop()
     assert ended(thread)
     assert len(caught) == 1
@@ -137,7 +141,7 @@ def test_an_item_is_let_go_before_its_successor_is_awaited(channel):
     reader = iter(channel)
     next(reader)
     waiting = started(lambda: next(reader, None))
-    time.sleep(0.05)
+    until(lambda: is_waited_for(channel))
     gc.collect()
     assert gone() is None
     channel.close()
@@ -146,19 +150,26 @@ def test_an_item_is_let_go_before_its_successor_is_awaited(channel):
 
 def test_each_side_is_charged_for_its_own_waiting(channel, clocks):
     writer, reader = clocks
+    got, closing = [], threading.Event()
 
     def write():
         for number in range(SIZE + 1):
             channel.put(number)
-        time.sleep(0.1)
+        assert closing.wait(60)
         channel.close()
 
-    thread = started(write)
+    writes = started(write)
+    until(lambda: is_waited_for(channel))  # the writer does
     time.sleep(0.1)
-    list(channel)
-    assert ended(thread)
-    assert 0.05 < writer.wait_out_s < 5
-    assert 0.05 < reader.wait_in_s < 5
+    reads = started(lambda: got.extend(channel))
+    until(lambda: channel.taken == SIZE + 1 and not len(channel) and is_waited_for(channel))
+    time.sleep(0.1)
+    closing.set()
+    assert ended(writes)
+    assert ended(reads)
+    assert got == [0, 1, 2, 3]
+    assert writer.wait_out_s >= 0.1
+    assert reader.wait_in_s >= 0.1
     assert writer.wait_in_s == reader.wait_out_s == 0
 
 
@@ -232,6 +243,6 @@ def test_what_comes_all_at_once_in_the_beginning_is_waited_for(clocks):
     for number in range(100):
         patient.put(number)
     patient.close()
-    reader.join(10)
+    assert ended(reader)
     assert got == list(range(100))
     assert patient.dropped == 0

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 
 import pytest
 import worlds
@@ -21,6 +21,8 @@ from agent.redact.redactor import Redactor
 from agent.track.tracker import Tracker
 
 EVERY = 5
+LONG_S = 60
+"""What a test waits at most for what takes no time."""
 
 
 @pytest.fixture
@@ -30,14 +32,9 @@ def world():
 
 
 @pytest.fixture
-def gates():
-    """What stands still until a test lets it go on."""
-    return []
-
-
-@pytest.fixture
-def pipeline_of(world, gates):
-    pools = []
+def pipeline_of(world):
+    """Makes pipelines; what of them still runs in the background ends with the test."""
+    pools, blocked = [], []
 
     def make(
         sink,
@@ -50,8 +47,6 @@ def pipeline_of(world, gates):
         keep_newest=False,
     ):
         pools.append(DetectorPool(detector or Eyes(world), workers, 10))
-        gates.extend([source.over] if isinstance(source, Stalling) else [])
-        gates.extend([sink.free] if isinstance(sink, Blocked) else [])
         tracker = Tracker((0,), {0: 0.25})
         journal = RunJournal() if journal is None else journal
         analyst = Analyst(
@@ -65,50 +60,56 @@ def pipeline_of(world, gates):
         )
         redactor = Redactor(world.size, Effect("solid"))
         frames = source or world.source()
+        blocked.extend(each for each in (sink, source) if isinstance(each, (Blocked, Stalling)))
         return Pipeline(
             frames, analyst, redactor.redact, sink, journal, watch, keep_newest=keep_newest
         )
 
     yield make
+    for each in blocked:
+        each.free.set()
+    for thread, pipeline in running:
+        pipeline.cancel()
+        thread.join(LONG_S)
+    running.clear()
     for pool in pools:
         pool.close()
 
 
+class Feed:
+    """A source without an end, which gives as many frames as it is told to."""
+
+    def __init__(self, world):
+        self._world, self._more = world, threading.Semaphore(0)
+
+    def give(self, frames):
+        self._more.release(frames)
+
+    def __iter__(self):
+        for i in count():
+            assert self._more.acquire(timeout=LONG_S)
+            yield self._world.frame(i)
+
+
 def endless(world, gap_s=0.002):
-    i = 0
-    while True:
+    for i in count():
         yield world.frame(i)
-        i += 1
         time.sleep(gap_s)
 
 
-@pytest.fixture
-def background(gates):
-    """Has a pipeline run on another thread, which is over with its test, however that went."""
-    begun = []
-
-    def begin(pipeline):
-        thread = threading.Thread(target=pipeline.run, daemon=True)
-        begun.append((pipeline, thread))
-        thread.start()
-        return thread
-
-    yield begin
-    for gate in gates:
-        gate.set()
-    for pipeline, thread in begun:
-        pipeline.cancel()
-        thread.join(60)
-        assert not thread.is_alive()
+running = []
 
 
-def settled(sink, quiet_s=0.3):
-    """How many frames were shown once none came for a while."""
-    before = -1
-    while before != len(sink.shown):
-        before = len(sink.shown)
-        time.sleep(quiet_s)
-    return before
+def background(pipeline):
+    thread = threading.Thread(target=pipeline.run, daemon=True)
+    running.append((thread, pipeline))
+    thread.start()
+    return thread
+
+
+def ended(thread):
+    thread.join(LONG_S)
+    return not thread.is_alive()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -120,15 +121,13 @@ def test_workers_that_finish_out_of_order_keep_frames_in_order(world, pipeline_o
     assert leaks([frame.planes[0] for frame in sink.shown]) == {}
 
 
-def test_cancel_writes_what_was_taken_and_no_more(world, pipeline_of, background):
+def test_cancel_writes_what_was_taken_and_no_more(world, pipeline_of):
     sink, wanted, journal = Gallery(), 30, RunJournal()
     pipeline = pipeline_of(sink, source=endless(world), journal=journal)
     thread = background(pipeline)
-    while len(sink.shown) < wanted:
-        time.sleep(0.001)
+    until(lambda: len(sink.shown) >= wanted)
     pipeline.cancel()
-    thread.join(5)
-    assert not thread.is_alive()
+    assert ended(thread)
     assert pipeline.cancelled
     assert [frame.index for frame in sink.shown] == list(range(pipeline.frames_in))
     assert leaks([frame.planes[0] for frame in sink.shown]) == {}
@@ -144,58 +143,59 @@ def test_cancel_before_the_start_still_leaves_a_picture(pipeline_of):
     assert [frame.index for frame in sink.shown] == [0]
 
 
-def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of, background):
-    sink = Gallery()
-    pipeline = pipeline_of(sink, source=endless(world))
+def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of):
+    sink, feed = Gallery(), Feed(world)
+    pipeline = pipeline_of(sink, source=feed)
     thread = background(pipeline)
-    while len(sink.shown) < 10:
-        time.sleep(0.001)
+    feed.give(30)
+    until(lambda: pipeline.frames_in == 30)
     pipeline.pause()
-    shown = settled(sink)
-    taken = pipeline.frames_in
+    feed.give(30)  # one was waited for already
+    until(lambda: pipeline.frames_out + pipeline.queues["detect"] == 31)
+    shown = len(sink.shown)
+    assert shown >= 10
     time.sleep(0.1)
-    assert pipeline.frames_in == taken
+    assert pipeline.frames_in == 31
     assert len(sink.shown) == shown
     pipeline.resume()
-    while len(sink.shown) < shown + 20:
-        time.sleep(0.001)
+    until(lambda: len(sink.shown) >= shown + 20)
     pipeline.cancel()
-    thread.join(5)
-    assert not thread.is_alive()
+    feed.give(1)
+    assert ended(thread)
     assert [frame.index for frame in sink.shown] == list(range(pipeline.frames_in))
 
 
-def test_cancel_while_paused_ends_the_run(world, pipeline_of, background):
+def test_cancel_while_paused_ends_the_run(world, pipeline_of):
     sink = Gallery()
     pipeline = pipeline_of(sink, source=endless(world))
     thread = background(pipeline)
     pipeline.pause()
     time.sleep(0.05)
     pipeline.cancel()
-    thread.join(5)
-    assert not thread.is_alive()
+    assert ended(thread)
     assert [frame.index for frame in sink.shown] == list(range(pipeline.frames_in))
 
 
-def test_pause_has_no_power_over_a_run_that_was_cancelled(pipeline_of, background):
+def test_pause_has_no_power_over_a_run_that_was_cancelled(pipeline_of):
     sink = Gallery()
     pipeline = pipeline_of(sink)
     pipeline.cancel()
     pipeline.pause()
     thread = background(pipeline)
-    thread.join(5)
-    assert not thread.is_alive()
+    assert ended(thread)
     assert [frame.index for frame in sink.shown] == [0]
 
 
 class Interrupting(Gallery):
-    """A sink during whose work somebody presses Ctrl-C, and that takes its time."""
+    """A sink during whose work somebody presses Ctrl-C, and that works until that was heard."""
+
+    pipeline = None
 
     def write(self, frame):
         super().write(frame)
         if frame.index == 10:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            time.sleep(0.2)
+            until(lambda: self.pipeline._redacted._stopped)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_ctrl_c_sends_every_stage_home_before_it_passes_on(world, pipeline_of):
     """Whoever opened the source and the sink closes them then: nobody may still use them."""
     before = set(threading.enumerate())
     sink = Interrupting()
-    pipeline = pipeline_of(sink, source=endless(world))
+    sink.pipeline = pipeline = pipeline_of(sink, source=endless(world))
     pools = set(threading.enumerate()) - before
     with pytest.raises(KeyboardInterrupt):
         pipeline.run()
@@ -236,18 +236,18 @@ def test_the_watcher_sees_every_frame_with_its_cover(pipeline_of):
 
 
 class Slow(Gallery):
-    """A sink that takes 5 ms a frame."""
+    """A sink that takes 25 ms a frame, many times what another stage computes in one."""
 
     def write(self, frame):
-        time.sleep(0.005)
+        time.sleep(0.025)
         super().write(frame)
 
 
 class SlowEyes(Eyes):
-    """Takes 40 ms a look."""
+    """Takes 200 ms a look."""
 
     def detect(self, frame):
-        time.sleep(0.04)
+        time.sleep(0.2)
         return super().detect(frame)
 
 
@@ -257,6 +257,7 @@ def busiest(pipeline):
     return max(loads, key=loads.get)
 
 
+@pytest.mark.slow
 def test_clocks_tell_who_holds_up_the_rest(world, pipeline_of):
     slow_sink = pipeline_of(Slow())
     slow_sink.run()
@@ -264,11 +265,12 @@ def test_clocks_tell_who_holds_up_the_rest(world, pipeline_of):
     slow_eyes = pipeline_of(Gallery(), detector=SlowEyes(world), workers=1)
     slow_eyes.run()
     assert busiest(slow_eyes) == "detect"
-    slow_source = pipeline_of(Gallery(), source=islice(endless(world, 0.01), 40))
+    slow_source = pipeline_of(Gallery(), source=islice(endless(world, 0.04), 40))
     slow_source.run()
     assert busiest(slow_source) == "decode"
 
 
+@pytest.mark.slow
 def test_a_clock_accounts_for_all_of_a_stage_s_time(pipeline_of):
     pipeline = pipeline_of(Slow())
     pipeline.run()
@@ -277,23 +279,18 @@ def test_a_clock_accounts_for_all_of_a_stage_s_time(pipeline_of):
         assert clock.frames == (9 if clock is pipeline.detect_clock else 40)
     last = pipeline.clocks[-1]
     spent = last.busy_s + last.wait_in_s + last.wait_out_s
-    assert spent == pytest.approx(pipeline.wall_s, abs=0.1)
+    assert 40 * 0.025 <= spent <= pipeline.wall_s
 
 
+@pytest.mark.slow
 def test_load_samples_never_show_a_stage_busier_than_the_time_that_passed(world, pipeline_of):
     sink, journal = Slow(), RunJournal()
-    pipeline = pipeline_of(
-        sink,
-        detector=SlowEyes(world),
-        workers=1,
-        source=(world.frame(i % 40) for i in range(200)),
-        journal=journal,
-    )
+    pipeline = pipeline_of(sink, detector=SlowEyes(world), workers=1, journal=journal)
     pipeline.run()
     assert len(journal.loads) >= 2
     for sample in journal.loads:
         assert set(sample.busy_s) == {"decode", "detect", "analyse", "redact", "encode"}
-        assert all(0 <= busy <= sample.wall_s + 0.05 for busy in sample.busy_s.values())
+        assert all(0 <= busy <= sample.wall_s for busy in sample.busy_s.values())
     # It does next to nothing itself: what it waits for is the detector's work. Asked of the whole
     # run, for a wait is booked when it ends.
     analyse = next(clock for clock in pipeline.clocks if clock.name == "analyse")
@@ -308,12 +305,12 @@ class Blocked(Gallery):
         self.free = threading.Event()
 
     def write(self, frame):
-        assert self.free.wait(120)
+        assert self.free.wait(2 * LONG_S)
         super().write(frame)
 
 
 @pytest.mark.slow
-def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipeline_of, background):
+def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipeline_of):
     sink = Blocked()
 
     def source():
@@ -323,8 +320,7 @@ def test_a_live_source_never_waits_and_the_newest_frames_are_kept(world, pipelin
 
     pipeline = pipeline_of(sink, source=source(), keep_newest=True)
     thread = background(pipeline)
-    thread.join(30)
-    assert not thread.is_alive()
+    assert ended(thread)
     shown = [frame.index for frame in sink.shown]
     assert shown == sorted(set(shown))
     assert shown[-4:] == [196, 197, 198, 199]
@@ -349,18 +345,19 @@ def test_the_first_frame_of_a_scene_is_not_dropped(world, pipeline_of):
     assert [frame.index for frame in sink.shown][-4:] == [150, 197, 198, 199]
 
 
+@pytest.mark.slow
 def test_a_stage_that_waits_for_its_camera_is_not_busy(world, pipeline_of):
     gate = threading.Event()
 
     def source():
         for i in range(4):
-            gate.wait(0.25)  # a second in all: so long nothing was computed
+            gate.wait(0.5)  # two seconds in all: so long nothing was computed
             yield world.frame(i)
 
     pipeline = pipeline_of(Gallery(), source=source(), keep_newest=True)
     pipeline.run()
     spent = pipeline.stage_s()
-    assert spent["decode", "wait_in"] >= 0.9
+    assert spent["decode", "wait_in"] >= 1.8
     assert spent["decode", "busy"] < spent["decode", "wait_in"]
 
 
@@ -376,42 +373,41 @@ class Stalling:
 
     def __init__(self, world, frames=30):
         self._world, self._frames = world, frames
-        self.over, self.fault = threading.Event(), None
+        self.free, self.fault = threading.Event(), None
 
     def __iter__(self):
         for i in range(self._frames):
             yield self._world.frame(i)
             time.sleep(0.002)  # as a camera's, which no analysis falls behind here
-        assert self.over.wait(120)
+        assert self.free.wait(2 * LONG_S)
         if self.fault is not None:
             raise self.fault
         yield self._world.frame(self._frames)
 
 
 @pytest.mark.parametrize("fault", [None, InputError("door: ended the stream")])
-def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fault, background):
+def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fault):
     """And finishes all that came before."""
     source, sink = Stalling(world), Gallery()
     pipeline = pipeline_of(sink, source=source, keep_newest=True)
+    others = set(threading.enumerate())
     thread = background(pipeline)
     until(lambda: pipeline.frames_in == 30)
-    (decoder,) = [each for each in threading.enumerate() if each.name == "decode"]
+    (decoder,) = [each for each in set(threading.enumerate()) - others if each.name == "decode"]
     pipeline.cancel()
-    thread.join(20)
-    assert not thread.is_alive()
+    assert ended(thread)
     assert sink.finished
     assert len(sink.shown) == 30 - pipeline.dropped
     assert sink.shown[-1].index == 29
     assert decoder.is_alive()
     source.fault = fault
-    source.over.set()
-    decoder.join(20)
-    assert not decoder.is_alive()
+    source.free.set()
+    assert ended(decoder)
     assert pipeline.frames_in == 30  # what came too late was not taken
     assert sink.shown[-1].index == 29
 
 
-def test_cancel_waits_for_a_file_s_read(world, pipeline_of, background):
+def test_cancel_waits_for_a_file_s_read(world, pipeline_of):
     source, sink = Stalling(world), Gallery()
     pipeline = pipeline_of(sink, source=source)
     thread = background(pipeline)
@@ -419,9 +415,8 @@ def test_cancel_waits_for_a_file_s_read(world, pipeline_of, background):
     pipeline.cancel()
     thread.join(1.5)
     assert thread.is_alive()
-    source.over.set()
-    thread.join(20)
-    assert not thread.is_alive()
+    source.free.set()
+    assert ended(thread)
     assert [frame.index for frame in sink.shown] == list(range(31))
 
 
@@ -434,7 +429,7 @@ def raised_by(pipeline):
 def test_what_came_before_a_camera_s_fault_is_finished_and_written(world, pipeline_of):
     source, sink = Stalling(world), Gallery()
     source.fault = InputError("door: ended the stream")
-    source.over.set()
+    source.free.set()
     pipeline = pipeline_of(sink, source=source, keep_newest=True)
     assert raised_by(pipeline) is source.fault
     assert sink.finished
@@ -445,26 +440,24 @@ def test_what_came_before_a_camera_s_fault_is_finished_and_written(world, pipeli
 def test_a_file_that_fails_finishes_nothing(world, pipeline_of):
     source, sink = Stalling(world), Gallery()
     source.fault = InputError("out of order")
-    source.over.set()
+    source.free.set()
     assert raised_by(pipeline_of(sink, source=source)) is source.fault
     assert not sink.finished
 
 
-def test_it_tells_how_far_it_is_and_what_waits_where(world, pipeline_of, background):
+def test_it_tells_how_far_it_is_and_what_waits_where(world, pipeline_of):
     source, sink = Stalling(world), Blocked()
     pipeline = pipeline_of(sink, source=source)
     assert (pipeline.last_in_s, pipeline.last_out_s) == (None, None)
     assert pipeline.queues == {"analyse": 0, "detect": 0, "redact": 0, "encode": 0}
     began_s = time.monotonic()
     thread = background(pipeline)
-    until(lambda: pipeline.queues["analyse"] == 4)
-    assert pipeline.queues == {"analyse": 4, "detect": pytest.approx(10, abs=9), "redact": 4} | {
-        "encode": 4
-    }
+    full = {"analyse": 4, "detect": pytest.approx(10, abs=9), "redact": 4, "encode": 4}
+    until(lambda: pipeline.queues == full)
     assert (pipeline.frames_out, pipeline.last_out_s) == (0, None)
     sink.free.set()
-    source.over.set()
-    thread.join(30)
+    source.free.set()
+    assert ended(thread)
     assert pipeline.queues == {"analyse": 0, "detect": 0, "redact": 0, "encode": 0}
     assert began_s < pipeline.last_in_s < pipeline.last_out_s < time.monotonic()
     assert pipeline.frames_out == 31
