@@ -26,6 +26,7 @@ class Ahead(Generic[T_co]):
         self._call = call
         self._results: list[T_co] = []
         self._error: BaseException | None = None
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
         self._thread.start()
 
@@ -38,11 +39,11 @@ class Ahead(Generic[T_co]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.join()
+        self._wait()
 
     def result(self) -> T_co:
         """What the call gave, once it has ended; what it raised is raised here."""
-        self._thread.join()
+        self._wait()
         if self._error is not None:
             raise self._error
         return self._results[0]
@@ -56,8 +57,14 @@ class Ahead(Generic[T_co]):
             self.result()
             raise
 
+    def _wait(self) -> None:
+        self._over.wait()  # before Python 3.13, a `join` that Ctrl-C breaks off is taken for done
+        self._thread.join()
+
     def _run(self) -> None:
         try:
             self._results.append(self._call())
         except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
             self._error = error
+        finally:
+            self._over.set()

@@ -72,6 +72,8 @@ class PartFile:
 
     def discard(self) -> None:
         """Delete it; harmless once it was put or discarded."""
+        if self not in _open:
+            return
         with suppress(OSError):  # its folder may be gone
             self.path.unlink(missing_ok=True)  # before it is forgotten, for Ctrl-C may come between
         try:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Generic
 
 from agent.errors import InputError, PipelineError
 from agent.frames.cover import Cover
-from agent.pipeline.channel import Channel, Stopped
+from agent.pipeline.channel import Channel
 from agent.pipeline.run_journal import LoadSample
 from agent.pipeline.sink import ShownT
+from agent.pipeline.stage_thread import StageThread
 from agent.stage_clock import StageClock
 
 if TYPE_CHECKING:
@@ -110,11 +111,7 @@ class Pipeline(Generic[ShownT]):
             AgentError: whatever a stage failed with.
         """
         self._began = time.monotonic()
-        threads = [
-            # A daemon, for a source or a detector that hangs must not outlive a second Ctrl-C.
-            threading.Thread(target=self._guard, args=(clock, stage), name=clock.name, daemon=True)
-            for clock, stage in self._stages.items()
-        ]
+        threads = [StageThread(clock, stage, self._fail) for clock, stage in self._stages.items()]
         try:
             for thread in threads:
                 thread.start()
@@ -134,20 +131,20 @@ class Pipeline(Generic[ShownT]):
         if self._fault is not None and not self._cancelled:
             raise self._fault
 
-    def _join(self, thread: threading.Thread, *, stalls: bool = False) -> None:
+    def _join(self, thread: StageThread, *, stalls: bool = False) -> None:
         """Wait for a stage; once another has failed, only so long: a source may have stalled.
 
         Args:
             stalls: likewise once the run is cancelled.
         """
-        while thread.is_alive():
-            thread.join(_POLL_S)
+        while not thread.over.wait(_POLL_S):
             if self._error is not None:
                 thread.join(_STOP_TIMEOUT_S)
                 return
             if stalls and self._cancelled:
                 thread.join(_READ_TIMEOUT_S)
                 return
+        thread.join()
 
     def cancel(self) -> None:
         """Take no more frames; those under way are finished and written.
@@ -213,16 +210,10 @@ class Pipeline(Generic[ShownT]):
         """Whether `cancel` was called."""
         return self._cancelled
 
-    def _guard(self, clock: StageClock, stage: Callable[[StageClock], None]) -> None:
-        began = time.monotonic()
-        try:
-            stage(clock)
-        except Stopped:
-            pass
-        except BaseException as error:  # noqa: BLE001 - it is raised again by `run`
-            self._error = self._error or error
-            self._stop()
-        clock.busy_s = time.monotonic() - began - clock.wait_in_s - clock.wait_out_s
+    def _fail(self, error: BaseException) -> None:
+        """A stage has ended so: the others end, and `run` raises the first of such errors."""
+        self._error = self._error or error
+        self._stop()
 
     def _stop(self) -> None:
         """Stop every stage, whatever it waits for."""

@@ -175,7 +175,7 @@ def _quantize(
     for role, made in made_files(model, ranges, batches, heads["class"]):
         files[role] = made
         _say(f"made {role}: {len(made) / 1e6:.1f} MB")
-    judge = Judge(files, manifest, args.conf)
+    judge = Judge(dict[str, bytes](files.items()), manifest, args.conf)
     _look(judge, judged, dataset, index_of)
     checks = _checks(len(student.sizes))
     records = verdicts(files, judge.seen, args.conf, args.bounds, checks)

@@ -11,8 +11,9 @@ from distill.quantize.insert import quantised
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from distill.quantize.histograms import Range
     from distill.quantize.insert import Eight
-    from distill.quantize.ranges import Batches, Range
+    from distill.quantize.ranges import Batches
     from models.manifest import Role
 
 EIGHT: tuple[Eight, ...] = ("uint8", "int8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from distill.errors import InputError
 from distill.evaluate.evaluator import MIN_SCORE
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
     Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]
 
-REFERENCE = "fp32"
+REFERENCE: Final = "fp32"
 """What the others are compared with."""
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distill.data.images import Image
     from distill.quantize.graph import Graph
     from distill.quantize.heads import Kind
-    from distill.quantize.ranges import Range
+    from distill.quantize.histograms import Range
     from models.manifest import Manifest
 
 FRAMES = 30
@@ -65,8 +65,11 @@ def parts_of(model: bytes, heads: Mapping[Kind, Sequence[str]]) -> dict[str, fro
         kind: nodes - frozenset().union(*(reached[other] for other in heads if other != kind))
         for kind, nodes in reached.items()
     }
-    trunk = [name for name in order if not any(name in nodes for nodes in own.values())]
-    found |= _trunk_parts(graph, trunk)
+    # RTMDet-Ins has one tower for both.
+    shared = reached["class"] & reached["box"] - reached["coefficient"] - reached["prototype"]
+    heads_own = shared.union(*own.values())
+    found |= _trunk_parts(graph, [name for name in order if name not in heads_own])
+    found["class and box tower"] = shared
     for kind in heads:
         if kind == "prototype":
             found["prototypes"] = own[kind]

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from distill.quantize.record import QuantizeRecord
+from distill.quantize.table import rows
 from models.bundle import Bundle
 from tests.bench.covered import at_every_fifth
 from tests.bench.davis import SEQUENCES
 from tests.bench.network import opened
 from tests.bench.outcome import Outcome, Table, Target
+from tests.bench.student_bundle import SIDES, bundle_of_student, quantised
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +37,13 @@ _SQUARE = "fp32, square, as before"
 _ROLES: tuple[Role, ...] = ("fp32", "fp16", "uint8", "int8")
 _MOST_LEAK, _MOST_LEAK_FITTED = 0.3, 0.5
 """Points of leak that a precision may add, and INT8 with the fitted size together."""
+_MOST_LOST: tuple[tuple[Role, str, float], ...] = (
+    ("uint8", "mask_map", 1.0),
+    ("uint8", "f1", 1.0),
+    ("int8", "mask_map", 1.5),
+    ("int8", "f1", 1.0),
+)
+"""Points of a figure that a file may lose."""
 
 
 def only(bundle: Bundle, role: Role) -> Bundle:
@@ -96,9 +106,45 @@ def _leak(by_sequence: dict[Sequence, Score], *, aside: bool) -> float:
     return 100 * float(np.mean([s.leak for seq, s in by_sequence.items() if seq.aside is aside]))
 
 
+def accuracy_table(side: int, record: QuantizeRecord) -> tuple[Table, list[Target]]:
+    """What `quantize` measured on COCO's 128 images and on frames of videos.
+
+    Args:
+        side: of the square input, pixels.
+        record: of `quantize`.
+    """
+    (head, *body) = rows(record)
+    judged = ", ".join(f"{count} at {size}" for size, count in record.judged_at.items())
+    table = Table(
+        f"Accuracy at {side} px",
+        tuple(head),
+        [tuple(row) for row in body],
+        f"On {record.labelled_images} labelled images and {record.judged_frames} frames of videos "
+        f"that did not calibrate ({judged}); in brackets 95 % intervals.",
+    )
+    targets = []
+    for role, figure, most in _MOST_LOST:
+        change = record.precisions[role].figures[figure].change
+        lost = float("nan") if change is None else -100 * change
+        targets.append(Target(f"{role}, {side} px: {figure} lost, points", lost, "<=", most))
+    return table, targets
+
+
 def run(args: argparse.Namespace) -> Outcome:
     """All of it."""
+    outcome = Outcome()
     with TemporaryDirectory() as temporary:
         square = opened(args.data / "weights" / "coco-yolov8n-seg-640.onnx", Path(temporary))
-    table, targets = leak_table(args.data / "davis", square, square)
-    return Outcome([table], targets)
+    student = bundle_of_student(args.data, args.cache, 640, "any")
+    parts = [
+        *(accuracy_table(side, _record(args, side)) for side in SIDES),
+        leak_table(args.data / "davis", square, Bundle.open(student, allow_unsigned=True)),
+    ]
+    for table, targets in parts:
+        outcome.tables.append(table)
+        outcome.targets += targets
+    return outcome
+
+
+def _record(args: argparse.Namespace, side: int) -> QuantizeRecord:
+    return QuantizeRecord.read(quantised(args.data, args.cache, side))

@@ -7,8 +7,12 @@ import pytest
 
 from agent.cli import main as sfumato
 from distill.cli import main
+from distill.pack.shapes import shapes_of
 from distill.student.config import read_config
 from models.bundle import Bundle
+from models.decode.yolo_seg_heads import RAW_OUTPUTS
+from models.runtime.choose import choose_network
+from models.self_test import self_test
 from models.signing import PublicKey
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "demo"
@@ -22,10 +26,21 @@ def bundle():
 
 
 def test_it_is_small_and_has_a_teacher(bundle):
-    assert (FOLDER / "bottles.sfm").stat().st_size <= 8_000_000
+    assert (FOLDER / "bottles.sfm").stat().st_size <= 11_000_000
     assert bundle.manifest.teacher is not None
     assert bundle.manifest.golden_files
     assert set(bundle.manifest.thresholds) == {"bottle"}
+
+
+def test_each_of_its_files_sees_what_it_should_at_every_size(bundle):
+    manifest = bundle.manifest
+    assert [*manifest.files] == ["fp16", "uint8"]
+    assert manifest.outputs == RAW_OUTPUTS
+    assert manifest.sizes == shapes_of(manifest.input.width)[1:]
+    assert {frame.size for frame in manifest.golden_files} == {None, *manifest.sizes}
+    network = choose_network(bundle, precision="fp16").network
+    assert self_test(bundle, network).compared >= len(manifest.golden_files)
+    assert choose_network(bundle).precision in manifest.files
 
 
 def test_what_made_it_can_be_read(bundle):

@@ -1,5 +1,6 @@
 """`sfumato blur`, as typed: what it does, and the one line with which it refuses."""
 
+import contextlib
 import fcntl
 import itertools
 import json
@@ -18,13 +19,15 @@ import av
 import numpy as np
 import pytest
 from networks import PLACE, network
-from worlds import Thing, World, covered_whole, leaks, linear, lumas, write_world_bundle
+from worlds import Thing, World, covered_whole, leaks, linear, lumas, until, write_world_bundle
 
 from agent.cli import main
 from models.archive import read_archive, write_archive
 from models.signing import PrivateKey
 
 ROOT = Path(__file__).resolve().parents[3]
+LONG_S = 180
+"""What a test waits at most for another process."""
 
 
 @pytest.fixture(scope="module")
@@ -422,7 +425,7 @@ class Stream(threading.Thread):
     def stall(self):
         """Give no more, and come back once all that was given is read."""
         self._stalled.set()
-        assert self._dry.wait(20)
+        assert self._dry.wait(LONG_S)
         time.sleep(0.3)
 
     def end(self):
@@ -436,7 +439,7 @@ def unread_bytes(pipe):
 
 def wait_until_asleep(pid):
     """Wait until no thread of a process has anything to do, however busy the machine is."""
-    deadline, calm = time.monotonic() + 30, 0
+    deadline, calm = time.monotonic() + LONG_S, 0
     while calm < 10 and time.monotonic() < deadline:
         time.sleep(0.02)
         states = [
@@ -468,20 +471,21 @@ def process(stream, bundle, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 20
-    while not partial_files(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert partial_files(tmp_path)
-    time.sleep(0.3)
-    assert process.poll() is None
-    yield process
-    process.kill()
-    process.wait()
-    process.stderr.close()
+    try:
+        until(lambda: is_writing(tmp_path))
+        time.sleep(0.3)
+        assert process.poll() is None
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
-def partial_files(folder):
-    return [path for path in folder.iterdir() if "partial" in path.name]
+def is_writing(folder):
+    """Whether an output grows; before, one is made to see whether that can be done."""
+    with contextlib.suppress(FileNotFoundError):  # which that one is by now
+        return any(path.stat().st_size for path in folder.iterdir() if "partial" in path.name)
 
 
 def outputs(folder):
@@ -492,7 +496,7 @@ def outputs(folder):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_playable_file(process, tmp_path, number):
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert "stopped early" in said
     assert "Traceback" not in said
@@ -512,7 +516,7 @@ def test_twice_ctrl_c_ends_at_once_and_leaves_nothing(process, stream, tmp_path,
     wait_until_asleep(process.pid)
     assert process.poll() is None
     process.send_signal(number)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert said.splitlines()[-1] == "sfumato: stopped"
     assert "Traceback" not in said
@@ -538,7 +542,7 @@ def test_a_process_of_its_own_does_the_same(clip, bundle, tmp_path):
         capture_output=True,
         check=False,
         text=True,
-        timeout=30,
+        timeout=LONG_S,
     )
     assert done.returncode == 0, done.stderr
     assert leaks(lumas(tmp_path / "out.mp4")) == {}
@@ -575,7 +579,7 @@ def test_only_a_timeline_needs_what_plots_are_drawn_with(
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=LONG_S,
     )
     assert done.returncode == code, done.stderr
     assert said in done.stderr

@@ -285,8 +285,8 @@ def test_who_is_back_in_time_has_no_will(broker):
     """Of two that vanish, one comes back: when the other's will is spoken, this one's would be, too."""
     address = broker.address()
     with Client(address, "watcher", "conn/+") as watcher:
-        lost = Client(address, "lost", will=Message("conn/lost", b"lost"), will_delay_s=1)
-        back = Client(address, "back", will=Message("conn/back", b"lost"), will_delay_s=1)
+        lost = Client(address, "lost", will=Message("conn/lost", b"lost"), will_delay_s=5)
+        back = Client(address, "back", will=Message("conn/back", b"lost"), will_delay_s=5)
         with back, lost:
             back.session.reconnect("a short loss")
             back.wait(lambda: back.connections == 2)

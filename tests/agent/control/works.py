@@ -7,7 +7,7 @@ from agent.control.commands import Workers
 from agent.control.decision import Admitted
 from agent.control.ops import OPS, Nothing, Op
 
-LONG_S = 30.0
+LONG_S = 60.0
 """What a test waits at most for something that takes no time."""
 
 

@@ -22,12 +22,12 @@ class Stepped:
 
     def detect(self, frame):
         self._begun.put(int(frame.planes[0][0, 0]))
-        assert self._go.acquire(timeout=30)
+        assert self._go.acquire(timeout=60)
         return Instances(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, int))
 
     def next(self):
         """The stream whose frame is being detected now."""
-        return self._begun.get(timeout=30)
+        return self._begun.get(timeout=60)
 
     def finish(self):
         self._go.release()

@@ -143,7 +143,7 @@ def test_a_detection_that_comes_back_late_is_not_believed_and_its_thread_ends(
     [other] = set(threading.enumerate()) - before - {worker}
     assert hanging.pool.hung == 1
     hanging.eyes.release()
-    worker.join(30)
+    worker.join(60)
     assert not worker.is_alive()
     assert hanging.pool.hung == 0
     assert stuck.fault == TIMED_OUT

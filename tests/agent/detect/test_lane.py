@@ -82,7 +82,7 @@ def test_closing_the_pool_leaves_nobody_waiting(pool_of, stepped):
     thread = threading.Thread(target=lane.wait, args=(waiting,), daemon=True)
     thread.start()
     pool.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert waiting.fault == "detector closed"
     assert lane.submit(frame).fault == "detector closed"

@@ -80,7 +80,7 @@ def test_yolo11_from_weights_to_a_hidden_picture(pack, tmp_path):
 
 
 def test_what_quantize_made_goes_in_beside_it(pack, tmp_path):
-    weights = saved(lively("yolov8n-seg"), tmp_path / "student.pt", train_args={"imgsz": 96})
+    weights = saved(lively("yolo11n-seg"), tmp_path / "student.pt", train_args={"imgsz": 96})
     student = read_student(weights)
     model = student.to_onnx(dynamic=False)  # as good as eight bits can be
     sha256 = hashlib.sha256(model).hexdigest()

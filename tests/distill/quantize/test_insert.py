@@ -11,6 +11,7 @@ from distill.quantize.ranges import collect_ranges
 from models.errors import ModelError
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from tests.distill.quantize.small import TAIL, fed, nodes_of, small, weights_of
+from tests.distill.quantize.unsigned import as_unsigned
 
 ROLES = ("int8", "uint8")
 VARYING = (2, 3)
@@ -33,17 +34,6 @@ def files(model, ranges):
 
 def run(model, batch):
     return OnnxRuntimeNetwork(model).run(batch)
-
-
-def as_unsigned(model):
-    """A file of int8 around 0, its activations stored as uint8 around 128: the same numbers."""
-    proto = onnx.load_from_string(model)
-    ends = {node.input[2] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
-    for tensor in proto.graph.initializer:
-        if tensor.name in ends:
-            assert numpy_helper.to_array(tensor) == 0
-            tensor.CopyFrom(numpy_helper.from_array(np.array(128, np.uint8), tensor.name))
-    return proto.SerializeToString()
 
 
 def test_int8_and_uint8_around_128_are_the_same_arithmetic(files):

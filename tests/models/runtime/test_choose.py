@@ -165,6 +165,15 @@ def test_what_is_asked_for_runs_untried(bundle_of, precision):
     assert lines(chosen) == [f"{precision} on onnxruntime-cpu: was asked for"]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whoever_has_a_run_shared_by_threads_has_the_fastest_too(bundle_of, threads):
+    for models, precision in (
+        ({"fp32": SLOW, "uint8": QUANTISED}, "uint8"),
+        ({"fp32": QUANTISED, "uint8": SLOW}, "fp32"),
+    ):
+        assert choose_network(bundle_of(**models), threads=threads).precision == precision
+
+
 def test_a_precision_that_the_bundle_lacks_is_refused(bundle_of):
     with pytest.raises(BundleError, match="no int8 model"):
         choose_network(bundle_of(fp32=SLOW), precision="int8")
