@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
     from distill.data.coco import CocoDataset
     from distill.quantize.frames import Frames
-    from distill.quantize.heads import Kind
-    from distill.quantize.histograms import Range
     from distill.quantize.judge import Judge
-    from models.manifest import Manifest, Role
+    from models.manifest import Role
 
 _DESCRIPTION = """\
 Make a student small and fast: its network in 8 bits, for ONNX Runtime on a CPU (model.uint8.onnx:
@@ -149,7 +147,7 @@ def _run(args: argparse.Namespace) -> int:
 def _quantize(
     args: argparse.Namespace, dataset: CocoDataset | None, tune: Frames, judged: Frames
 ) -> int:
-    from distill.cli.quantize_summary import Passes, report, warn
+    from distill.cli.quantize_summary import Passes, part_rows, report, warn
     from distill.pack.exported import exported
     from distill.quantize.calibration import CalibrationBatches, kept_histograms
     from distill.quantize.files import made_files
@@ -193,7 +191,7 @@ def _quantize(
         precisions=records,
     )
     record.write(args.out)
-    parts = _parts(args.conf, model, ranges, heads, manifest, judged) if args.sensitivity else []
+    parts = part_rows(args.conf, model, ranges, heads, manifest, judged) if args.sensitivity else []
     report(args.out, record, parts, there)
     if refused := refusal(args.out, records):
         raise ModelError(refused)
@@ -233,25 +231,6 @@ def _checks(sizes: int) -> dict[Role, Callable[[bytes], None]]:
 
     check = partial(check_tensorrt, varying=(2, 3) if sizes > 1 else ())
     return {"fp16": check, "int8": check}
-
-
-def _parts(
-    confidence: float,
-    model: bytes,
-    ranges: Mapping[str, Range],
-    heads: Mapping[Kind, Sequence[str]],
-    manifest: Manifest,
-    judged: Frames,
-) -> list[list[str]]:
-    """Rows of what each part of the network loses, the worst first."""
-    from tqdm import tqdm
-
-    from distill.quantize.sensitivity import FRAMES, rows, sensitivities
-
-    step = -(-len(judged) // FRAMES)
-    some = [image for number, image in enumerate(judged) if number % step == 0]
-    bar = partial(tqdm, desc="part by part", unit="part", disable=None, leave=False)
-    return rows(sensitivities(model, ranges, heads, manifest, some, confidence, bar))
 
 
 def _say(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -10,14 +11,20 @@ from typing_extensions import Self
 
 from distill.cli.columns import print_columns
 from distill.files import writing
+from distill.quantize import sensitivity
+from distill.quantize.sensitivity import FRAMES, sensitivities
 from distill.quantize.table import markdown, markdown_rows, rows
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from distill.quantize.frames import Frames
+    from distill.quantize.heads import Kind
+    from distill.quantize.histograms import Range
     from distill.quantize.record import QuantizeRecord
+    from models.manifest import Manifest
 
 _MOST_LINES = 5
 """Pictures that can't be read, that are named one by one; chosen, not measured."""
@@ -37,6 +44,21 @@ def report(out: Path, record: QuantizeRecord, parts: list[list[str]], there: Seq
     with writing(out / "table.md"), whole_file(out / "table.md") as file:
         file.write(markdown(record, ["", *markdown_rows(parts)] if parts else []).encode())
     print(f"wrote in {out}: {', '.join([*there, 'quantize.json', 'table.md'])}")
+
+
+def part_rows(
+    confidence: float,
+    model: bytes,
+    ranges: Mapping[str, Range],
+    heads: Mapping[Kind, Sequence[str]],
+    manifest: Manifest,
+    judged: Frames,
+) -> list[list[str]]:
+    """Rows of what each part of the network loses, the worst first."""
+    step = -(-len(judged) // FRAMES)
+    some = [image for number, image in enumerate(judged) if number % step == 0]
+    bar = partial(tqdm, desc="part by part", unit="part", disable=None, leave=False)
+    return sensitivity.rows(sensitivities(model, ranges, heads, manifest, some, confidence, bar))
 
 
 class Passes:

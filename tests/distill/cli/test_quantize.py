@@ -86,7 +86,7 @@ def test_what_passes_is_written_and_what_does_not_any_more_is_taken_away(
     (kept,) = out.glob("ranges-*.npz")
     before = kept.stat().st_mtime_ns
     demanded = f"{ANYTHING},uint8.agreement=1.01"
-    code, said, complaint = quantize(*sizes, "--bounds", demanded)
+    code, said, complaint = quantize(*sizes, "--bounds", demanded, "--sensitivity")
     assert code == 5
     assert kept.stat().st_mtime_ns == before, "nothing is calibrated again"
     assert sorted(path.name for path in out.glob("*.onnx")) == [
@@ -100,6 +100,9 @@ def test_what_passes_is_written_and_what_does_not_any_more_is_taken_away(
     assert "mask mAP" not in said
     assert QuantizeRecord.read(out).precisions["uint8"].failed
     assert "- model.uint8.onnx: agreement is" in (out / "table.md").read_text()
+    for text in (said, (out / "table.md").read_text()):
+        assert "only this part in uint8" in text
+        assert "last class convolutions" in text
 
 
 def measured(out, weights, data):
