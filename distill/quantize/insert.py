@@ -76,7 +76,6 @@ def quantised(
             "ActivationSymmetric": role == "int8",
             "WeightSymmetric": True,
             "QuantizeBias": False,
-            "ForceQuantizeNoInputCheck": True,
             "OpTypesToExcludeOutputQuantization": operators if role == "int8" else [],
         },
     )

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
+import onnxruntime
 from onnx import TensorProto, helper
 
-from distill.quantize.graph import Model, Node, float_tensors, read_model
+from distill.quantize.graph import Model, Node, float_tensors, read_model, replace_nodes
 from distill.quantize.histograms import BINS, PERCENTILE, Extremes, Histograms, Method, Range
 from models.errors import ModelError
-from models.runtime.onnxruntime import OnnxRuntimeNetwork
+from models.runtime.onnxruntime import session_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     Keep = Callable[[Histograms], object]
     """Given after every pass what is known so far, to go on from."""
 
-GROUP_BYTES = 256 << 20
+GROUP_BYTES = 128 << 20
 """Tensors that are looked at together; 266 MB are all that YOLOv8n-seg has at 640 px."""
 
 _LOOKS = ("ReduceMin", "ReduceMax", "Size")
@@ -115,16 +116,19 @@ def _extremes(proto: Model, batches: Iterator[Floats]) -> dict[str, Extremes]:
     """The least, the greatest and the number of the values of every float tensor."""
     names = float_tensors(proto)
     looks = {}
-    for index, name in enumerate(names):
+    for name in names:
         for operator in _LOOKS:
-            node = helper.make_node(operator, [name], [f"{operator}_of_{index}"])
+            node = helper.make_node(operator, [name], [f"{operator}_of_{name}"])
             if operator != "Size":
                 node.attribute.append(helper.make_attribute("keepdims", 0))
             looks[node.output[0]] = node
-    kinds = [TensorProto.INT64 if "Size" in name else TensorProto.FLOAT for name in looks]
+    kinds = {
+        output: TensorProto.INT64 if node.op_type == "Size" else TensorProto.FLOAT
+        for output, node in looks.items()
+    }
+    looking = _giving(proto, kinds, looks.values())
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     size = np.zeros(len(names), np.int64)
-    looking = _outputs(proto, dict(zip(looks, kinds, strict=True)), looks.values())
     for _, found in _runs(looking, batches):
         least, greatest, number = np.array(found, np.float64).reshape(-1, len(_LOOKS)).T
         bad = ~(np.isfinite(least) & np.isfinite(greatest))
@@ -167,7 +171,7 @@ def _counts(
     fed = proto.graph.input[0].name
     computed = [name for name in names if name != fed]
     counts = {name: np.zeros(BINS, np.int64) for name in names}
-    shown = _outputs(proto, dict.fromkeys(computed, TensorProto.FLOAT))
+    shown = _giving(proto, dict.fromkeys(computed, TensorProto.FLOAT))
     for batch, found in _runs(shown, batches):
         for name, values in zip((fed, *computed), (batch, *found), strict=True):
             if name in counts:
@@ -187,11 +191,25 @@ def _count(values: Floats, extremes: Extremes, counts: Counts) -> None:
         counts += found.reshape(-1).astype(np.int64)
 
 
-def _outputs(proto: Model, kinds: Mapping[str, int], nodes: Iterable[Node] = ()) -> Model:
-    """A network that gives these, by name and type, beside more nodes at its end."""
+def _giving(proto: Model, kinds: Mapping[str, int], looks: Iterable[Node] = ()) -> Model:
+    """A network that gives these, by name and type.
+
+    Args:
+        proto: the network.
+        kinds: types of the outputs by their names.
+        looks: more nodes, each of which reads one tensor; it stands behind what makes it, so that
+            a tensor that was looked at is soon let go.
+    """
+    reading: dict[str, list[Node]] = {}
+    for look in looks:
+        reading.setdefault(look.input[0], []).append(look)
+    nodes = [look for given in proto.graph.input for look in reading.get(given.name, ())]
+    for node in proto.graph.node:
+        nodes.append(node)
+        nodes += [look for output in node.output for look in reading.get(output, ())]
     shown = Model()
     shown.CopyFrom(proto)
-    shown.graph.node.extend(nodes)
+    replace_nodes(shown.graph, nodes)
     del shown.graph.output[:]
     shown.graph.output.extend(
         helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()
@@ -201,6 +219,12 @@ def _outputs(proto: Model, kinds: Mapping[str, int], nodes: Iterable[Node] = ())
 
 def _runs(proto: Model, batches: Iterable[Floats]) -> Iterator[tuple[Floats, list[Any]]]:
     """Each batch with the outputs of its run."""
-    network = OnnxRuntimeNetwork(proto.SerializeToString(), threads=_ALL_CORES)
+    options = session_options(_ALL_CORES)
+    # In the order of the nodes: by default all that nothing else waits for is computed last.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    fed = proto.graph.input[0].name
     for batch in batches:
-        yield batch, list(network.run(batch))
+        yield batch, session.run(None, {fed: batch})

@@ -68,7 +68,7 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
     assert [words[0] for words in shown] == [
         *("teacher", "label", "finetune", "evaluate"),
         *("labels", "labels"),
-        *("label", "distill", "distill", "ladder", "evaluate", "pack"),
+        *("label", "distill", "distill", "ladder", "quantize", "evaluate", "pack"),
     ]
     for words in shown:
         if words[0] == "teacher":  # nobody listens there, so it says what to do by hand
@@ -79,16 +79,21 @@ def test_sfumato_distill_does_what_is_shown(data, yolo, tmp_path, monkeypatch, c
             shutil.copy("datasets/bottles/annotations.json", "datasets/bottles/review.json")
         if words[1] == "import":
             shutil.copy("review/cvat.zip", "corrected.zip")
-        if "--sweep" in words:  # nor a student
-            shutil.copy(yolo, "runs/bottle-student/student.pt")
-            assert sfumato(["model", "keygen", "office"]) == 0
         given = [str(yolo) if word == PUBLISHED else word for word in words]
+        if words[0] == "quantize":  # nor a student, and two dozen frames are no camera
+            shutil.copy(yolo, "runs/bottle-student/student.pt")
+            given += ["--bounds", "agreement=0.5,score_shift=0.1,mask_map_loss=10,f1_loss=10"]
+        if words[0] == "pack":
+            assert sfumato(["model", "keygen", "office"]) == 0
         assert main(given) == 0, (given, capsys.readouterr().err)
     assert (tmp_path / "report" / "metrics.json").exists()
     assert (tmp_path / "review" / "cvat.zip").exists()
     assert (tmp_path / "runs/bottle-student/student.pt").exists()
     assert (tmp_path / "runs/control/student.pt").exists()
-    (swept,) = json.loads((tmp_path / "report-student/sweep.json").read_bytes())["networks"]
+    swept = json.loads((tmp_path / "report-student/sweep.json").read_bytes())["networks"]
     bundle = Bundle.open(tmp_path / "bottle.sfm", [load_public(tmp_path / "office.pub")])
-    assert bundle.manifest.thresholds == swept["thresholds"] != {}
+    assert bundle.manifest.thresholds == swept[0]["thresholds"] != {}
+    assert bundle.manifest.files.keys() == {"fp32", "uint8"}
+    small = bundle.manifest.files["uint8"]
+    assert (small.sha256, small.thresholds) == (swept[1]["sha256"], swept[1]["thresholds"])
     assert bundle.manifest.metrics["mask_map"] > 0.5

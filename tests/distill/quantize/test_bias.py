@@ -93,5 +93,11 @@ def test_a_bias_that_two_convolutions_have_is_moved_for_one(reference):
 def test_what_is_no_raw_head_is_refused(reference):
     with pytest.raises(ModelError, match=r"'prototypes' comes from a Mul, .*raw heads"):
         with_shifts(reference, {"prototypes": 0.1})
+    proto = onnx.load_from_string(reference)
+    next(node for node in proto.graph.node if node.name == "scores").output[0] = "raw"
+    proto.graph.initializer.append(numpy_helper.from_array(np.full(1, 2, np.float32), "twice"))
+    proto.graph.node.append(onnx.helper.make_node("Mul", ["raw", "twice"], ["scores"]))
+    with pytest.raises(ModelError, match="'scores' comes from a Mul"):
+        with_shifts(proto.SerializeToString(), {"scores": 0.1})
     with pytest.raises(ModelError, match="'elsewhere' comes from nothing"):
         with_shifts(reference, {"elsewhere": 0.1})

@@ -83,6 +83,8 @@ def test_an_output_that_is_read_within():
         OnnxRuntimeNetwork(made).run(fed(3)), OnnxRuntimeNetwork(model).run(fed(3)), strict=True
     ):
         np.testing.assert_allclose(halved, full, atol=5e-3 * np.abs(full).max())
+    casts = [node.input[0] for node in nodes_of(made).values() if node.op_type == "Cast"]
+    assert sorted(casts) == ["four.half", "grown", "images", "two.half"]
 
 
 def test_a_weight_that_float16_can_t_hold_stays_as_it_is():

@@ -42,6 +42,10 @@ def test_a_lower_percentile_lets_more_values_saturate_at_either_end():
     assert narrow.low == pytest.approx(np.quantile(NORMAL, 0.05), abs=0.01)
 
 
+def test_all_of_the_values_reach_from_end_to_end():
+    assert seen(STRAY).ranges("percentile", 100)["x"] == Range(-200.0, 300.0)
+
+
 @pytest.mark.parametrize("values", [STRAY, NORMAL, np.abs(NORMAL) ** 3])
 def test_least_squares_errs_least(values):
     errors = {
