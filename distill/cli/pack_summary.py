@@ -35,6 +35,12 @@ def _lines(out: Path, packed: Packed, sealed: str) -> Iterator[str]:
             f"ONNX Runtime in {role} against PyTorch: {parity.compared} objects in "
             f"{len(manifest.golden_files)} golden frames{raw}; worst: {parity.line}"
         )
+    for role in ("int8", "uint8"):
+        if role in manifest.files and manifest.thresholds and not manifest.files[role].thresholds:
+            yield (
+                f"{role}: thresholds were taken from FP32, whose scores are a little others; "
+                f"evaluate --sweep of {manifest.files[role].path}, too, gives it its own"
+            )
 
 
 def _travels(args: argparse.Namespace) -> str:

@@ -150,7 +150,7 @@ def _quantize(
     args: argparse.Namespace, dataset: CocoDataset | None, tune: Frames, judged: Frames
 ) -> int:
     from distill.cli.quantize_summary import Passes, report, warn
-    from distill.pack.student import read_student
+    from distill.pack.exported import exported
     from distill.quantize.calibration import CalibrationBatches, kept_histograms
     from distill.quantize.files import made_files
     from distill.quantize.heads import heads_of
@@ -160,10 +160,10 @@ def _quantize(
     from models.errors import ModelError
     from models.importing import import_onnx
 
-    student = read_student(args.student, args.size)
-    index_of = _index_of(args.student.stem, student.classes, dataset)
     _say(f"exporting {args.student.name}")
-    model = student.to_onnx(dynamic=False)
+    student = exported(args.student, args.size)
+    index_of = _index_of(args.student.stem, student.classes, dataset)
+    model = student.model
     manifest, _ = import_onnx(model, "quantised")
     heads = heads_of(manifest)
     batches = CalibrationBatches(tune, manifest.inputs())

@@ -21,6 +21,7 @@ AMONG = arguments.names_among(("can", "cup"))
         (arguments.whole_number(0, 5), "5", 5),
         (arguments.number(0.01, 1), "0.01", 0.01),
         (arguments.number(0, 1), "1", 1.0),
+        (arguments.named_numbers, "a=1, int8.b=-0.5", {"a": 1.0, "int8.b": -0.5}),
         (arguments.share_below_one, "0", 0.0),
         (arguments.input_side, "640", 640),
         (arguments.input_size, "320x256", (320, 256)),

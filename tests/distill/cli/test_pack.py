@@ -117,6 +117,12 @@ def test_what_quantize_made_goes_in_beside_it(pack, tmp_path):
     assert manifest.thresholds == own
     assert manifest.files["uint8"].thresholds == its
     assert manifest.files["uint8"].runtimes == ("onnxruntime-cpu",)
+    assert "were taken from FP32" not in said
+    sweep.write_text(json.dumps({"networks": networks[:1]}))
+    code, said, _ = pack(weights, *words)
+    assert code == 0
+    assert "\nuint8: thresholds were taken from FP32" in said
+    assert Bundle.open(tmp_path / "x.sfm", [KEY.public]).manifest.files["uint8"].thresholds is None
     code, _, complaint = pack(weights, *words, "--size", "128x128")
     assert code == 3
     assert "nothing was quantised for 128x128" in complaint
