@@ -33,6 +33,7 @@ _SCORES = 0.15
 999 of 1,000 cells, would drown them. Measured with this value alone."""
 
 _ALL_CORES = 0
+"""ONNX Runtime's word for them."""
 
 
 def corrected(

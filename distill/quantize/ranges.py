@@ -1,8 +1,8 @@
 """Ranges: what values the tensors of a network take on calibration images.
 
-Two passes, so that memory does not grow with the images: one for the extremes, which the network
-finds itself, and one for histograms between them, of so many tensors at a time as memory allows.
-ONNX Runtime's own calibration keeps every tensor of every image: 8.2 GB for 100 of 320 px.
+Several passes, so that memory does not grow with the images: one for the extremes, which the
+network finds itself, and more for histograms between them, each of so many tensors as memory
+allows. ONNX Runtime's own calibration keeps every tensor of every image: 8.2 GB for 100 of 320 px.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     """Given after every pass what is known so far, to go on from."""
 
 GROUP_BYTES = 128 << 20
-"""Tensors that are looked at together; 266 MB are all that YOLOv8n-seg has at 640 px."""
+"""Of tensors that are looked at together. YOLOv8n-seg of 640 px took 530 MB at the peak and four
+passes; with twice as much together 815 MB and three passes, which were a seventh faster."""
 
 _LOOKS = ("ReduceMin", "ReduceMax", "Size")
 
 _SLICE = 1 << 22
 """Values that are counted at once; OpenCV counts in float32, which is exact to four times that."""
-
 
 _ALL_CORES = 0
 """ONNX Runtime's word for them."""

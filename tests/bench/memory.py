@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> Outcome:
             clip, folder / "out.mp4", bundle_of(weights, folder), preset="ultrafast"
         )
         print(f"memory: {args.memory_frames} frames", file=sys.stderr)
-        samples_mb, peak_mb = _watched(command)
+        samples_mb, peak_mb = watched(command)
     quarter = max(1, len(samples_mb) // 4)
     quarters = [median(samples_mb[i * quarter : (i + 1) * quarter] or [0]) for i in range(3)]
     quarters.append(median(samples_mb[-quarter:]))
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> Outcome:
     )
 
 
-def _watched(command: list[str]) -> tuple[list[float], float]:
+def watched(command: list[str]) -> tuple[list[float], float]:
     """Run a program: its resident memory once a second and at its peak, MB."""
     samples: list[float] = []
     peak = 0.0
