@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     Keep = Callable[[Histograms], object]
     """Given after every pass what is known so far, to go on from."""
 
-GROUP_BYTES = 128 << 20
-"""Of tensors that are looked at together. YOLOv8n-seg of 640 px took 530 MB at the peak and four
-passes; with twice as much together 815 MB and three passes, which were a seventh faster."""
+GROUP_BYTES = 96 << 20
+"""Of tensors that are looked at together. YOLOv8n-seg of 640 px took 460 MB at the peak and four
+passes; with two and a half times as much together 800 MB and three passes, a seventh faster."""
 
 _LOOKS = ("ReduceMin", "ReduceMax", "Size")
 
