@@ -26,7 +26,7 @@ def bundle():
 
 
 def test_it_is_small_and_has_a_teacher(bundle):
-    assert (FOLDER / "bottles.sfm").stat().st_size <= 11_000_000
+    assert (FOLDER / "bottles.sfm").stat().st_size <= 10_000_000
     assert bundle.manifest.teacher is not None
     assert bundle.manifest.golden_files
     assert set(bundle.manifest.thresholds) == {"bottle"}
