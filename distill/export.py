@@ -131,7 +131,10 @@ def to_onnx(
     # Of more than one step where it varies: one would be kept as it is.
     size = (2 * STRIDE, 3 * STRIDE) if any_size else (spec.height, spec.width)
     images = torch.zeros(2 if any_batch else 1, 3, *size)
-    axes = {axis: step * torch.export.Dim(f"{name}s") for axis, (name, step) in varies.items()}
+    axes = {
+        axis: step * torch.export.Dim(f"{name}s" if step > 1 else name)
+        for axis, (name, step) in varies.items()
+    }
     program = torch.onnx.export(
         module.eval(),
         (images,),

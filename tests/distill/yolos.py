@@ -19,12 +19,16 @@ def build(name, classes):
     return model
 
 
-def write_coco_weights(data, path):
-    """YOLOv8n-seg as a `.pt` of theirs, with COCO's weights."""
+def write_coco_weights(data, path, *, rounded_bins=False):
+    """YOLOv8n-seg as a `.pt` of theirs, with COCO's weights.
+
+    The file's bins were rounded to eighths, as in the ONNX files beside it; they are no weights, but
+    0, 1, ..., 15, unless somebody wants what those files have.
+    """
     model = build("yolov8n-seg", COCO_NAMES).fuse(verbose=False)
     with np.load(data / "weights" / "coco-yolov8n-seg-fused.npz") as file:
         model.load_state_dict({key: torch.from_numpy(file[key]) for key in file.files})
-    # The file's were rounded to eighths of a bin; they are no weights, but 0, 1, ..., 15.
-    bins = model.model[-1].dfl.conv.weight
-    bins.data = torch.arange(bins.numel(), dtype=bins.dtype).reshape(bins.shape)
+    if not rounded_bins:
+        bins = model.model[-1].dfl.conv.weight
+        bins.data = torch.arange(bins.numel(), dtype=bins.dtype).reshape(bins.shape)
     torch.save({"model": model, "ema": None}, path)

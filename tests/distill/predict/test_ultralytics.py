@@ -19,7 +19,7 @@ from models.decode.yolo_seg import YoloSegDecoder
 from models.errors import ModelError
 from models.preprocess import InputSpec, preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
-from tests.distill.yolos import build
+from tests.distill.yolos import build, write_coco_weights
 
 pytestmark = pytest.mark.slow  # networks of three generations are built
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,8 +32,11 @@ def save(model, path):
 
 
 @pytest.fixture(scope="module")
-def coco(yolo):
-    return load_teacher(yolo, device="cpu")
+def coco(data, tmp_path_factory):
+    """What the ONNX file of the same weights has."""
+    path = tmp_path_factory.mktemp("coco") / "yolov8n-seg.pt"
+    write_coco_weights(data, path, rounded_bins=True)
+    return load_teacher(path, device="cpu")
 
 
 @pytest.fixture(scope="module")
