@@ -85,7 +85,10 @@ def check(agent, onlooker, expected):
     assert expected in (answer["state"], None) or answer["error"]["code"] == expected
     assert onlooker.ask("pause", "one", {"stream": "door"}) == answer
     assert all(each == answer for each in onlooker.answers("one"))
-    assert agent.runs == ["pause"] * (answer["state"] == "done")
+    # Killed between the deed and its entry, which nobody can tell from here, it says "interrupted".
+    done = {1} if answer["state"] == "done" else {0, 1} if expected is None else {0}
+    assert agent.runs == ["pause"] * len(agent.runs)
+    assert len(agent.runs) in done
 
 
 @pytest.mark.parametrize("step", ON_WIRE)
