@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
 _MULTIPLE, _MIN_INPUT_PX, _MAX_INPUT_PX = 32, 32, 4096
@@ -144,3 +146,13 @@ def _float(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def add_images_and_classes(truth: argparse._ArgumentGroup) -> None:
+    """Where a data set's images are, and which of its classes count."""
+    truth.add_argument(
+        "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
+    )
+    truth.add_argument(
+        "--classes", type=names, default=(), metavar="A,B", help="only these (all that it has)"
+    )

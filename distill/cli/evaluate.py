@@ -101,16 +101,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     truth = parser.add_argument_group("on what")
     truth.add_argument("--data", type=Path, required=True, metavar="COCO.json", help="the truth")
-    truth.add_argument(
-        "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
-    )
-    truth.add_argument(
-        "--classes",
-        type=arguments.names,
-        default=(),
-        metavar="A,B",
-        help="only these (all that it has)",
-    )
+    arguments.add_images_and_classes(truth)
     result = parser.add_argument_group("what comes out")
     result.add_argument(
         "--conf",

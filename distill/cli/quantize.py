@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from distill.data.coco import CocoDataset
-    from distill.quantize.frames import Frames
+    from distill.quantize.camera_frames import Frames
     from distill.quantize.judge import Judge
     from models.manifest import Role
 
@@ -92,16 +92,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     truth = parser.add_argument_group("labelled images")
     truth.add_argument("--data", type=Path, metavar="COCO.json", help="mAP, F1 and leak are judged")
-    truth.add_argument(
-        "--images", type=Path, metavar="DIR", help="where its images are (beside the JSON)"
-    )
-    truth.add_argument(
-        "--classes",
-        type=arguments.names,
-        default=(),
-        metavar="A,B",
-        help="only these (all that it has)",
-    )
+    arguments.add_images_and_classes(truth)
     verdict = parser.add_argument_group("the verdict")
     verdict.add_argument(
         "--conf",
@@ -130,7 +121,7 @@ def _run(args: argparse.Namespace) -> int:
     check_names(args.bounds)
     from distill.data.coco import CocoDataset
     from distill.lock import Lock
-    from distill.quantize.frames import sources, split
+    from distill.quantize.camera_frames import sources, split
 
     dataset = CocoDataset.read(args.data, args.images, args.classes) if args.data else None
     apart = [record.path for record in dataset.images] if dataset else []
@@ -150,10 +141,10 @@ def _quantize(
     from distill.cli.quantize_summary import Passes, part_rows, report, warn
     from distill.pack.exported import exported
     from distill.quantize.calibration import CalibrationBatches, kept_histograms
-    from distill.quantize.files import made_files
     from distill.quantize.heads import heads_of
     from distill.quantize.judge import Judge
-    from distill.quantize.record import QuantizeRecord
+    from distill.quantize.made_files import made_files
+    from distill.quantize.quantize_record import QuantizeRecord
     from distill.quantize.verdict import refusal, verdicts, write_passed
     from models.errors import ModelError
     from models.importing import import_onnx

@@ -12,18 +12,18 @@ from typing_extensions import Self
 from distill.cli.columns import print_columns
 from distill.files import writing
 from distill.quantize import sensitivity
+from distill.quantize.judged_table import markdown, markdown_rows, rows
 from distill.quantize.sensitivity import FRAMES, sensitivities
-from distill.quantize.table import markdown, markdown_rows, rows
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from distill.quantize.frames import Frames
+    from distill.quantize.camera_frames import Frames
     from distill.quantize.heads import Kind
     from distill.quantize.histograms import Range
-    from distill.quantize.record import QuantizeRecord
+    from distill.quantize.quantize_record import QuantizeRecord
     from models.manifest import Manifest
 
 _MOST_LINES = 5

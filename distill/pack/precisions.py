@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from distill.errors import InputError
 from distill.files import reading
-from distill.quantize.record import NAME, QuantizeRecord
+from distill.quantize.quantize_record import NAME, QuantizeRecord
 from models.errors import ModelError
 
 if TYPE_CHECKING:

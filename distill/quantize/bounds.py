@@ -11,7 +11,7 @@ from models.classes import nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from distill.quantize.record import Figure
+    from distill.quantize.quantize_record import Figure
     from models.manifest import Role
 
 

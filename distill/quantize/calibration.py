@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from distill.quantize.frames import Frames
+    from distill.quantize.camera_frames import Frames
     from distill.quantize.ranges import Progress
     from models.preprocess import InputSpec
 

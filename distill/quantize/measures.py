@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from distill.quantize import labelled
 from distill.quantize.judge import REFERENCE
-from distill.quantize.record import Figure
+from distill.quantize.quantize_record import Figure
 from distill.quantize.resampling import Scattered, draws, ratio
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from distill.files import writing
 from distill.quantize.bounds import bounds_of, failures
 from distill.quantize.judge import REFERENCE
 from distill.quantize.measures import figures
-from distill.quantize.record import FileRecord
+from distill.quantize.quantize_record import FileRecord
 from models.errors import ModelError
 from models.manifest import NETWORK_PATHS
 from models.whole_file import whole_file

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distill.quantize.record import QuantizeRecord
-from distill.quantize.table import rows
+from distill.quantize.judged_table import rows
+from distill.quantize.quantize_record import QuantizeRecord
 from models.bundle import Bundle
 from tests.bench.covered import at_every_fifth
 from tests.bench.davis import SEQUENCES

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from distill.quantize.frames import CALIBRATE
-from distill.quantize.record import QuantizeRecord
+from distill.quantize.camera_frames import CALIBRATE
+from distill.quantize.quantize_record import QuantizeRecord
 from tests.bench.memory import watched
 from tests.bench.outcome import NOTHING, Outcome, Table, Target
 from tests.bench.student_bundle import student_of
@@ -17,7 +17,7 @@ from tests.bench.student_bundle import student_of
 if TYPE_CHECKING:
     import argparse
 
-    from distill.quantize.record import FileRecord
+    from distill.quantize.quantize_record import FileRecord
 
 _SIDE = 640
 _PEAK_MB = 1500

@@ -6,7 +6,7 @@ from PIL import Image
 
 from distill.pack.student import read_student
 from distill.quantize.calibration import CalibrationBatches
-from distill.quantize.frames import sources, split
+from distill.quantize.camera_frames import sources, split
 from distill.quantize.insert import quantised
 from distill.quantize.ranges import collect_ranges
 from models.importing import import_onnx

@@ -16,7 +16,7 @@ from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
 from distill.data.images import size_of
 from distill.pack.student import read_student
-from distill.quantize.record import FileRecord, QuantizeRecord
+from distill.quantize.quantize_record import FileRecord, QuantizeRecord
 from models.bundle import Bundle
 from models.golden import golden_frames
 from models.importing import import_onnx

@@ -15,7 +15,7 @@ from PIL import Image
 
 from distill.cli import main
 from distill.pack.precisions import quantised_files
-from distill.quantize.record import QuantizeRecord
+from distill.quantize.quantize_record import QuantizeRecord
 from models.importing import import_onnx
 from models.manifest import NETWORK_PATHS
 from tests.distill.toys import toy_dataset

@@ -6,7 +6,7 @@ import pytest
 
 from distill.errors import InputError
 from distill.pack.precisions import quantised_files
-from distill.quantize.record import FileRecord, QuantizeRecord
+from distill.quantize.quantize_record import FileRecord, QuantizeRecord
 from models.errors import ModelError
 from models.manifest import NETWORK_PATHS
 

@@ -4,7 +4,7 @@ import pytest
 
 from distill.errors import UsageError
 from distill.quantize.bounds import bounds_of, check_names, failures
-from distill.quantize.record import Figure
+from distill.quantize.quantize_record import Figure
 
 GOOD = {
     "mask_map": Figure(value=0.30, change=-0.008),

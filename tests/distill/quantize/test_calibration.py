@@ -6,7 +6,7 @@ import pytest
 
 from distill.errors import InputError
 from distill.quantize.calibration import CalibrationBatches, kept_histograms
-from distill.quantize.frames import Frames
+from distill.quantize.camera_frames import Frames
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from distill.errors import InputError
-from distill.quantize.frames import sources, split
+from distill.quantize.camera_frames import sources, split
 from tests.distill.label.blobs import scene, write_clip
 
 

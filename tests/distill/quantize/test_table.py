@@ -1,7 +1,7 @@
 """The table, as people read it."""
 
-from distill.quantize.record import Figure, FileRecord, QuantizeRecord
-from distill.quantize.table import markdown, markdown_rows, rows
+from distill.quantize.judged_table import markdown, markdown_rows, rows
+from distill.quantize.quantize_record import Figure, FileRecord, QuantizeRecord
 from models.manifest import NETWORK_PATHS
 
 

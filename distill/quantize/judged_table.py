@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distill.quantize.judge import REFERENCE
-from distill.quantize.record import Figure
+from distill.quantize.quantize_record import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.quantize.record import FileRecord, QuantizeRecord
+    from distill.quantize.quantize_record import FileRecord, QuantizeRecord
     from models.manifest import Role
 
 _COLUMNS: tuple[Role, ...] = ("fp32", "fp16", "uint8", "int8")
