@@ -48,6 +48,11 @@ class Ahead(Generic[T_co]):
             raise self._error
         return self._results[0]
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the result, or what was raised, is there."""
+        return self._over.is_set()
+
     @contextmanager
     def beside(self) -> Iterator[None]:
         """Do what would come after the call: an error in here is told only if the call had none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.ahead import Ahead
+from agent.cuda.suited import detector_for
 from agent.detect.detector import NetworkDetector
 from agent.detect.pool import DetectorPool
 from agent.encoder_threads import AS_ENCODER_LIKES, encoder_threads
@@ -13,12 +14,14 @@ from agent.output_file import check_paths, sweep_around
 from agent.pipeline.run_journal import RunJournal
 from agent.redact.annotator import Annotator
 from agent.redact.effect import Effect
-from agent.run_report import report_of
+from agent.run_report import report_of, versions_here
 from agent.stream import Stream, redactor_of
+from agent.video.driver import is_usual
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
+from agent.video.verdicts import Verdicts
 from models.feeding import Feedings
 from models.input_size import suited
 from models.runtime.choose import choose_network
@@ -38,10 +41,15 @@ if TYPE_CHECKING:
     from agent.pipeline.sink import ShownT, Sink
     from agent.run_report import RunReport
     from agent.settings import BlurSettings, Hiding
+    from agent.video.coder import Coder
+    from agent.video.decoders import Decoders
+    from agent.video.output_clock import OutputClock
     from models.bundle import Bundle
     from models.runtime.choose import Chosen
+    from models.runtime.gpu import Gpu
 
-    _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]]]
+    _Parts = tuple[Callable[[Frame, Cover], ShownT], AbstractContextManager[Sink[ShownT]], str]
+    """What is shown of a frame, where it goes, and what encodes it."""
 
 
 class Watcher:
@@ -66,7 +74,7 @@ def detector_of(bundle: Bundle, settings: Hiding, chosen: Chosen | None = None) 
     """
     chosen = chosen or choose_network(bundle)
     hidden = hidden_classes(bundle, settings, chosen.precision)
-    return NetworkDetector(chosen, Feedings.of(bundle.manifest), hidden.weakest)
+    return detector_for(chosen, Feedings.of(bundle.manifest), hidden.weakest, hidden.sought)
 
 
 def blur(
@@ -78,6 +86,7 @@ def blur(
     overwrite: bool = False,
     watcher: Watcher | None = None,
     detector: Detector | Ahead[Detector] | None = None,
+    trials: Path | None = None,
 ) -> RunReport:
     """Hide the chosen classes in a video.
 
@@ -90,6 +99,7 @@ def blur(
         overwrite: replace a target that exists.
         detector: another detector than the bundle's network, perhaps one that is still loading;
             it must know the same classes.
+        trials: a file that remembers which decoders and encoders in hardware passed their trials.
 
     Raises:
         UsageError: a setting does not fit the bundle.
@@ -101,18 +111,20 @@ def blur(
 
     def parts(video: FileSource, threads: int) -> _Parts[RedactedFrame]:
         output = FileOutput(target, sound=video.sound, overwrite=overwrite)
+        clock = output.clock(video.info)
         encoder = VideoEncoder(
             video.info,
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
             threads=threads,
-            clock=output.clock(video.info),
+            clock=clock,
+            coder=_coder(settings, video.info, clock, trials),
         )
-        return redactor_of(video, settings).redact, EncodingSink(encoder, output)
+        return redactor_of(video, settings).redact, EncodingSink(encoder, output), encoder.coder
 
     paths = source, target
-    return _run(paths, overwrite, bundle, settings, parts, watcher, detector, redacted=True)
+    return _run(paths, overwrite, bundle, settings, parts, watcher, detector, trials, redacted=True)
 
 
 def annotate(
@@ -125,6 +137,7 @@ def annotate(
     overwrite: bool = False,
     watcher: Watcher | None = None,
     detector: Detector | Ahead[Detector] | None = None,
+    trials: Path | None = None,
 ) -> RunReport:
     """Draw labelled boxes where `blur` would hide: the output is NOT redacted, it is for tuning.
 
@@ -136,19 +149,23 @@ def annotate(
         size = video.info.width, video.info.height
         annotator = Annotator(size, i_know_this_is_not_redacted=i_know_this_is_not_redacted)
         output = FileOutput(target, sound=video.sound, overwrite=overwrite, annotated=True)
+        clock = output.clock(video.info)
         encoder = VideoEncoder(
             video.info,
             codec=settings.codec,
             crf=settings.crf,
             preset=settings.preset,
             threads=threads,
-            clock=output.clock(video.info),
+            clock=clock,
             annotated=True,
+            coder=_coder(settings, video.info, clock, trials),
         )
-        return annotator.annotate, EncodingSink(encoder, output)
+        return annotator.annotate, EncodingSink(encoder, output), encoder.coder
 
     paths = source, target
-    return _run(paths, overwrite, bundle, settings, parts, watcher, detector, redacted=False)
+    return _run(
+        paths, overwrite, bundle, settings, parts, watcher, detector, trials, redacted=False
+    )
 
 
 def _run(
@@ -159,6 +176,7 @@ def _run(
     parts: Callable[[FileSource, int], _Parts[ShownT]],
     watcher: Watcher | None,
     detector: Detector | Ahead[Detector] | None,
+    trials: Path | None,
     *,
     redacted: bool,
 ) -> RunReport:
@@ -173,26 +191,66 @@ def _run(
         loading = Ahead(lambda: detector or detector_of(bundle, settings))
     with loading:
         with loading.beside():
-            source = FileSource(paths[0], sound=settings.audio == "copy")
+            source = FileSource(
+                paths[0],
+                decoders=_decoders(settings, trials, lambda: _gpu_of(loading.result())),
+                sound=settings.audio == "copy",
+            )
         with source as video:
             loaded = loading.result()
             ran = loaded.chosen if isinstance(loaded, NetworkDetector) else None
             hidden = hidden_classes(bundle, settings, ran.precision if ran else None)
             pool = DetectorPool(loaded, settings.workers, settings.detect_timeout_s)
             try:
-                show, opened = parts(video, _encoder_threads(bundle, ran, settings, video.info))
+                threads = _encoder_threads(bundle, ran, settings, video.info)
+                show, opened, coder = parts(video, threads)
                 with opened as sink:
                     lane = pool.lane(paths[0].name)
                     stream = Stream(
                         video, lane, hidden, settings, settings, show, sink, journal, watcher.wrote
                     )
                     watcher.started(video.info, stream.pipeline, journal)
-                    stream.run()
+                    with Ahead(versions_here) as versions:
+                        stream.run()
                 return report_of(
-                    stream.pipeline, journal, bundle, ran, settings, video, paths, redacted
+                    stream.pipeline,
+                    journal,
+                    bundle,
+                    ran,
+                    settings,
+                    video,
+                    paths,
+                    coder,
+                    versions.result(),
+                    redacted,
                 )
             finally:
                 pool.close()
+
+
+def _gpu_of(detector: Detector) -> Gpu | None:
+    return detector.gpu if isinstance(detector, NetworkDetector) else None
+
+
+def _decoders(
+    settings: BlurSettings, trials: Path | None, gpu: Callable[[], Gpu | None]
+) -> Decoders | None:
+    if settings.decoder in ("auto", "pyav"):  # of files, the same
+        return None
+    from agent.video.decoders import Decoders  # noqa: PLC0415 see `is_usual`
+
+    return Decoders(settings.decoder, Verdicts(trials), gpu)
+
+
+def _coder(
+    settings: BlurSettings, info: StreamInfo, clock: OutputClock, trials: Path | None
+) -> Coder | None:
+    if is_usual(settings.encoder):
+        return None
+    from agent.video.encoders import Encoders  # noqa: PLC0415 see `is_usual`
+
+    encoders = Encoders(settings.encoder, Verdicts(trials))
+    return encoders.coder_for(info, clock.time_base, settings.codec, settings.crf)
 
 
 def _encoder_threads(

@@ -14,8 +14,8 @@ from agent.settings import interval_of, usable_cores
 if TYPE_CHECKING:
     from agent.frames.stream_info import StreamInfo
     from agent.settings import BlurSettings
+    from models.input_spec import InputSpec
     from models.manifest import NetworkSpec, Role
-    from models.preprocess import InputSpec
 
 AS_ENCODER_LIKES = 0
 

@@ -3,6 +3,7 @@
 AgentError             1  a fault of ours
 ├── UsageError         2  invalid arguments or settings
 ├── InputError         3  an input can't be read, or holds nothing to redact
+│   └── RefusedError   3  it answers, and refuses until a person changes something
 ├── OutputError        4  an output can't be written
 ├── PipelineError      6  redaction could not go on; nothing unredacted was written
 ├── AbortedError       7  a device refused, or failed
@@ -28,6 +29,10 @@ class InputError(AgentError):
     """An input can't be opened, read or decoded."""
 
     exit_code = 3
+
+
+class RefusedError(InputError):
+    """An input answers, and gives nothing to who asks like this: to ask again soon is of no use."""
 
 
 class OutputError(AgentError):

@@ -36,6 +36,11 @@ class Hidden:
         """Detections that score no more than this are of no use."""
         return WEAK_SHARE * min(self.scores.values())
 
+    @property
+    def sought(self) -> frozenset[frozenset[int]]:
+        """What to look for even where another class scores higher (`models.decode.Decoder`)."""
+        return frozenset([frozenset(self.labels)])
+
 
 def hidden_classes(bundle: Bundle, settings: Hiding, role: Role | None = None) -> Hidden:
     """Which of a bundle's classes the settings ask to hide.

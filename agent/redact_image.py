@@ -55,11 +55,13 @@ class ImageDetector:
 
     Attributes:
         min_score: detections that score no more than this are of no use to anyone.
+        sought: as `agent.detect.detector.NetworkDetector` has it.
     """
 
     chosen: Chosen
     feedings: Feedings
     min_score: float
+    sought: frozenset[frozenset[int]] = frozenset()
 
     @classmethod
     def of(cls, bundle: Bundle, settings: Hiding, chosen: Chosen | None = None) -> ImageDetector:
@@ -73,14 +75,15 @@ class ImageDetector:
             ModelError: no network can be loaded, or sees what it should.
         """
         chosen = chosen or choose_network(bundle)
-        min_score = hidden_classes(bundle, settings, chosen.precision).weakest  # as in a video
-        return cls(chosen, Feedings.of(bundle.manifest), min_score)
+        hidden = hidden_classes(bundle, settings, chosen.precision)  # as in a video
+        return cls(chosen, Feedings.of(bundle.manifest), hidden.weakest, hidden.sought)
 
     def detect(self, rgb: Pixels) -> Instances:
         """Scale, run, decode."""
         way = self.feedings.suited((rgb.shape[1], rgb.shape[0]))
         fed, fit = preprocess(rgb, way.spec)
-        return way.decoder.decode(self.chosen.network.run(fed), fit, min_score=self.min_score)
+        outputs = self.chosen.network.run(fed)
+        return way.decoder.decode(outputs, fit, min_score=self.min_score, sought=self.sought)
 
 
 def redact_image(

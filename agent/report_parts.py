@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ReportPart(BaseModel):
-    """Anything in a report."""
+    """Anything in a report; what checks it is made when a report is, after the video."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ModelPart(ReportPart):
@@ -20,7 +20,8 @@ class ModelPart(ReportPart):
         sha256: of that network's file.
         runtime: what computed it.
         reason: why that one.
-        candidates: a line for each of the bundle's files: whether it may run here, and how fast.
+        candidates: a line for each of the bundle's files and each runtime: whether it may run here,
+            and how fast.
     """
 
     name: str
@@ -36,7 +37,12 @@ class ModelPart(ReportPart):
 
 
 class VideoPart(ReportPart):
-    """The input as its container describes it."""
+    """The input as its container describes it.
+
+    Attributes:
+        decoder: what decoded it.
+        copied_s: seconds in which its pictures were copied out of the decoder's memory.
+    """
 
     path: str
     width: int
@@ -44,6 +50,8 @@ class VideoPart(ReportPart):
     codec: str
     pixel_format: str
     frame_rate: float | None
+    decoder: str
+    copied_s: float
     notes: tuple[str, ...]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.report_parts import (
     FramesPart,
@@ -20,7 +19,7 @@ from agent.report_parts import (
 from agent.settings import BlurSettings, interval_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from agent.frames.ports import Source
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from models.runtime.choose import Chosen
 
-_PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python", "scipy")
+_PACKAGES = ("sfumato", "av", "numpy", "onnxruntime", "opencv-python")
 
 
 class RunReport(ReportPart):
@@ -42,6 +41,7 @@ class RunReport(ReportPart):
         left_out: what the input holds beside, and the output doesn't: other streams, chapters.
         interval: frames from one detection to the next, at most, by `every` and, at the input's
             frame rate, by `max_gap_s`.
+        hold_back_frames: the most that came after a frame before it left the analysis.
         effects: how many times, frame by frame, an object of a class was hidden by each kind of
             effect: `auto` is solid for what can be read and for what is small.
         passed_over: in a command's first run, which of its inputs gave no output.
@@ -53,12 +53,14 @@ class RunReport(ReportPart):
     model: ModelPart
     input: VideoPart
     output: str
+    encoder: str
     complete: bool
     frames: FramesPart
     left_out: tuple[str, ...]
     repairs: RepairsPart
     keyframes: int
     interval: int
+    hold_back_frames: int
     whole_frame_covers: dict[str, int]
     effects: dict[str, dict[str, int]]
     tracks: tuple[TrackPart, ...]
@@ -68,6 +70,19 @@ class RunReport(ReportPart):
     fps: float
     real_time_factor: float | None
     passed_over: tuple[PassedOverPart, ...] = ()
+
+
+def versions_here() -> dict[str, str]:
+    """Of Python and of what does the work; it takes 0.015 s, which no run need wait for."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 most of that
+
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
 
 
 def with_passed_over(report: RunReport, passed_over: Iterable[tuple[Path, str]]) -> RunReport:
@@ -84,6 +99,8 @@ def report_of(
     settings: BlurSettings,
     source: Source,
     paths: tuple[Path, Path],
+    encoder: str,
+    versions: Mapping[str, str],
     redacted: bool,
 ) -> RunReport:
     """Sum up a run that has ended.
@@ -91,6 +108,8 @@ def report_of(
     Args:
         ran: the bundle's network; None where a detector of another kind ran.
         paths: input and output.
+        encoder: what encoded the output.
+        versions: as `versions_here` gives them.
         redacted: whether covers were hidden, and not drawn.
     """
     info = source.info
@@ -99,7 +118,7 @@ def report_of(
     fps = written / pipeline.wall_s
     manifest = bundle.manifest
     return RunReport(
-        versions=_versions(),
+        versions=dict(versions),
         redacted=redacted,
         settings=settings,
         model=ModelPart(
@@ -121,9 +140,12 @@ def report_of(
             codec=info.codec,
             pixel_format=info.pixel_format,
             frame_rate=None if info.frame_rate is None else float(info.frame_rate),
+            decoder=info.decoder,
+            copied_s=round(source.copied_s, 3),
             notes=info.notes,
         ),
         output=str(paths[1]),
+        encoder=encoder,
         complete=not pipeline.cancelled,
         frames=FramesPart(
             read=pipeline.frames_in,
@@ -136,6 +158,7 @@ def report_of(
         repairs=RepairsPart(**asdict(source.repairs)),
         keyframes=len(journal.keyframes),
         interval=interval_of(settings, info.frame_rate),
+        hold_back_frames=pipeline.most_held_back,
         whole_frame_covers=journal.whole_reasons(),
         effects={label: dict(kinds) for label, kinds in journal.effects.items()},
         tracks=tuple(
@@ -151,7 +174,7 @@ def report_of(
 
 
 def _stage(clock: StageClock, pipeline: Pipeline[ShownT]) -> StagePart:
-    threads = pipeline.workers if clock is pipeline.detect_clock else 1
+    threads = pipeline.workers if clock.name == pipeline.detect_clock.name else 1
     return StagePart(
         name=clock.name,
         threads=threads,
@@ -161,13 +184,3 @@ def _stage(clock: StageClock, pipeline: Pipeline[ShownT]) -> StagePart:
         wait_out_s=round(clock.wait_out_s, 3),
         load=round(clock.busy_s / threads / pipeline.wall_s, 3),
     )
-
-
-def _versions() -> dict[str, Any]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

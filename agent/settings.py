@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
 from agent.errors import UsageError
+from agent.frames.decoder_name import DecoderName  # noqa: TC001 pydantic reads the annotations
+from agent.frames.encoder_name import EncoderName  # noqa: TC001 likewise
 from agent.pipeline.rhythm import EVEN_GAP, MAX_EVERY, MAX_GAP_S, checked_every
 from agent.redact.effect import Effect
 from models.strict_model import StrictModel
@@ -91,9 +93,18 @@ class Looking(StrictModel):
         le=60,
         description="seconds; a frame that comes later than this after the last look is looked at",
     )
-    latency: Literal["normal", "low"] = Field(
-        "normal", description="low: no frame waits for a later one; covers grow instead"
+    latency: Literal["auto", "normal", "short", "low"] = Field(
+        "auto",
+        description="what a frame waits for. short: two looks; normal: more of them, so that all "
+        "workers stay busy; low: none, and covers grow instead; auto: short for a camera, normal "
+        "for a file",
     )
+
+    def latency_of(self, *, live: bool) -> Literal["normal", "short", "low"]:
+        """What `auto` means for a source that can't be told to wait, and for one that can."""
+        if self.latency == "auto":
+            return "short" if live else "normal"
+        return self.latency
 
     @field_validator("every")
     @classmethod
@@ -109,11 +120,31 @@ class Encoding(StrictModel):
 
     codec: Literal["h264", "hevc"] = Field("h264", description="what to encode to")
     crf: int = Field(23, ge=0, le=51, description="constant rate factor, lower is better")
-    preset: str = Field("veryfast", pattern=r"^[a-z]{4,16}$", description="of the encoder")
+    preset: str = Field("veryfast", pattern=r"^[a-z]{4,16}$", description="of pyav's encoder")
+    encoder: EncoderName = Field(
+        "auto",
+        description="what encodes: FFmpeg on the CPU (pyav), or GStreamer; auto: hardware where it "
+        "passes its trial, else pyav. Hardware keeps the quantizer constant at crf",
+    )
+
+
+DECODER: Any = Field(
+    "auto",
+    description="what decodes: FFmpeg on the CPU (pyav) or on a GPU (pyav-cuda), or GStreamer; auto: "
+    "hardware for cameras on RTSP where it passes its trial, else pyav, which alone leaves out "
+    "damaged pictures that a decoder has filled in by a guess",
+)
+"""Of `blur` and of a service's sources."""
 
 
 class BlurSettings(Hiding, Looking, Encoding):
     """How to hide, what to hide, how often to look, how to encode, and what else a run needs."""
+
+    latency: Literal["normal", "short", "low"] = Field(
+        "normal", description="likewise; a file has time"
+    )
+
+    decoder: DecoderName = DECODER
 
     audio: Literal["drop", "copy"] = Field("drop", description="a voice identifies people too")
     workers: int = Field(

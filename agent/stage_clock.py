@@ -14,6 +14,7 @@ class StageClock:
     Attributes:
         wait_in_s: waiting for something to do.
         wait_out_s: waiting for the next stage to take what was done.
+        late: detections of a live stream whose result came after its deadline.
     """
 
     name: str
@@ -21,3 +22,15 @@ class StageClock:
     wait_in_s: float = 0.0
     wait_out_s: float = 0.0
     frames: int = 0
+    late: int = 0
+
+    def __add__(self, other: StageClock) -> StageClock:
+        """Both together, under this one's name."""
+        return StageClock(
+            self.name,
+            self.busy_s + other.busy_s,
+            self.wait_in_s + other.wait_in_s,
+            self.wait_out_s + other.wait_out_s,
+            self.frames + other.frames,
+            self.late + other.late,
+        )

@@ -5,8 +5,10 @@ What `blur` does with a file the service does with a camera; both compose their 
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Generic
 
+from agent.cuda.suited import painter_of
 from agent.pipeline.analyst import Analyst
 from agent.pipeline.pipeline import Pipeline
 from agent.pipeline.rhythm import Rhythm
@@ -34,12 +36,13 @@ class Stream(Generic[ShownT]):
     """A source's way into a sink, not yet running.
 
     Args:
-        lane: where its keyframes are detected; closed after the run.
+        lane: where its keyframes are detected; closed after the run, as are those that follow it.
         hiding: of it only the margin; `hidden` and `show` say the rest.
         show: makes of a frame and its cover what the sink takes; `redactor_of` for redaction.
         journal: is told what happens: `RunJournal`, or `WindowJournal` for what has no end.
         watch: called after each frame was written, on the encoder's thread.
-        keep_newest: the source is live, as `agent.pipeline.pipeline` has it.
+        keep_newest: the source is live, as `agent.pipeline.pipeline` has it; likewise
+            `holds_back` and `now`.
 
     What is set while it runs holds from the next frame on, and may be set from any thread.
 
@@ -60,13 +63,17 @@ class Stream(Generic[ShownT]):
         watch: Callable[[ShownT, Cover], None],
         *,
         keep_newest: bool = False,
+        holds_back: bool = False,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lane = lane
+        latency = looking.latency_of(live=keep_newest)
         self._rhythm = Rhythm(
             looking.every,
             looking.max_every,
-            look_ahead=looking.latency == "normal",
+            look_ahead=latency != "low",
+            prompt=latency == "short",
             max_gap_s=looking.max_gap_s,
+            strict=keep_newest and latency != "normal",
         )
         self._analyst = Analyst(
             lane,
@@ -78,7 +85,15 @@ class Stream(Generic[ShownT]):
             journal.note_keyframe,
         )
         self.pipeline = Pipeline(
-            source, self._analyst, show, sink, journal, watch, keep_newest=keep_newest
+            source,
+            self._analyst,
+            show,
+            sink,
+            journal,
+            watch,
+            keep_newest=keep_newest,
+            holds_back=holds_back,
+            now=now,
         )
 
     def run(self) -> None:
@@ -90,7 +105,15 @@ class Stream(Generic[ShownT]):
         try:
             self.pipeline.run()
         finally:
-            self._lane.close()  # or a stream that is opened again and again would fill the pool
+            self._analyst.close()  # or a stream that is opened again and again would fill the pool
+
+    def leave(self) -> None:
+        """End soon, from any thread: no more frames are taken, and no detection is waited for.
+
+        Those under way are covered whole.
+        """
+        self.pipeline.cancel()
+        self._analyst.close()
 
     def set_every(self, every: Every) -> None:
         """Let the detector look more or less often.
@@ -116,11 +139,20 @@ class Stream(Generic[ShownT]):
         """
         self._analyst.look_for(_tracker_of(hidden), hidden.labels)
 
+    def switch(self, lane: Lane, hidden: Hidden) -> None:
+        """Look by another model; otherwise as `set_hidden`, and frames before it are its model's.
+
+        Args:
+            lane: of that model's detector; the one before is closed once its frames have left.
+            hidden: by that model's classes and scores.
+        """
+        self._analyst.look_for(_tracker_of(hidden), hidden.labels, lane)
+
 
 def redactor_of(source: Source, hiding: Hiding) -> ports.Redactor:
     """What hides covers in the frames of a source, as the settings ask."""
     size = source.info.width, source.info.height
-    return Redactor(size, Effect.parse(hiding.effect), hiding.shape)
+    return Redactor(size, Effect.parse(hiding.effect), hiding.shape, painter_of)
 
 
 def _tracker_of(hidden: Hidden) -> Tracker:

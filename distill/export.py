@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import Tensor
 
+    from models.input_spec import InputSpec
     from models.instances import Instances
     from models.manifest import Family, Size
     from models.nets.rtmdet_ins import RTMDetIns
-    from models.preprocess import InputSpec
 
     Image = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,3 +52,13 @@ def sha256_of(path: Path, raises: type[Exception] = InputError) -> str:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
+
+
+def text_of(data: bytes) -> str:
+    """A file's text: UTF-8, with a byte order mark or without, or Windows' UTF-16 with one.
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig")

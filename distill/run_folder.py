@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from distill.settings.document import Strict
 
-_FREE = ("run", "workers")
+_FREE = ("run", "workers", "logger")
 """Settings that don't change what comes out."""
 
 
@@ -110,14 +110,13 @@ class RunFolder:
         """
         self.hold()
         self.check(settings, inputs)
-        with writing(self.path):
-            content = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
-            texts = {self.config: content}
-            if inputs:
-                texts[self.inputs] = json.dumps(inputs, indent=1)
-            for path, text in texts.items():
-                with whole_file(path) as file:
-                    file.write(text.encode())
+        content = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+        texts = {self.config: content}
+        if inputs:
+            texts[self.inputs] = json.dumps(inputs, indent=1)
+        for path, text in texts.items():
+            with writing(path), whole_file(path) as file:
+                file.write(text.encode())
 
     def close(self) -> None:
         """Let others work in the folder."""

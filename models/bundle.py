@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from models.manifest import Role
+    from models.onnx_file.whole_model import WholeModel
     from models.signing import PrivateKey, PublicKey
 
 _SEAL = object()
@@ -40,7 +41,7 @@ class Bundle:
         signed_by: id of the key that signed it, or None.
     """
 
-    __slots__ = ("_files", "digest", "manifest", "signed_by")
+    __slots__ = ("_files", "_whole", "digest", "manifest", "signed_by")
 
     def __init__(
         self,
@@ -49,13 +50,14 @@ class Bundle:
         digest: str,
         signed_by: str | None,
         files: Mapping[str, bytes],
+        whole: Mapping[str, WholeModel],
     ) -> None:
         if seal is not _SEAL:
             raise TypeError("a Bundle is made by Bundle.open, which verifies it")
         self.manifest = manifest
         self.digest = digest
         self.signed_by = signed_by
-        self._files = files
+        self._files, self._whole = files, whole
 
     @classmethod
     def open(
@@ -110,8 +112,8 @@ class Bundle:
         """
         data = manifest.to_bytes()
         contents = _contents(manifest, files)
-        check_files(manifest, contents)
-        return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), None, contents)
+        whole = check_files(manifest, contents)
+        return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), None, contents, whole)
 
     @classmethod
     def _verified(cls, path: Path, trusted: Sequence[PublicKey], *, allow_unsigned: bool) -> Bundle:
@@ -120,10 +122,10 @@ class Bundle:
             data = manifest_bytes(files)
             signed_by = check_signature(data, files, trusted, allow_unsigned=allow_unsigned)
             manifest = Manifest.from_bytes(data)
-            check_files(manifest, files)
+            whole = check_files(manifest, files)
         except BundleError as error:
             raise type(error)(f"{path}: {error}") from error
-        return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), signed_by, files)
+        return cls(_SEAL, manifest, hashlib.sha256(data).hexdigest(), signed_by, files, whole)
 
     def model_bytes(self, role: Role) -> bytes:
         """The network of this precision, as verified.
@@ -137,6 +139,19 @@ class Bundle:
                 f"only {', '.join(self.manifest.files)}"
             )
         return self._files[self.manifest.files[role].path]
+
+    def engine_bytes(self) -> tuple[bytes, ...]:
+        """The engines, as verified; `models.runtime.engine_file` reads them."""
+        return tuple(self._files[spec.path] for spec in self.manifest.engines)
+
+    def model(self, role: Role) -> WholeModel | bytes:
+        """The network of this precision for a runtime to load; bytes where it is damaged.
+
+        Raises:
+            BundleError: the bundle has none of this precision.
+        """
+        data = self.model_bytes(role)
+        return self._whole.get(self.manifest.files[role].path, data)
 
     def golden_bytes(self) -> tuple[tuple[bytes, bytes], ...]:
         """Image and expectation of every golden frame, as verified; `models.golden` reads them."""
@@ -156,6 +171,7 @@ def write_bundle(
     files: Mapping[Role, bytes],
     key: PrivateKey | None = None,
     golden: Mapping[str, bytes] | None = None,
+    engines: Mapping[str, bytes] | None = None,
 ) -> None:
     """Pack, sign if there is a key, and put in place all at once.
 
@@ -165,13 +181,14 @@ def write_bundle(
         files: the network, by precision.
         key: signs it.
         golden: what `manifest.golden_files` lists, by its place.
+        engines: what `manifest.engines` lists, likewise.
 
     Raises:
         BundleError: the files are not those that the manifest describes.
         OSError: the file can't be written.
     """
     data = manifest.to_bytes()
-    contents = _contents(manifest, files) | dict(golden or {})
+    contents = _contents(manifest, files) | dict(golden or {}) | dict(engines or {})
     check_files(manifest, contents)
     signature = {SIGNATURE: key.sign(data).to_line().encode()} if key else {}
     write_archive(path, {MANIFEST: data, **signature, **contents})

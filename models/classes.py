@@ -7,7 +7,6 @@ for the name means all of them: what was not hidden because of a second number w
 from __future__ import annotations
 
 import csv
-import difflib
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +92,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     At least half of the letters must agree in order (chosen, not measured).
     """
+    import difflib  # noqa: PLC0415 only where a name is mistyped
+
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[close[0]] if close else None

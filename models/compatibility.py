@@ -7,7 +7,6 @@ stands beside them.
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,6 +69,9 @@ def check_not_newer(manifest: bytes) -> None:
 
 def own_version() -> str | None:
     """Of Sfumato; None where it was never installed."""
+    # 0.01 s to import, and few bundles ask.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return version("sfumato")
     except PackageNotFoundError:

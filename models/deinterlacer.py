@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 from av.error import BlockingIOError as NothingYet
@@ -16,7 +16,6 @@ from models.combing import is_combed
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
     from models.combing import Luma
 
@@ -29,6 +28,11 @@ _PARITIES = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 _8_BIT_LUMA_FIRST = frozenset({"gray", "nv12", "nv21"})
 
 TagT = TypeVar("TagT")
+
+
+class _CodedStream(Protocol):
+    @property
+    def codec_context(self) -> object: ...
 
 
 class _Held(Generic[TagT]):
@@ -135,7 +139,7 @@ class Deinterlacer(Generic[TagT]):
         return filtered
 
 
-def field_order_of(stream: VideoStream) -> int:
+def field_order_of(stream: _CodedStream) -> int:
     """What the stream's container says of its pictures (`AV_FIELD_*`), 0 where it says nothing.
 
     PyAV 17 doesn't hand it on, and a stream without a decoder has nothing to ask.

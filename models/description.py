@@ -15,8 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.classes import MAX_CLASSES
 from models.errors import ModelError
+from models.input_spec import InputSpec
 from models.manifest import Size, first_problem
-from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

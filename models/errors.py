@@ -4,8 +4,10 @@ ModelError
 ├── BundleError        the archive is missing, damaged, or breaks its own manifest
 │   ├── TrustError     the archive is whole, but nobody we trust has signed it
 │   └── ExpiredError   the archive is whole and trusted, but its time is over
+├── EngineError        an engine can't be built, or is damaged
 ├── FamilyError        the network's outputs are not what its family promises
 ├── InferenceError     the network ran and gave nothing that may be used
+│   └── LostGpuError   and never will again in this process: the GPU failed for good
 └── UnknownClassError  a class was asked for that the model does not have
 """
 
@@ -26,12 +28,20 @@ class ExpiredError(BundleError):
     """The bundle's time is over, and it does not come from where it was installed before."""
 
 
+class EngineError(ModelError):
+    """An engine can't be built, kept or read."""
+
+
 class FamilyError(ModelError):
     """The network's outputs do not have the shape that its family promises."""
 
 
 class InferenceError(ModelError):
     """A run of the network failed or returned values that are not finite."""
+
+
+class LostGpuError(InferenceError):
+    """The GPU, or its context, failed for good: only another process can use it again."""
 
 
 class UnknownClassError(ModelError):

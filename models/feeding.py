@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from models.decode import Decoder
+    from models.input_spec import InputSpec
     from models.manifest import Manifest, Size
-    from models.preprocess import InputSpec
 
 _SHAPES_KEPT = 64
 """Sizes of pictures that are remembered. Chosen, not measured: more than one agent has streams."""

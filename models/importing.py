@@ -18,6 +18,7 @@ from models.decode.rtmdet_ins import OUTPUT_NAMES
 from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, ModelError
+from models.input_spec import InputSpec
 from models.manifest import (
     MAX_MODEL_BYTES,
     NETWORK_PATHS,
@@ -25,7 +26,7 @@ from models.manifest import (
     NetworkSpec,
     first_problem,
 )
-from models.preprocess import InputSpec, preprocess
+from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 if TYPE_CHECKING:

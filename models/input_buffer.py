@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from models.preprocess import InputSpec, Letterbox
+    from models.input_spec import InputSpec
+    from models.preprocess import Letterbox
 
     Image = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]
@@ -60,18 +61,22 @@ class InputBuffer:
         return self._array
 
 
+def factor_of(spec: InputSpec) -> float:
+    """What pixels are multiplied by where that is all; 0 where it is not.
+
+    A product, as in `cv2.dnn.blobFromImage`, by which students are compared with PyTorch: a
+    quotient would be off by a bit here and there.
+    """
+    plain = spec.mean == (0.0, 0.0, 0.0) and len(set(spec.std)) == 1
+    return 1 / spec.std[0] if plain else 0.0
+
+
 @lru_cache(maxsize=16)
 def _tables(spec: InputSpec) -> Floats:
-    """What each of the 256 pixel values is to the network, by its channels: float32 [3, 256].
-
-    Plain scaling is a product, as in `cv2.dnn.blobFromImage`, by which students are compared with
-    PyTorch: a quotient would be off by a bit here and there.
-    """
+    """What each of the 256 pixel values is to the network, by its channels: float32 [3, 256]."""
     pixels = np.arange(256, dtype=np.float32)
     mean, std = np.array(spec.mean, np.float32)[:, None], np.array(spec.std, np.float32)[:, None]
-    if spec.mean == (0.0, 0.0, 0.0) and len(set(spec.std)) == 1:
-        tables = np.tile(pixels * np.float32(1 / spec.std[0]), (3, 1))
-    else:
-        tables = (pixels - mean) / std
+    factor = np.float32(factor_of(spec))
+    tables = np.tile(pixels * factor, (3, 1)) if factor else (pixels - mean) / std
     tables.flags.writeable = False
     return tables

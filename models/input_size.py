@@ -14,7 +14,7 @@ from models.preprocess import Letterbox
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.preprocess import InputSpec
+    from models.input_spec import InputSpec
 
 STRIDE = 32
 """Pixels of input a cell of the coarsest map of every family here: sizes are multiples of it."""

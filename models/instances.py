@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,11 +26,14 @@ class Mask:
         x: left edge of the rectangle, image pixels; may lie outside the image.
         y: top edge, image pixels.
         pixels: uint8 [h, w], probability times 255; zero everywhere outside.
+        anywhere: whether the network can't say where in the rectangle the object is, so that all of
+            it stands for the object.
     """
 
     x: int
     y: int
     pixels: npt.NDArray[np.uint8]
+    anywhere: bool = False
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.uint8:
@@ -46,12 +49,15 @@ class Instances:
         scores: float32 [N], 0 to 1.
         classes: int64 [N], the network's own class ids.
         masks: N masks, or none where the family gives boxes only.
+        mask_grow: how far masks may reach beyond their boxes so that more is hidden, share of a
+            box's width or height; 0 where they are as the network means them.
     """
 
     boxes: Floats
     scores: Floats
     classes: Ints
     masks: tuple[Mask, ...] | None = None
+    mask_grow: float = 0.0
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
@@ -71,7 +77,13 @@ class Instances:
         """The instances at these indices, in this order."""
         index = np.asarray(which, dtype=np.int64)
         masks = None if self.masks is None else tuple(self.masks[i] for i in index)
-        return Instances(self.boxes[index], self.scores[index], self.classes[index], masks)
+        return replace(
+            self,
+            boxes=self.boxes[index],
+            scores=self.scores[index],
+            classes=self.classes[index],
+            masks=masks,
+        )
 
     @classmethod
     def none(cls) -> Instances:

@@ -19,7 +19,7 @@ from typing_extensions import Self
 from models.classes import MAX_CLASSES, ClassSpec
 from models.compatibility import SCHEMA, VERSION_PATTERN, check_not_newer
 from models.errors import BundleError
-from models.preprocess import InputSpec
+from models.input_spec import InputSpec
 from models.strict_model import StrictModel
 
 Family = Literal["yolo_seg", "rtmdet_ins", "boxes"]
@@ -27,7 +27,7 @@ Layout = Literal["yolo", "dets", "yolox", "ssd"]
 Role = Literal["fp32", "fp16", "int8", "uint8"]
 """Precisions of a network: `int8` is what TensorRT reads, `uint8` what ONNX Runtime computes fast."""
 
-RuntimeName = Literal["onnxruntime-cpu", "tensorrt"]
+RuntimeName = Literal["onnxruntime-cpu", "onnxruntime-cuda", "tensorrt"]
 Side = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
 Size = tuple[Side, Side]
 """Width and height of a network's input, pixels."""
@@ -46,10 +46,12 @@ MAX_MANIFEST_BYTES = 1 << 20
 MAX_MODEL_BYTES = 512 << 20
 MAX_GOLDEN_FRAMES = 16
 MAX_SIZES = 8
+MAX_ENGINES = 16
 MAX_GOLDEN_IMAGE_BYTES = 8 << 20
 MAX_EXPECTED_BYTES = 1 << 20
 
 GOLDEN = "golden/"
+ENGINES = "engines/"
 """Where in the archive they are."""
 
 DEFAULT_THRESHOLD = 0.25
@@ -155,6 +157,13 @@ class Manifest(StrictModel):
         (), max_length=MAX_GOLDEN_FRAMES, description="what the self-test looks at"
     )
 
+    engines: tuple[FileSpec, ...] = Field(
+        (),
+        max_length=MAX_ENGINES,
+        description="networks that were built already (`models.runtime.engine_file`), each for "
+        "devices that equal the one that built it",
+    )
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Manifest":
         if (self.layout is not None) != (self.family == "boxes"):
@@ -175,6 +184,9 @@ class Manifest(StrictModel):
             raise ValueError("a size of the input appears twice")
         if odd := {frame.size for frame in self.golden_files if frame.size} - tested:
             raise ValueError(f"a golden frame of size {min(odd)}, at which it may not be run")
+        for engine in self.engines:
+            if not engine.path.startswith(ENGINES):
+                raise ValueError(f"{engine.path} is not {ENGINES}*")
         paths = [spec.path for spec in self.every_file()]
         if doubled := {path for path in paths if paths.count(path) > 1}:
             raise ValueError(f"two files at one path, {min(doubled)}")
@@ -183,7 +195,7 @@ class Manifest(StrictModel):
     def every_file(self) -> tuple[FileSpec, ...]:
         """All that the archive holds beside the manifest and its signature."""
         golden = [spec for frame in self.golden_files for spec in (frame.image, frame.expected)]
-        return (*self.files.values(), *golden)
+        return (*self.files.values(), *golden, *self.engines)
 
     def inputs(self) -> tuple[InputSpec, ...]:
         """How it may be fed: `input`, then the same at each of the other `sizes`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
@@ -11,9 +12,14 @@ import numpy.typing as npt
 from models.instances import MASK_THRESHOLD, Mask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from models.preprocess import Letterbox
 
     Floats = npt.NDArray[np.float32]
+
+Rectangle = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels; right and bottom are not included."""
 
 LOGIT_LIMIT = 30.0
 """Logits are clipped to this: sigmoid(30) is 1 to float32's last bit, and far beyond it exp is
@@ -28,9 +34,7 @@ for 0.4 %; a margin of pixels that hides as much leaks more.
 """
 
 
-def whole_rectangle(
-    box: Floats, size: tuple[int, int], *, grow: float
-) -> tuple[int, int, int, int]:
+def whole_rectangle(box: Floats, size: tuple[int, int], *, grow: float) -> Rectangle:
     """The pixels that a box touches: x0, y0, x1, y1, right and bottom not included.
 
     Args:
@@ -48,10 +52,47 @@ def whole_rectangle(
     )
 
 
+class PrototypeMasks(Protocol):
+    """Makes the masks of one image from prototypes, wherever that is computed."""
+
+    def __call__(
+        self,
+        prototypes: Floats,
+        coefficients: Floats,
+        rectangles: Sequence[Rectangle],
+        fit: Letterbox,
+        stride: tuple[float, float],
+    ) -> list[Mask]:
+        """One mask a rectangle.
+
+        Args:
+            prototypes: [C, h, w].
+            coefficients: [N, C].
+            rectangles: N; x0, y0, x1, y1 in source pixels, inside the image, not empty.
+            fit: where the source lies in the network's input.
+            stride: input pixels per cell, along x and y.
+        """
+        ...
+
+
+def masks_from_prototypes(
+    prototypes: Floats,
+    coefficients: Floats,
+    rectangles: Sequence[Rectangle],
+    fit: Letterbox,
+    stride: tuple[float, float],
+) -> list[Mask]:
+    """On a CPU; see `PrototypeMasks`."""
+    return [
+        mask_from_prototypes(prototypes, each, rectangle, fit, stride)
+        for each, rectangle in zip(coefficients, rectangles, strict=True)
+    ]
+
+
 def mask_from_prototypes(
     prototypes: Floats,
     coefficients: Floats,
-    rectangle: tuple[int, int, int, int],
+    rectangle: Rectangle,
     fit: Letterbox,
     stride: tuple[float, float],
 ) -> Mask:
@@ -68,13 +109,13 @@ def mask_from_prototypes(
         stride: input pixels per cell, along x and y.
     """
     x0, y0, x1, y1 = rectangle
-    columns, step_x, start_x = _cells(x0, x1, fit, stride, axis=0, limit=prototypes.shape[2])
-    rows, step_y, start_y = _cells(y0, y1, fit, stride, axis=1, limit=prototypes.shape[1])
-    part = prototypes[:, rows, columns]
+    columns = AxisCells.of(x0, x1, fit, stride, axis=0, limit=prototypes.shape[2])
+    rows = AxisCells.of(y0, y1, fit, stride, axis=1, limit=prototypes.shape[1])
+    part = prototypes[:, rows.low : rows.high, columns.low : columns.high]
     logits = (coefficients @ part.reshape(len(part), -1)).reshape(part.shape[1:])
     enlarged = cv2.warpAffine(
         np.clip(logits, -LOGIT_LIMIT, LOGIT_LIMIT),
-        np.array([[step_x, 0, start_x], [0, step_y, start_y]]),
+        np.array([[columns.step, 0, columns.start], [0, rows.step, rows.start]]),
         (x1 - x0, y1 - y0),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
@@ -82,10 +123,10 @@ def mask_from_prototypes(
     return probability(x0, y0, enlarged)
 
 
-def whole_mask(rectangle: tuple[int, int, int, int]) -> Mask:
-    """A mask that is certain of every pixel of its rectangle x0, y0, x1, y1."""
+def whole_mask(rectangle: Rectangle) -> Mask:
+    """A mask of all of its rectangle x0, y0, x1, y1: an object that is anywhere in it."""
     x0, y0, x1, y1 = rectangle
-    return Mask(x0, y0, np.full((y1 - y0, x1 - x0), 255, np.uint8))
+    return Mask(x0, y0, np.full((y1 - y0, x1 - x0), 255, np.uint8), anywhere=True)
 
 
 def pasted(
@@ -104,27 +145,41 @@ def pasted(
     return inside
 
 
-def _cells(
-    first: int,
-    last: int,
-    fit: Letterbox,
-    stride: tuple[float, float],
-    *,
-    axis: int,
-    limit: int,
-) -> tuple[slice, float, float]:
-    """The cells that source pixels [first, last) need along one axis.
+@dataclass(frozen=True, slots=True)
+class AxisCells:
+    """The cells that some source pixels in a row need, along one axis.
 
-    Returns:
-        The cells, and the line that maps pixel 0, 1, ... of the rectangle to an index in them.
+    Attributes:
+        low: the first cell.
+        high: the one after the last.
+        step: cells a pixel.
+        start: of the first pixel, in cells behind `low`.
     """
-    step = fit.scale[axis] / stride[axis]
-    start = (first + 0.5) * step + fit.offset[axis] / stride[axis] - 0.5
-    end = start + (last - 1 - first) * step
-    # Bilinear interpolation reads the cell before and the cell after.
-    low = min(max(0, int(np.floor(start))), limit - 1)
-    high = min(limit, max(low, int(np.floor(end)) + 1) + 1)
-    return slice(low, high), step, start - low
+
+    low: int
+    high: int
+    step: float
+    start: float
+
+    @classmethod
+    def of(
+        cls,
+        first: int,
+        last: int,
+        fit: Letterbox,
+        stride: tuple[float, float],
+        *,
+        axis: int,
+        limit: int,
+    ) -> AxisCells:
+        """What source pixels [first, last) need of `limit` cells."""
+        step = fit.scale[axis] / stride[axis]
+        start = (first + 0.5) * step + fit.offset[axis] / stride[axis] - 0.5
+        end = start + (last - 1 - first) * step
+        # Bilinear interpolation reads the cell before and the cell after.
+        low = min(max(0, int(np.floor(start))), limit - 1)
+        high = min(limit, max(low, int(np.floor(end)) + 1) + 1)
+        return cls(low, high, step, start - low)
 
 
 def probability(x: int, y: int, logits: npt.NDArray[Any]) -> Mask:

@@ -66,19 +66,17 @@ class Outline:
     @classmethod
     def from_mask(cls, mask: Mask) -> Outline | None:
         """The outline of a mask, or nothing where the mask is empty."""
-        left, top, width, height = cv2.boundingRect(
-            cv2.threshold(mask.pixels, OUTLINE_PROBABILITY - 1, 255, cv2.THRESH_BINARY)[1]
-        )
+        hidden = cv2.threshold(mask.pixels, OUTLINE_PROBABILITY - 1, 255, cv2.THRESH_BINARY)[1]
+        left, top, width, height = cv2.boundingRect(hidden)
         if width == 0 or height == 0:
             return None
-        crop = mask.pixels[top : top + height, left : left + width]
         x, y = mask.x + left, mask.y + top
         bounds = np.array([x, y, x + width, y + height], np.float64)
         scale = min(1.0, GRID / max(width, height))
         size = max(2, round(width * scale)), max(2, round(height * scale))
         # First the outline, then the smaller raster: else an arm thinner than a cell is averaged
         # away with the background around it.
-        inside = cv2.threshold(crop, OUTLINE_PROBABILITY - 1, 255, cv2.THRESH_BINARY)[1]
+        inside = hidden[top : top + height, left : left + width]
         small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA) >= MIN_CELL_COVER
         if not small.any():  # specks, far apart: hide all that lies between them
             return cls.from_box(bounds)
@@ -105,13 +103,17 @@ def _in_box_coordinates(inside: npt.NDArray[np.bool_]) -> Field:
     """Signed distance of a bool [h, w] raster, resampled to the padded GRID x GRID."""
     height, width = inside.shape
     above, beside = int(np.ceil(height * PAD)), int(np.ceil(width * PAD))
-    padded = np.pad(inside.astype(np.uint8), ((above, above), (beside, beside)))
+    # By hand: `np.pad` and `np.meshgrid` take as long as all the rest.
+    padded = np.zeros((height + 2 * above, width + 2 * beside), np.uint8)
+    padded[above : above + height, beside : beside + width] = inside
     inwards: Field = np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5), np.float32)
     outwards: Field = np.asarray(cv2.distanceTransform(1 - padded, cv2.DIST_L2, 5), np.float32)
     distance = inwards - outwards
     distance -= np.sign(distance) * np.float32(0.5)  # the outline lies between two pixels
     at = (np.arange(GRID, dtype=np.float32) + 0.5) / GRID * (1 + 2 * PAD) - PAD
-    columns, rows = np.meshgrid(at * width + beside - 0.5, at * height + above - 0.5)
+    columns, rows = np.empty((2, GRID, GRID), np.float32)
+    columns[:] = at * width + beside - 0.5
+    rows[:] = (at * height + above - 0.5)[:, None]
     field = cv2.remap(
         distance / max(width, height),
         columns,
@@ -128,7 +130,14 @@ def lies_outside(bounds: Bounds, grow_px: float, frame_size: tuple[int, int]) ->
     What is not finite is not outside: whoever hides it must see that it makes no sense.
     """
     reach_px = grow_px + 1
-    return bool((bounds[2:] + reach_px <= 0).any() or (bounds[:2] - reach_px >= frame_size).any())
+    x0, y0, x1, y1 = bounds.tolist()
+    width, height = frame_size
+    return bool(
+        x1 + reach_px <= 0
+        or y1 + reach_px <= 0
+        or x0 - reach_px >= width
+        or y0 - reach_px >= height
+    )
 
 
 def rectangle_of(

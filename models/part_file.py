@@ -10,7 +10,6 @@ import fcntl
 import os
 import re
 import secrets
-import socket
 import stat
 import time
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HOST = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:32] or "host"
+_HOST = re.sub(r"[^A-Za-z0-9_-]", "-", os.uname().nodename)[:32] or "host"
 _NAME = re.compile(
     r"\..*\.(?P<host>[A-Za-z0-9_-]{1,32})\.[0-9a-f]{16}\.partial(\.[^.]*)?", re.DOTALL
 )

@@ -8,24 +8,23 @@ end in the same letterbox. Letterboxing follows Ultralytics (`ultralytics/data/a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from models.input_buffer import InputBuffer
-from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from models.input_spec import InputSpec
 
     Image = npt.NDArray[np.uint8]
     Boxes = npt.NDArray[np.float32]
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
-Positive = Annotated[float, Field(gt=0)]
 
 # (Kr, Kb) of ITU-R BT.601, BT.709 and BT.2020.
 _LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
@@ -33,20 +32,6 @@ _LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
     "bt709": (0.2126, 0.0722),
     "bt2020": (0.2627, 0.0593),
 }
-
-
-class InputSpec(StrictModel):
-    """How a network wants to be fed; part of a bundle's manifest."""
-
-    height: int = Field(ge=32, le=4096, description="network input height (px)")
-    width: int = Field(ge=32, le=4096, description="network input width (px)")
-    colour: Literal["rgb", "bgr"] = "rgb"
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[Positive, Positive, Positive] = (255.0, 255.0, 255.0)
-    pad_value: int = Field(114, ge=0, le=255, description="grey of the letterbox bars")
-    letterbox: Literal["centre", "corner", "stretch"] = Field(
-        "centre", description="bars around, bars right and below, or no bars and no aspect ratio"
-    )
 
 
 @dataclass(frozen=True, slots=True)

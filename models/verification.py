@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from models.archive import MANIFEST, SIGNATURE
 from models.claims import signature_of
 from models.errors import BundleError, TrustError
-from models.onnx_file.references import IMPORT_AGAIN, outside_reference
+from models.onnx_file.whole_model import OutsideError, WholeModel
 from models.onnx_file.wire import DamagedOnnxError
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ def check_signature(
     return signature.key_id
 
 
-def check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
+def check_files(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, WholeModel]:
     """See that an archive holds what its manifest lists, and that its networks need nothing else.
+
+    Returns:
+        The networks by path, without those that are damaged.
 
     Raises:
         BundleError: it doesn't, or they do.
@@ -67,14 +71,16 @@ def check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:
                 f"{path} is damaged: it is not the file that the manifest describes; "
                 "copy or download it again"
             )
+    whole = {}
     for model in manifest.files.values():
-        _check_self_contained(model.path, files[model.path])
+        # No runtime loads a damaged one, and which kind of damage it is, it will say.
+        with suppress(DamagedOnnxError):
+            whole[model.path] = _whole(model.path, files[model.path])
+    return whole
 
 
-def _check_self_contained(path: str, model: bytes) -> None:
+def _whole(path: str, model: bytes) -> WholeModel:
     try:
-        outside = outside_reference(model)
-    except DamagedOnnxError:  # no runtime loads it, and which kind of damage it is, it will say
-        return
-    if outside:
-        raise BundleError(f"{path} {outside}; {IMPORT_AGAIN}")
+        return WholeModel.of(model)
+    except OutsideError as error:
+        raise BundleError(f"{path} {error}") from error

@@ -64,6 +64,7 @@ install_agent() {
     "$python" -m venv --system-site-packages "$new"
     "$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$1" ||
         abandon "pip could not install $1"
+    install_for_gpu "$1"
     "$new/bin/sfumato" --version >/dev/null || abandon "the agent of $1 does not run"
     "$new/bin/python" -c 'import cv2' ||
         abandon "OpenCV needs two libraries: sudo apt-get install libgl1 libglib2.0-0"
@@ -78,18 +79,21 @@ install_agent() {
     systemd-tmpfiles --create "$tmpfiles"
 }
 
+# What TensorRT is driven by is compiled here, against the CUDA that is there; without it, the
+# processor does the work.
+install_for_gpu() {
+    cuda=/usr/local/cuda
+    [ -x "$cuda/bin/nvcc" ] || return 0
+    [ -e /etc/nv_tegra_release ] || [ -e /dev/nvidiactl ] || return 0
+    echo "install.sh: pycuda is compiled, which takes minutes" >&2
+    PATH="$cuda/bin:$PATH" CPATH="$cuda/include" LIBRARY_PATH="$cuda/lib64" \
+        "$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$1[gpu]" ||
+        echo "install.sh: pycuda can't be compiled, so the GPU stays idle: sudo sfumato doctor" >&2
+}
+
 abandon() {
     rm -rf "$new"
     fail "$1; nothing was changed"
-}
-
-# Cameras and GPUs, whatever their names are on this board. Not nvme and nvram, which are disks and
-# the firmware's memory.
-devices() {
-    find /dev -xdev -type c \( -path '/dev/video*' -o -path '/dev/media*' -o \
-        -path '/dev/v4l-subdev*' -o -path '/dev/nv*' -o -path '/dev/dri/render*' -o \
-        -path '/dev/dma_heap/*' \) ! -path '/dev/nvme*' ! -path /dev/nvram | sort |
-        sed 's/.*/DeviceAllow=& rw/'
 }
 
 credentials() {
@@ -104,15 +108,12 @@ credentials() {
 
 write_drop_ins() {
     found=$(credentials)
-    write_drop_in 10-devices.conf "$(devices)"
-    write_drop_in 20-credentials.conf "$found"
-    systemctl daemon-reload
-}
-
-write_drop_in() {
     mkdir -p "$unit.d"
-    printf '# install.sh writes this file anew each time.\n[Service]\n%s\n' "$2" \
-        >"$unit.d/$1"
+    # Cameras and GPUs, whatever their names are on this board.
+    "$home/bin/sfumato" doctor --write-drop-in "$unit.d/10-devices.conf" >/dev/null
+    printf '# install.sh writes this file anew each time.\n[Service]\n%s\n' "$found" \
+        >"$unit.d/20-credentials.conf"
+    systemctl daemon-reload
 }
 
 say_what_is_next() {

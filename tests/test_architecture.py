@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,15 +80,16 @@ def test_every_module_imports_without_the_training_stack():
 
 
 @pytest.mark.slow
-def test_only_the_timeline_needs_the_extra_plots():
+def test_only_plots_need_the_extra_plots():
     names = modules()
-    drawing = {"agent.pictures.timeline", "agent.pictures.load_panel"}
+    drawing = {"agent.pictures.timeline", "agent.pictures.load_panel", "agent.bench.chart"}
     names = [name for name in names if name not in drawing]
     code, said = imported_without(["matplotlib"], names)
     assert code == 0, said
-    code, said = imported_without(["matplotlib"], ["agent.pictures.timeline"])
-    assert code != 0
-    assert "matplotlib" in said
+    for name in ("agent.pictures.timeline", "agent.bench.chart"):
+        code, said = imported_without(["matplotlib"], [name])
+        assert code != 0
+        assert "matplotlib" in said
 
 
 @pytest.mark.slow
@@ -129,14 +131,23 @@ def test_only_video_talks_to_libav():
     assert users == {("agent", "video"), ("models", "deinterlacer.py")}  # which distill shares
 
 
-def test_only_the_runtime_talks_to_onnx_runtime():
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["onnxruntime", "pycuda", "tensorrt"])
+def test_only_the_runtime_talks_to_what_computes(library):
     users = {
         path.relative_to(ROOT).parts[:2]
         for package in PACKAGES
         for path in sources(package)
-        if any(name.split(".")[0] == "onnxruntime" for name in imports_of(path))
+        if any(name.split(".")[0] == library for name in imports_of(path))
     }
     assert users == {("models", "runtime")}
+
+
+def test_no_context_is_made_but_the_owner_threads():
+    """`pycuda.autoinit` and `make_context` bind one to whichever thread comes along."""
+    for package in PACKAGES:
+        for path in sources(package):
+            assert not re.search("autoinit|make_context", path.read_text("utf-8")), path
 
 
 def test_relative_imports_are_not_used():

@@ -9,18 +9,20 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from live_process import Client, LiveProcess
 from readme import README, commands, device_commands, fleet_commands
 
 from agent.cli import main
 from distill.data.scenes import CLASSES
 from tests.demo.__main__ import main as demo
-from tests.demo.__main__ import scene
+from tests.demo.__main__ import render, scene
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,6 +55,12 @@ def test_sfumato_does_what_is_shown(data, tmp_path, monkeypatch, capsys):
     shown = [words[1:] for words in commands() if words[0] == "sfumato"]
     assert len(shown) >= 6
     for words in shown:
+        if words[0] == "live":  # until it is asked to end
+            here = [str(tmp_path / word) if (tmp_path / word).is_file() else word for word in words]
+            with LiveProcess("-m", "agent", *here, "--listen", "127.0.0.1:0") as live:
+                assert live.address is not None, live.said()
+                assert live.end() == 0, live.said()
+            continue
         assert main(words) == 0, (words, capsys.readouterr().err)
     made = {path.name for path in tmp_path.iterdir()}
     assert {"out.mp4", "out.json", "out.png", "sheet.png", "out.jpg", "redacted"} <= made
@@ -80,9 +88,7 @@ def test_the_demo_hides_its_bottles(tmp_path, monkeypatch, capsys):
     words = [tmp_path / "bottles.mp4", tmp_path / "solid.mp4", *words, "--effect", "solid:ff00ff"]
     assert main(["blur", *map(str, words)]) == 0
     painted = frames_of(tmp_path / "solid.mp4")
-    for number, truth in enumerate(scene()):
-        if number % 20:
-            continue
+    for number, truth in islice(enumerate(scene()), 0, 81, 20):
         hidden = np.linalg.norm(painted[number] - (255, 0, 255), axis=2) < 90
         background = np.ones(hidden.shape, bool)
         for seen in truth.instances:
@@ -93,6 +99,26 @@ def test_the_demo_hides_its_bottles(tmp_path, monkeypatch, capsys):
             if CLASSES[seen.class_id] == "can":
                 assert share < 0.2, number
         assert hidden[background].mean() < 0.08, number
+
+
+@pytest.mark.slow
+def test_the_live_demo_shows_its_bottles_in_a_browser(tmp_path):
+    """What `make demo-live` runs; where its port is taken, it says so."""
+    words = ["make", "--dry-run", "demo-live", "LISTEN=127.0.0.1:0"]
+    said = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    (command,) = (line for line in said.splitlines() if "tests.demo.live" in line)
+    command = [*shlex.split(command)[1:], "--out", str(tmp_path)]
+    with (tmp_path / "bottles.mp4").open("wb") as file:
+        render(file, seconds=1)  # as `make demo` left one
+    with LiveProcess(*command) as live, Client(live.address) as client:
+        seen = client.until(lambda: [each for each in client.told if each.get("objects")])
+        assert {each["label"] for each in seen[0]["objects"]} == {"bottle"}
+        assert len(client.pictures) > 0
+        with LiveProcess(*command, "--listen", live.address) as second:
+            assert second.ended() == 4
+        assert "address already in use; set --listen to another address" in second.said()
+        assert "Traceback" not in second.said()
+        assert live.end() == 0
 
 
 @pytest.mark.slow

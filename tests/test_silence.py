@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,13 @@ def observe():
     return run
 
 
+def in_rooms(observe, *rooms):
+    """Of commands in rooms of their own at the same time: some are listened to for long."""
+    with ThreadPoolExecutor(len(rooms)) as threads:
+        found = list(threads.map(lambda commands: observe(**commands), rooms))
+    return {name: said for room in found for name, said in room.items()}
+
+
 def disturbances(observations):
     """What of it is not silence, by the name of the command."""
     return {
@@ -175,9 +183,14 @@ def test_the_agent_is_silent(observe, tmp_path):
         verify=[*model, "verify", bundle, "--trust", public],
         redact_image=[*SFUMATO, "redact-image", tmp_path / "in.png", tmp_path / "i.png", *trusted],
         blur=[*SFUMATO, "blur", clip, tmp_path / "a.mp4", *trusted, *pictures],
-        camera=[*SFUMATO, "blur", tmp_path / "camera.ts", tmp_path / "b.mp4", *trusted],
-        chooses=[*SFUMATO, "blur", clip, tmp_path / "c.mp4", *chooses],
-        still=[*SFUMATO, "redact-image", tmp_path / "in.png", tmp_path / "c.png", *chooses],
+    )
+    found |= in_rooms(
+        observe,
+        {"camera": [*SFUMATO, "blur", tmp_path / "camera.ts", tmp_path / "b.mp4", *trusted]},
+        {
+            "chooses": [*SFUMATO, "blur", clip, tmp_path / "c.mp4", *chooses],
+            "still": [*SFUMATO, "redact-image", tmp_path / "in.png", tmp_path / "c.png", *chooses],
+        },
     )
     for name in ("chooses", "still"):
         assert found[name] | {"files": REMEMBERED} == found[name]
@@ -206,7 +219,7 @@ def test_the_service_asks_nobody_but_its_cameras(observe, tmp_path):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
         run = [*SFUMATO, "run", "--config", tmp_path / f"{name}.yaml"]
         commands[name] = [*ATTENDED, *run]
-    found = observe(**commands)
+    found = in_rooms(observe, *({name: words} for name, words in commands.items()))
     opened = found["camera"]["sent"].pop("ActiveOpens")
     assert opened >= 2  # a try, and looks whether it is there again
     assert_silent(found)

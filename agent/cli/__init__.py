@@ -7,7 +7,13 @@ from functools import partial
 
 from agent.cli import process
 from agent.cli.printable import printable
-from agent.cli.start_up import importing, keep_algebra_on_its_thread
+from agent.cli.start_up import (
+    importing,
+    keep_arrays_on_their_thread,
+    keep_memory,
+    keep_modules,
+    take_long_turns,
+)
 from agent.errors import AgentError
 from models.errors import ModelError
 
@@ -22,7 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     caller's, and left as it is.
     """
     if argv is None:
-        keep_algebra_on_its_thread()
+        keep_arrays_on_their_thread()
+        keep_memory()
+        keep_modules()
+        take_long_turns()
         return process.run(partial(_run, sys.argv[1:]))
     return _run(argv)
 

@@ -7,11 +7,17 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from agent.ahead import Ahead
 from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
-from agent.cli.choices import user_choices, warn_of_faulty_files
+from agent.cli.building import Building
+from agent.cli.choices import (
+    user_choices,
+    user_engines,
+    user_trials,
+    warn_of_faulty_files,
+)
 from agent.cli.files import add_model_arguments, open_bundle
 from agent.cli.folder import PassedOver
 from agent.cli.inputs import Kind, add_path_arguments, inputs_of
@@ -19,6 +25,8 @@ from agent.cli.process import INTERRUPTED_EXIT_CODE, stopping
 from agent.cli.start_up import importing
 from agent.cli.suffixes import VIDEO_SUFFIXES
 from agent.errors import AgentError, UsageError
+from agent.frames.decoder_name import DecoderName
+from agent.frames.encoder_name import EncoderName
 from agent.output_file import (
     check_no_input,
     check_output_file,
@@ -89,9 +97,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     when.add_argument(
         "--latency",
-        choices=("normal", "low"),
+        choices=("normal", "short", "low"),
         default=defaults.latency,
-        help="low: no frame waits for a later one, covers grow with age instead",
+        help="short: a frame waits for two looks and one detection, whatever the number of workers; "
+        "low: for none, covers grow with age instead",
     )
     when.add_argument(
         "--workers",
@@ -110,6 +119,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "(default: %(default)s); more for a slow machine",
     )
 
+    read = parser.add_argument_group("input")
+    read.add_argument(
+        "--decoder",
+        choices=get_args(DecoderName),
+        default=defaults.decoder,
+        help="FFmpeg on the CPU (pyav), on a GPU (pyav-cuda), or GStreamer; auto (default): of files "
+        "pyav, which leaves out damaged pictures. The others show what they fill in by a guess, but "
+        "for the last picture of a file that breaks off",
+    )
+
     output = parser.add_argument_group("output")
     output.add_argument("--codec", choices=("h264", "hevc"), default=defaults.codec)
     output.add_argument(
@@ -118,7 +137,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=defaults.crf,
         help="quality, 0 to 51, lower is better (%(default)s)",
     )
-    output.add_argument("--preset", default=defaults.preset, help="of the encoder (%(default)s)")
+    output.add_argument("--preset", default=defaults.preset, help="of pyav's encoder (%(default)s)")
+    output.add_argument(
+        "--encoder",
+        choices=get_args(EncoderName),
+        default=defaults.encoder,
+        help="FFmpeg on the CPU (pyav), or GStreamer; auto (default): hardware where it passes a "
+        "trial, else pyav. Hardware keeps the quantizer constant at --crf",
+    )
     output.add_argument(
         "--audio",
         choices=("drop", "copy"),
@@ -155,7 +181,11 @@ def _run(args: argparse.Namespace) -> int:
     inputs = inputs_of(args, Kind("video", VIDEO_SUFFIXES, written, ".mp4", called))
     pairs, left = inputs.pairs, list(inputs.passed_over)
     _check_side_outputs(args, pairs)
-    with Ahead(partial(open_bundle, args)) as opening, _loading(opening, settings) as loading:
+    with (
+        Ahead(partial(open_bundle, args)) as opening,
+        _loading(opening, settings, building := Building()) as loading,
+        building,
+    ):
         with importing():  # what takes as long as a bundle and its network
             import agent.blur
             import agent.cli.watch  # noqa: F401
@@ -163,12 +193,16 @@ def _run(args: argparse.Namespace) -> int:
         return _redact(args, settings, pairs, left, opening.result(), loading)
 
 
-def _loading(opening: Ahead[Bundle], settings: BlurSettings) -> Ahead[NetworkDetector]:
+def _loading(
+    opening: Ahead[Bundle], settings: BlurSettings, building: Building
+) -> Ahead[NetworkDetector]:
     def load() -> NetworkDetector:
+        from models.runtime.backends import device_backends
         from models.runtime.choose import choose_network
 
         bundle = opening.result()
-        chosen = choose_network(bundle, cache=user_choices())
+        backends = device_backends(user_engines(), building)
+        chosen = choose_network(bundle, backends=backends, cache=user_choices())
         warn_of_faulty_files(chosen)
         from agent.blur import detector_of
 
@@ -272,8 +306,13 @@ def _one(
     run = blur
     if args.boxes:
         run = partial(annotate, i_know_this_is_not_redacted=args.i_know_this_is_not_redacted)
+
+    def cancel() -> bool:
+        watcher.cancel()
+        return detector.has_ended  # an engine may take minutes, and there is no video to end
+
     try:
-        with stopping(watcher.cancel):
+        with stopping(cancel):
             return run(
                 source,
                 target,
@@ -282,6 +321,7 @@ def _one(
                 overwrite=args.overwrite,
                 watcher=watcher,
                 detector=detector,
+                trials=user_trials(),
             )
     finally:
         watcher.close()

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_command
-from agent.errors import UsageError
+from agent.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from agent.config.live import LiveConfig
     from agent.config.loading import Loaded
     from models.bundle import Bundle
 
@@ -73,13 +74,19 @@ def _check(args: argparse.Namespace) -> int:
     secrets = Secrets.of_process()
     loaded = load(args.file, secrets)
     model, streams = loaded.config.model, loaded.config.streams
-    bundle = verified(model)
-    wrong = [*_unknown_classes(args.file, loaded, bundle)]
+    bundle = None if model.bundle is None else verified(model)
+    wrong = [] if bundle is None else [*_unknown_classes(args.file, loaded, bundle)]
     for key, said in unusable(loaded.config, secrets):
         wrong.append(f"{line_of(args.file, loaded, key)}: {said}")
+    if loaded.config.live is not None:
+        for key, said in _unusable_page(loaded.config.live):
+            wrong.append(f"{line_of(args.file, loaded, key)}: {said}")
     if wrong:
         raise UsageError("\n".join(wrong))
     said = f"{len(streams)} streams" if len(streams) > 1 else "1 stream"
+    if bundle is None:
+        print(f"{args.file} is right: {said}, and a model that comes over the air")
+        return 0
     manifest = bundle.manifest
     print(f"{args.file} is right: {said}, model {manifest.name} v{manifest.version}")
     if manifest.has_expired():  # no reason to refuse a reload: one that ran here runs on
@@ -87,6 +94,19 @@ def _check(args: argparse.Namespace) -> int:
             f"sfumato: warning: the bundle expired on {manifest.expires:%Y-%m-%d}", file=sys.stderr
         )
     return 0
+
+
+def _unusable_page(live: LiveConfig) -> Iterator[tuple[str, str]]:
+    """The key of a file that the page can't be served with, and why."""
+    from agent.service.live_display import live_server
+
+    alone = live.model_copy(update={"tls_cert": None, "tls_key": None})
+    for key, config in (("live.token_file", alone), ("live.tls_cert", live)):
+        try:
+            live_server(config, dict)
+        except AgentError as error:
+            yield key, str(error)
+            return
 
 
 def _unknown_classes(path: Path, loaded: Loaded, bundle: Bundle) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X.sfm",
         help="the bundle, or with --allow-unsigned an ONNX export as it is",
     )
+    add_trust_arguments(model)
+
+
+def add_trust_arguments(model: argparse._ActionsContainer) -> None:
+    """Who must have signed a bundle, and what a person takes all the same."""
     model.add_argument(
         "--trust",
         type=Path,
@@ -104,3 +110,15 @@ def check_picture(path: Path, *, overwrite: bool) -> None:
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: the picture is a PNG; let its name end in .png")
     check_output_file(path, overwrite=overwrite)
+
+
+def check_plots(option: str) -> None:
+    """Refuse a plot that nothing here can draw, before a run is spent on it.
+
+    Raises:
+        UsageError: the extra is missing.
+    """
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise UsageError(f"{option} needs the extra `plots`: pip install '.[plots]'") from error

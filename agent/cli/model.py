@@ -1,4 +1,4 @@
-"""`sfumato model`: make, look at, verify and sign bundles."""
+"""`sfumato model`: make, look at, verify and sign bundles; and a device's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.arguments import add_command
 from agent.cli.model_import import add_import
+from agent.cli.model_store import add_store
 from agent.errors import OutputError
 from agent.output_file import check_output_file, output_path, sweep_around, write_output_file
 from models.classes import joined_names
@@ -25,12 +26,17 @@ A bundle (.sfm) holds a network, how to feed and read it, and which classes it h
   sfumato model keygen office                      # office.key stays here, office.pub travels
   sfumato model sign street.sfm --key office.key
   sfumato model verify street.sfm --trust office.pub
+
+On a device, stage, activate, commit, rollback and list change what its agent runs:
+
+  sudo sfumato model stage street.sfm              # prints its digest
+  sudo sfumato model activate DIGEST
 """
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `model` and what stands below it; each sets `run(args) -> exit code`."""
-    model = add_command(subparsers, "model", "make, look at, verify and sign bundles", _EPILOG)
+    model = add_command(subparsers, "model", "make, look at, verify, sign and run bundles", _EPILOG)
     commands = model.add_subparsers(metavar="COMMAND", required=True)
     add_import(commands)
 
@@ -61,6 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     keygen = add_command(commands, "keygen", "make a key pair: NAME.key signs, NAME.pub verifies")
     keygen.add_argument("name", type=Path, metavar="NAME", help="where, without an ending")
     keygen.set_defaults(run=_keygen)
+    add_store(commands)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -87,6 +94,8 @@ def _show(args: argparse.Namespace) -> int:
         lines[role] = _file(file)
     if manifest.golden_files:
         lines["golden"] = f"{len(manifest.golden_files)} frames to test it with"
+    if manifest.engines:
+        lines["engines"] = f"{len(manifest.engines)}, for devices that equal who built them"
     for title, text in lines.items():
         print(f"{title:10} {text}")
     return 0

@@ -20,10 +20,14 @@ _COMMANDS = {
     "blur": "blur",
     "redact-image": "redact_image",
     "model": "model",
+    "live": "live",
     "run": "run",
     "config": "config",
     "provision": "provision",
     "ctl": "ctl",
+    "engine": "engine",
+    "doctor": "doctor",
+    "bench": "bench",
 }
 """In the order of `--help`: the module here that registers each."""
 

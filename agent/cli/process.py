@@ -53,16 +53,21 @@ def run(command: Callable[[], int]) -> NoReturn:
 
 
 @contextmanager
-def stopping(cancel: Callable[[], None]) -> Iterator[None]:
-    """Have the first signal that asks to stop call `cancel`; the second does what it did before."""
+def stopping(cancel: Callable[[], bool]) -> Iterator[None]:
+    """Have the first signal that asks to stop call `cancel`; the second does what it did before.
+
+    Args:
+        cancel: says whether the command will end by itself; else the first signal, too, does what
+            it did before.
+    """
     asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if not asked:
             asked = True
-            cancel()
-            return
+            if cancel():
+                return
         handler = before[signal.Signals(number)]
         (handler if callable(handler) else signal.default_int_handler)(number, frame)
 

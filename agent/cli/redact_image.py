@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from agent.cli.arguments import add_hiding_arguments, settings_of, weak_effect
-from agent.cli.choices import user_choices, warn_of_faulty_files
+from agent.cli.building import Building
+from agent.cli.choices import user_choices, user_engines, warn_of_faulty_files
 from agent.cli.files import add_model_arguments, open_bundle
 from agent.cli.inputs import Kind, add_path_arguments, inputs_of
 from agent.cli.suffixes import IMAGE_SUFFIXES
@@ -44,6 +45,7 @@ def _run(args: argparse.Namespace) -> int:
     from agent.image_file import FORMATS
     from agent.redact_image import ImageDetector, redact_image_file
     from agent.several_pictures import further_pictures
+    from models.runtime.backends import device_backends
     from models.runtime.choose import choose_network
 
     pairs = inputs_of(args, Kind("image", IMAGE_SUFFIXES, frozenset(FORMATS), ".png")).pairs
@@ -52,7 +54,9 @@ def _run(args: argparse.Namespace) -> int:
     labels = hidden_classes(bundle, settings).labels
     if weak := weak_effect(settings, labels.values()):
         print(f"sfumato: warning: {weak}", file=sys.stderr)
-    chosen = choose_network(bundle, cache=user_choices())
+    with Building() as building:
+        backends = device_backends(user_engines(), building)
+        chosen = choose_network(bundle, backends=backends, cache=user_choices())
     warn_of_faulty_files(chosen)
     detector = ImageDetector.of(bundle, settings, chosen)
     hidden = hidden_classes(bundle, settings, chosen.precision)

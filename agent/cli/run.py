@@ -23,8 +23,9 @@ the configuration again and touches only what changed; a bad file changes nothin
 ends it with the last recordings whole. Where the configuration names a broker, the device tells it
 how it is, and takes commands from it: sfumato ctl --help.
 
-exit codes: 0 asked to stop, 2 the configuration is invalid, 4 metrics can't be served there,
-5 no model that may run, 1 a fault
+exit codes: 0 asked to stop, 2 the configuration is invalid, 3 the token, the certificate or the key
+of the page can't be used, 4 metrics or the page can't be served there, 5 no model that may run,
+1 a fault
 """
 
 
@@ -57,6 +58,11 @@ def _run(args: argparse.Namespace) -> int:
 def serve(agent: Agent) -> int:
     """Run an agent as this process; the exit code, unless it is to begin anew."""
     put = agent.errands.put  # which a signal handler may call at any time
-    with stopping(lambda: put("stop")), reloading(lambda: put("reload")):
+
+    def stop() -> bool:
+        put("stop")
+        return True
+
+    with stopping(stop), reloading(lambda: put("reload")):
         code = agent.run()
         return begin_anew(agent.errands.close) if agent.begins_anew else code

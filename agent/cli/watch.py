@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
-
 from agent.blur import Watcher
-from agent.cli.files import check_picture
+from agent.cli.files import check_picture, check_plots
 from agent.errors import OutputError, UsageError
 from agent.output_file import write_output_file
 from agent.settings import interval_of
@@ -17,6 +14,8 @@ from agent.settings import interval_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tqdm import tqdm
 
     from agent.frames.annotated import AnnotatedFrame
     from agent.frames.cover import Cover
@@ -62,7 +61,7 @@ class TerminalWatcher(Watcher):
         if timeline and contact_sheet and timeline.resolve() == contact_sheet.resolve():
             raise UsageError(f"{timeline}: one picture would overwrite the other")
         if timeline is not None:
-            _check_plots()
+            check_plots("--timeline")
         self._timeline, self._contact_sheet = timeline, contact_sheet
         self._overwrite = overwrite
         self._sheet: ContactSheet | None = None
@@ -99,8 +98,11 @@ class TerminalWatcher(Watcher):
             from agent.pictures.contact_sheet import ContactSheet  # rarely asked for
 
             self._sheet = ContactSheet(info.sample_aspect_ratio, annotated=self._annotated)
-        tqdm.monitor_interval = 0  # no thread that outlives the bar
-        self._bar = tqdm(total=info.frames, unit=" frames", disable=None, leave=False)
+        if sys.stderr.isatty():
+            from tqdm import tqdm  # 0.005 s where nobody would see a bar
+
+            tqdm.monitor_interval = 0  # no thread that outlives the bar
+            self._bar = tqdm(total=info.frames, unit=" frames", leave=False)
 
     def wrote(self, frame: RedactedFrame | AnnotatedFrame, cover: Cover) -> None:
         """Move the bar, and let the contact sheet look."""
@@ -189,14 +191,6 @@ class TerminalWatcher(Watcher):
                 return sheet.draw(report)
 
             yield self._contact_sheet, page
-
-
-def _check_plots() -> None:
-    """Refuse before a run is spent on it."""
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError as error:
-        raise UsageError("--timeline needs the extra `plots`: pip install '.[plots]'") from error
 
 
 def _repairs(report: RunReport) -> Iterator[str]:

@@ -81,6 +81,13 @@ def _masked(url: str) -> str:
     return _IN_QUERY.sub(lambda found: found[0][: found.start(1) - found.start()] + "***", url)
 
 
+def has_password(url: str) -> bool:
+    """Whether one stands in it that is no reference to where it is kept."""
+    marked = REFERENCE.sub(_REFERRED, url)
+    literal = [password(marked), *(found[1] for found in _IN_QUERY.finditer(marked))]
+    return any(part and _REFERRED not in part for part in literal)
+
+
 def checked_template(url: str) -> str:
     """A source's URL as the file has it.
 
@@ -89,9 +96,7 @@ def checked_template(url: str) -> str:
             doesn't show it.
     """
     check_references(url)
-    marked = REFERENCE.sub(_REFERRED, url)
-    literal = [password(marked), *(found[1] for found in _IN_QUERY.finditer(marked))]
-    if any(part and _REFERRED not in part for part in literal):
+    if has_password(url):
         raise ValueError(_WHERE)
     if not url.startswith("${"):
         check_address(REFERENCE.sub(_FITTING, url))

@@ -32,8 +32,19 @@ _LIVE = (
     ("telemetry", "prometheus"),
     ("telemetry", "interval_s"),
     ("telemetry", "home_assistant"),
+    ("update", "probation_s"),
+    ("update", "window"),
 )
-_RESTART = (("device",), ("model",), ("record", "dir"), ("control", "operators"), ("limits",))
+_RESTART = (
+    ("device",),
+    ("model",),
+    ("record", "dir"),
+    ("control", "operators"),
+    ("update", "repository"),
+    ("update", "root"),
+    ("live",),
+    ("limits",),
+)
 """The parts of all others: one of these two holds every setting outside of streams."""
 
 

@@ -61,6 +61,9 @@ def expanded(document: Written) -> tuple[Written, list[Fault]]:
         whole["model"] = _model(model, trust, faults)
     if mqtt := top.get("mqtt"):
         whole["mqtt"] = _mqtt(mqtt)
+    for name in ("update", "live"):  # left empty they are none, and no sections of defaults
+        if name in top:
+            whole[name] = top[name]
     if isinstance(streams := whole.get("streams"), Written) and isinstance(streams.value, dict):
         full = {
             name: _overlaid(defaults, _stream(stream, faults))

@@ -26,9 +26,6 @@ _MOST = 10
 _MOST_SHOWN = 60
 """Letters of a value. Chosen: enough to find it by."""
 
-LATER = {("update",): "it comes with updates over the air"}
-"""Refused, since what is ignored is taken for what is done."""
-
 _SECTION = "should be a section of `key: value` lines"
 _KINDS = {
     "bool_type": "should be true or false",
@@ -77,8 +74,6 @@ def _of(written: Written, said: str) -> str:
 
 def _unknown(path: tuple[str, ...]) -> str:
     """What to say of a key that there isn't."""
-    if path in LATER:
-        return f"not in this version, {LATER[path]}; take it out"
     name = path[-1]
     if len(path) == 1 and name in SHORT:
         return f"is a stream's; did you mean 'defaults.{name}'?"

@@ -137,10 +137,10 @@ class ControlConfig(StrictModel):
         "command but a viewer's; none: whom the broker lets write to the device needs no signature",
         examples=[["ops.pub"]],
     )
-    remote: tuple[Literal["streams", "telemetry"], ...] = Field(
+    remote: tuple[Literal["streams", "telemetry", "update"], ...] = Field(
         ("streams", "telemetry"),
         description="sections of this file that may be replaced from afar; nothing from afar hides "
-        "less than this file says, or has effects below floor",
+        "less than this file says, has effects below floor, or takes models from elsewhere",
     )
     ops: tuple[
         Annotated[str, AfterValidator(_op), WithJsonSchema({"type": "string", "enum": [*OPS]})], ...

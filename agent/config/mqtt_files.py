@@ -1,4 +1,4 @@
-"""MQTT files: whether the certificates and keys that a configuration names can be used."""
+"""MQTT files: whether certificates, keys and roots of trust that a configuration names can be used."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def unusable(config: AgentConfig, secrets: Secrets) -> Iterator[tuple[str, str]]
             yield "control.operators", str(error)
     if config.mqtt is not None:
         yield from _of_mqtt(config.mqtt, secrets)
+    if config.update is not None:
+        try:
+            config.update.root.open("rb").close()
+        except OSError as error:
+            yield "update.root", f"can't read {config.update.root} ({error.strerror})"
 
 
 def _of_mqtt(mqtt: MqttConfig, secrets: Secrets) -> Iterator[tuple[str, str]]:

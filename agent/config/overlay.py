@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from agent.config.address import without_passwords
 from agent.config.document import MOST_DEPTH, MOST_LETTERS, MOST_VALUES, UNPRINTABLE, Written
 from agent.config.expansion import expanded_defaults, place, plain
-from agent.config.faults import LATER
 from agent.config.loading import Loaded, checked
 from agent.config.origin import Origin
-from agent.config.remote_rules import broken_remote_rules
+from agent.config.remote_rules import OWN_OF_UPDATE, broken_remote_rules
 from agent.errors import UsageError
 from agent.settings import Hiding, Looking
 
@@ -66,6 +65,8 @@ def overlaid(local: Loaded, sections: Mapping[str, JsonValue]) -> Loaded:
     if faults:
         raise _unfit(faults)
     own = local.document
+    if "update" in given:
+        given["update"] = _with_own(given["update"], own)
     whole = replace(own, value={**(own.value if isinstance(own.value, dict) else {}), **given})
     config, full, faults = checked(whole, local.folder, None)  # no secret that the file has not
     if config is not None:
@@ -87,11 +88,19 @@ def overridden(loaded: Loaded, paused: Collection[str]) -> Loaded:
 
 
 def _refused(name: str, remote: Iterable[str]) -> str:
-    if (name,) in LATER:
-        return f"not in this version, {LATER[name,]}"
     if name not in remote:
         return "control.remote in the device's own file doesn't name it"
     return ""
+
+
+def _with_own(update: Written, document: Written) -> Written:
+    """A section `update` with what only the device's own file may say, where it says nothing of it."""
+    sections = document.value if isinstance(document.value, dict) else {}
+    own = sections.get("update")
+    if own is None or not isinstance(own.value, dict) or not isinstance(update.value, dict):
+        return update
+    kept = {name: own.value[name] for name in OWN_OF_UPDATE if name in own.value}
+    return replace(update, value={**kept, **update.value})
 
 
 def _defaults(document: Written) -> tuple[Hiding, Looking]:

@@ -1,9 +1,9 @@
 """Remote rules: what a configuration from afar may not say, whoever sent it.
 
 The device's own file bounds it. What is sent may hide more, look at other cameras and record less.
-It never hides less than the file, looks away for longer, opens what the file pauses, reads or
-writes a file that the file doesn't name, uses a secret elsewhere than where the file does, or serves
-metrics elsewhere. Effects are the exception: what bounds them is `floor`.
+It never hides less than the file, looks away for longer, decodes with less care, opens what the file
+pauses, reads or writes a file that the file doesn't name, uses a secret elsewhere than where the file
+does, serves metrics elsewhere, or takes models from where the file doesn't. Effects are the exception: what bounds them is `floor`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.classes import shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.config.tree import AgentConfig, StreamConfig
+    from agent.config.tree import AgentConfig, StreamConfig, UpdateConfig
     from agent.settings import Hiding, Looking
 
     Fault = tuple[tuple[str, ...], str]
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 MOST_STREAMS = 64
 """Each has threads of its own. Chosen, not measured: eight times what a device has cores for; three
 thousand, which fit into a message, would end it at every start."""
+
+
+OWN_OF_UPDATE = ("repository", "root")
+"""Of the section `update`: where models come from, and whose signatures count there."""
 
 
 def broken_remote_rules(
@@ -48,6 +52,19 @@ def broken_remote_rules(
     if config.telemetry.prometheus not in (None, own):
         said = "only the device's own file says where metrics are served"
         yield ("telemetry", "prometheus"), f"{said}: it has {own or 'null'}"
+    yield from _of_update(config.update, local.update)
+
+
+def _of_update(update: UpdateConfig | None, own: UpdateConfig | None) -> Iterator[Fault]:
+    said = "only the device's own file says where models come from"
+    if update is None:
+        return
+    if own is None:
+        yield ("update",), f"{said}: it has no such section"
+    else:
+        for name in OWN_OF_UPDATE:
+            if getattr(update, name) != getattr(own, name):
+                yield ("update", name), f"{said}: it has {getattr(own, name)}"
 
 
 def _of_stream(
@@ -77,6 +94,12 @@ def _of_stream(
         if stream.look.max_gap_s > look.max_gap_s:
             said = f"should be at most {look.max_gap_s:g}"
             yield ("look", "max_gap_s"), f"{said}, as {whose} of the device's own file"
+    # It alone leaves out what is damaged; others fill it in, and say nothing.
+    if stream.source.decoder != "pyav":
+        for each, held in least.items():
+            if held.source.decoder == "pyav":
+                said = f"should be pyav, as stream {each} of the device's own file"
+                yield ("source", "decoder"), said
 
 
 def _bounding(name: str, url: str, local: AgentConfig) -> list[str]:

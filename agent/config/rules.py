@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from agent.config.strength import is_weaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from agent.config.live import LiveConfig
     from agent.config.mqtt import MqttConfig
-    from agent.config.tree import AgentConfig
+    from agent.config.tree import AgentConfig, StreamConfig
 
 
 def broken_rules(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
     """Paths of settings, and what is wrong with them."""
+    if config.model.bundle is None and config.update is None:
+        said = "has to be given, or a section update, by which models come over the air"
+        yield ("model", "bundle"), said
     if not config.model.trust and not config.model.allow_unsigned:
         said = (
             "has to be given: the key that signed the bundle; or, for tests, allow_unsigned: true"
@@ -28,6 +32,8 @@ def broken_rules(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _files(config)
     if config.mqtt is not None:
         yield from _mqtt(config.mqtt)
+    if config.live is not None:
+        yield from _live(config.live, config.streams)
 
 
 def _files(config: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -62,3 +68,23 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("mqtt", "cert"), "has to be given: the certificate that mqtt.key belongs to"
     if mqtt.password is not None and mqtt.username is None:
         yield ("mqtt", "username"), "has to be given: whose mqtt.password it is"
+
+
+def _live(
+    live: LiveConfig, streams: Mapping[str, StreamConfig]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Nobody comes in unasked, and browsers can decode what they get."""
+    if live.token_file is None and not live.is_of_this_machine:
+        said = f"has to be given: others than this machine can reach {live.listen}"
+        yield ("live", "token_file"), said
+    if live.tls_cert is not None and live.tls_key is None:
+        yield ("live", "tls_key"), "has to be given: the key that live.tls_cert belongs to"
+    if live.tls_key is not None and live.tls_cert is None:
+        yield ("live", "tls_cert"), "has to be given: the certificate that live.tls_key belongs to"
+    for name, stream in streams.items():
+        if stream.sink.codec != "h264":
+            said = f"{stream.sink.codec} can't be shown in browsers; h264 can, or leave live out"
+            yield ("streams", name, "sink", "codec"), said
+        if stream.sink.encoder == "gstreamer":
+            said = "gives pictures out late; where live is on, auto and pyav are for its pictures"
+            yield ("streams", name, "sink", "encoder"), said

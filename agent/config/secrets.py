@@ -59,6 +59,23 @@ class Secrets:
             UsageError: a secret is missing or empty, or what comes out is no URL that can be
                 opened.
         """
+        filled = self.filled(template)
+        if filled == template:
+            return filled
+        try:
+            check_address(filled)
+        except ValueError as error:
+            raise UsageError(f"{error} (once its secrets are filled in)") from error
+        if "://" not in filled and not filled.startswith("/"):
+            raise UsageError("should begin with / or rtsp:// once its secrets are filled in")
+        return filled
+
+    def filled(self, template: str) -> str:
+        """Likewise, of any URL: whoever opens it sees whether it is one.
+
+        Raises:
+            UsageError: a secret is missing or empty.
+        """
         encoded = user_info(template)
         values: list[str] = []
 
@@ -69,17 +86,10 @@ class Secrets:
             return quote(value, safe="") if inside else value
 
         filled = REFERENCE.sub(value_of, template)
-        if not values:
-            return filled
-        if inside := password(filled):  # of a URL that is a secret as a whole
+        if values and (inside := password(filled)):  # of a URL that is a secret as a whole
             values += inside, unquote(inside)
-        self._remember(values)
-        try:
-            check_address(filled)
-        except ValueError as error:
-            raise UsageError(f"{error} (once its secrets are filled in)") from error
-        if "://" not in filled and not filled.startswith("/"):
-            raise UsageError("should begin with / or rtsp:// once its secrets are filled in")
+        if values:
+            self._remember(values)
         return filled
 
     def value_of(self, template: str) -> str:

@@ -16,17 +16,21 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 
 from agent.config.address import checked_template
 from agent.config.device import DeviceName, GroupName, StreamName, device_name
+from agent.config.live import LiveConfig  # noqa: TC001 pydantic reads the annotations
 from agent.config.location import Location, beside_the_file
 from agent.config.mqtt import ControlConfig, MqttConfig
-from agent.config.size import Size  # noqa: TC001 pydantic reads the annotations
+from agent.config.size import Size  # noqa: TC001 likewise
 from agent.config.state_folder import SERVICES_OWN, given_folder
-from agent.settings import Encoding, Hiding, Looking, usual_workers
+from agent.control.messages import WINDOW_PATTERN
+from agent.frames.decoder_name import DecoderName  # noqa: TC001 likewise
+from agent.settings import DECODER, Encoding, Hiding, Looking, usual_workers
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FILES = (".mp4", ".m4v", ".mov")
+_REPOSITORY = r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[^\s?#@]*)?"
 _HOST_AND_PORT = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
 
 
@@ -55,6 +59,16 @@ def _host_and_port(address: str) -> str:
     return address
 
 
+def _repository(url: str) -> str:
+    if not re.fullmatch(_REPOSITORY, url):
+        raise ValueError(
+            "should be an address such as https://models.example/, without a user, ? and #"
+        )
+    return url if url.endswith("/") else f"{url}/"
+
+
+_REPOSITORY_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_REPOSITORY}$"})
+
 _VideoFile = Annotated[Path, AfterValidator(_video_file), AfterValidator(beside_the_file)]
 
 _ListenAddress = Annotated[
@@ -82,6 +96,7 @@ class SourceConfig(StrictModel):
         description="seconds without a frame, after which the stream is stalled; 2 more, and the source is opened anew",
     )
     transport: Literal["tcp"] = Field("tcp", description="of RTSP")
+    decoder: DecoderName = DECODER
     realtime: bool = Field(False, description="play a file at the pace of its own clock")
     loop: bool = Field(False, description="begin a file again at its end")
 
@@ -116,7 +131,12 @@ class StreamConfig(StrictModel):
 class ModelConfig(StrictModel):
     """The network that finds what is hidden, one for all streams."""
 
-    bundle: Location = Field(description="the bundle, an .sfm", examples=["person.sfm"])
+    bundle: Location | None = Field(
+        None,
+        description="the bundle, an .sfm; without one, what comes over the air is run, and until "
+        "then every frame is covered whole",
+        examples=["person.sfm"],
+    )
     trust: tuple[Location, ...] = Field(
         (), description="keys, one of which must have signed it", examples=[["office.pub"]]
     )
@@ -179,6 +199,34 @@ class TelemetryConfig(StrictModel):
     )
 
 
+class UpdateConfig(StrictModel):
+    """Where models come from over the air; which of them is told over MQTT."""
+
+    repository: Annotated[
+        str, Field(max_length=2000), AfterValidator(_repository), _REPOSITORY_SCHEMA
+    ] = Field(
+        description="address of the repository that `sfumato ctl repo` makes, https:// or http://",
+        examples=["https://models.example/"],
+    )
+    root: Location = Field(
+        description="metadata/root.json of the repository, which says whose signatures count there; "
+        "it comes to the device by hand, or with what provisioned it",
+        examples=["root.json"],
+    )
+    probation_s: float = Field(
+        600.0,
+        gt=0,
+        le=86400,
+        description="seconds for which a new model is watched; one that hangs, fails, sees nothing, "
+        "sees everything or takes twice as long is replaced by the one before",
+    )
+    window: Annotated[str, Field(pattern=WINDOW_PATTERN)] | None = Field(
+        None,
+        description="HH:MM-HH:MM, UTC, in which a new model may begin to run, where what tells of it "
+        "names no other; null: at any time",
+    )
+
+
 class LimitsConfig(StrictModel):
     """What the agent may take of the machine."""
 
@@ -221,8 +269,17 @@ class AgentConfig(StrictModel):
     control: ControlConfig = Field(
         ControlConfig(), description="what the device lets itself be told by it"
     )
+    update: UpdateConfig | None = Field(
+        None, description="where models come from over the air; null: from nowhere"
+    )
     telemetry: TelemetryConfig = Field(
         TelemetryConfig(), description="how the device tells how it is"
+    )
+    live: LiveConfig | None = Field(
+        None,
+        description="the streams, redacted, on a page for browsers; live: {} is for those of this "
+        "machine, null for nobody. Each stream is then encoded by FFmpeg's x264 on the CPU, once for "
+        "all, one picture in and one out, whatever sink.encoder's auto would choose",
     )
     limits: LimitsConfig = Field(LimitsConfig(), description="what the agent may take")
 

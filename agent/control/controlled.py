@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ConfigReported,
         ControlTele,
         Info,
+        ModelDesired,
         ModelReported,
         Streams,
         Tele,
@@ -61,6 +62,15 @@ class Controlled(Protocol):
 
     def was_done(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
         """What to answer to a command that a start of the agent interrupted; None: it was not done."""
+        ...
+
+    def want_model(self, group: str | None, desired: ModelDesired | None) -> None:
+        """Run another model; `model_reported` says what comes of it.
+
+        Args:
+            group: that is told so; None: this device alone.
+            desired: None: it was taken back, or is not meant for this device of the group.
+        """
         ...
 
     def apply(self, desired: ConfigDesired) -> None:

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agent.control.delivery import Message
-from agent.control.topics import COMMANDS, CONN, INFO, STREAMS, TELE
+from agent.control.topics import COMMANDS, CONN, INFO, MODEL_REPORTED, STREAMS, TELE
 
 if TYPE_CHECKING:
     from agent.control.messages import Info, Streams
@@ -22,6 +22,18 @@ _TTL_S = 60
 arrive surprises whoever gave up waiting."""
 _FRESH_ID = "ha-{{ (now().timestamp() * 1000) | int }}-{{ range(100000) | random }}"
 """Home Assistant's sandbox makes no longer ranges."""
+
+_UNDER_WAY = "value_json.state in ('fetching', 'staged', 'testing')"
+_RUNS = "(value_json.active or {})"
+_NAMES = f"[value_json.name, {_RUNS}.get('name')] | reject('none') | first | default('none')"
+_MODEL = (
+    f"{{{{ {{'title': {_NAMES}, "
+    f"'installed_version': {_RUNS}.get('version', 0) | string, "
+    f"'latest_version': (value_json.version if {_UNDER_WAY} else {_RUNS}.get('version', 0)) | string, "
+    f"'in_progress': {_UNDER_WAY}, "
+    f"'update_percentage': (100 * value_json.progress) | round if {_UNDER_WAY} else none}} | tojson }}}}"
+)
+"""What the entity is told, as JSON. A model that failed or was taken back is no newer one."""
 
 
 def topic(device: str) -> str:
@@ -41,6 +53,13 @@ def document(root: str, device: str, info: Info, streams: Streams, buttons: bool
             "name": "Version",
             "state_topic": INFO.of(root, device),
             "value_template": "{{ value_json.agent }}",
+            "entity_category": "diagnostic",
+        },
+        "model": {
+            "platform": "update",  # who rolls out says what is installed, and so there is no button
+            "name": "Model",
+            "state_topic": MODEL_REPORTED.of(root, device),
+            "value_template": _MODEL,
             "entity_category": "diagnostic",
         },
         "temperature": {

@@ -26,7 +26,7 @@ from agent.control.certificate import (
     read_key,
     read_request,
 )
-from agent.control.identity import ADDRESS, CA, CERTIFICATE, KEY, Identity
+from agent.control.identity import ADDRESS, CA, CERTIFICATE, KEY, UPDATE_ROOT, Identity
 from agent.control.key_file import make_key
 from agent.control.slots import Slots, write_in_slot
 from agent.control.small_file import read_small_file
@@ -105,6 +105,8 @@ def install(folder: Path, answer: ProvisionAnswer, try_out: Callable[[Identity],
         write_in_slot(slot / ADDRESS, answer.broker.model_dump_json().encode())
         identity = Identity.of_slot(slot)
         try_out(identity)
+        if answer.update_root is not None:
+            write_in_slot(folder / UPDATE_ROOT, answer.update_root.encode())
         if slots.current is not None:  # or it would wait for an answer once it is spare
             (slots.current / _REQUEST).unlink(missing_ok=True)
         slots.switch()

@@ -15,14 +15,23 @@ from typing import TYPE_CHECKING
 from agent.control import discovery
 from agent.control.admission import Admission
 from agent.control.delivery import Message
-from agent.control.desired import read_desired
+from agent.control.desired import read_desired, read_model
 from agent.control.messages import ControlTele
 from agent.control.ops import OPS
 from agent.control.orders import Orders
 from agent.control.presence import REFUSED, Presence
 from agent.control.refusal import Refusal
 from agent.control.state import State
-from agent.control.topics import CONFIG_DESIRED, CONN, EVENTS, RESULT, TELE, place_of
+from agent.control.topics import (
+    CONFIG_DESIRED,
+    CONN,
+    EVENTS,
+    GROUP_MODEL_DESIRED,
+    MODEL_DESIRED,
+    RESULT,
+    TELE,
+    place_of,
+)
 from agent.control.window import EVENT, Parcel, Window
 
 if TYPE_CHECKING:
@@ -48,8 +57,9 @@ COMMIT_S = 2.5
 would write 21 KiB (SQLite 3.40), and a card of flash wears out by that."""
 
 DESIRED_S = 2.0
-"""How often what `config/desired` says is looked at, and then the last of it. Chosen, not measured: who
-sends more often is no person, and each look may be an event, a line of the log and a file."""
+"""How often what is desired, configuration or models, is looked at, and then the last of it. Chosen,
+not measured: who sends more often is no person, and each look may be an event, a line of the log and
+a file."""
 
 BIRTH_S = 10.0
 """A random part of which passes before Home Assistant, which has just started, is told again what
@@ -101,6 +111,7 @@ class Exchange:
         self._tele_due_s = self._desired_due_s = 0.0
         self._discovery_due_s = math.inf
         self._desired: bytes | None = None
+        self._models: dict[str | None, bytes] = {}
 
     def tell(self, kind: EventKind, data: Mapping[str, Scalar]) -> None:
         """Something happened."""
@@ -153,6 +164,8 @@ class Exchange:
             if self._desired is not None:  # which nobody will look at any more
                 self._refused["superseded"] += 1
             self._desired = message.payload
+        elif place is not None and place.topic in (MODEL_DESIRED, GROUP_MODEL_DESIRED):
+            self._note_model(place.value or None, message.payload)
         elif message.topic == discovery.BIRTH and message.payload == b"online":
             self._discovery_due_s = self._now_s + random.uniform(0, BIRTH_S)  # noqa: S311
 
@@ -174,10 +187,14 @@ class Exchange:
         """Whatever is due; often."""
         now_s = self._now_s
         self._write_down(now_s)
-        if self._desired is not None and now_s >= self._desired_due_s:
-            payload, self._desired = self._desired, None
+        if now_s >= self._desired_due_s and (self._desired is not None or self._models):
             self._desired_due_s = now_s + DESIRED_S
-            self._look_at_desired(payload)
+            payload, self._desired = self._desired, None
+            if payload is not None:
+                self._look_at_desired(payload)
+            models, self._models = self._models, {}
+            for group, model in models.items():
+                self._look_at_model(group, model)
         self._presence.tend(now_s)
         if self._connected:
             if now_s >= self._discovery_due_s:
@@ -248,6 +265,27 @@ class Exchange:
             self.tell("config", {"refused": refusal.message})
         else:
             self._controlled.apply(desired)
+
+    def _note_model(self, group: str | None, payload: bytes) -> None:
+        terms = self._terms
+        if not terms.takes_models or group not in (None, *terms.groups):
+            self._refused["not_subscribed"] += 1  # or it was until a moment ago
+            return
+        if group in self._models:
+            self._refused["superseded"] += 1
+        self._models[group] = payload
+
+    def _look_at_model(self, group: str | None, payload: bytes) -> None:
+        topic = MODEL_DESIRED if group is None else GROUP_MODEL_DESIRED
+        try:
+            desired = read_model(payload, self._terms.device, group)
+        except Refusal as refusal:
+            where = topic.of(self._terms.root, self._terms.device, group or "")
+            _log.warning("%s is refused: %s", where, refusal.message)
+            self._refused[topic.id] += 1
+            self.tell("model", {"group": group, "refused": refusal.message})
+        else:
+            self._controlled.want_model(group, desired)
 
     def _refresh(self, _args: StrictModel) -> Mapping[str, JsonValue]:
         self._state.forget()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CA, CERTIFICATE, KEY, ADDRESS = "ca.crt", "device.crt", "device.key", "broker.json"
 """The files of a slot."""
+UPDATE_ROOT = "root.json"
+"""Beside the slots, for a renewal that says nothing of it leaves it be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from models.strict_model import StrictModel
 
 DEVICE_PATTERN = r"^[a-z0-9-]{1,64}$"
+WINDOW_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 MessageId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -69,6 +70,19 @@ ErrorCode = Literal[
 ]
 RETRYABLE: frozenset[ErrorCode] = frozenset({"busy", "stale", "timeout", "interrupted"})
 """Those after which the same command, under another id, may do."""
+
+ModelState = Literal[
+    "idle",
+    "fetching",
+    "staged",
+    "testing",
+    "active",
+    "committed",
+    "failed",
+    "rolled_back",
+    "superseded",
+]
+"""Of a change of model, in the order in which it goes through them; the last four are ends."""
 
 EventKind = Literal[
     "boot",
@@ -127,6 +141,9 @@ class ModelInfo(Told):
     digest: Short = Field(description="SHA-256 of the network's file, as in the manifest")
     precision: Short
     runtime: Short
+    bundle: Digest | None = Field(
+        None, description="SHA-256 of the bundle's manifest, the name of exactly this bundle"
+    )
 
 
 class Info(Told):
@@ -140,8 +157,9 @@ class Info(Told):
     candidates: dict[Short, Short] = Field(
         default_factory=dict,
         max_length=16,
-        description="by precision, what became of each of the bundle's files: whether it may run "
-        "here, and how fast; cut short, and whole in the log",
+        description="by precision and runtime, what became of each of the bundle's files: whether "
+        "it may run here, and how fast; by runtime alone, why it is not here; cut short, and whole "
+        "in the log",
     )
     ops: dict[str, Digest] = Field(
         description="commands that it takes, each with the digest of its arguments' JSON Schema"
@@ -207,33 +225,29 @@ class ModelDesired(Ordered):
     device: Name | None = None
     rev: int = Field(ge=1, le=MAX_REV)
     name: Short
-    version: int = Field(ge=1)
-    digest: Digest
-    window: Short | None = None
+    version: int = Field(ge=1, le=MAX_REV)
+    digest: Digest = Field(description="SHA-256 of the bundle's manifest")
+    window: Annotated[str, StringConstraints(pattern=WINDOW_PATTERN)] | None = Field(
+        None, description="HH:MM-HH:MM, UTC, in which a device may switch to it; null: at any time"
+    )
 
 
 class GroupModelDesired(ModelDesired):
     """Which model a share of a group's devices shall run."""
 
-    percent: float = Field(ge=0, le=100)
-    salt: Short
+    percent: float = Field(ge=0, le=100, description="of the devices that there may be")
+    salt: Short = Field(description="decides which; see agent.control.selection")
 
 
 class ModelReported(Told):
     """Which model a device runs, and how far a change of it has got."""
 
-    rev: int = Field(ge=0)
-    state: Literal[
-        "idle",
-        "fetching",
-        "staged",
-        "testing",
-        "active",
-        "committed",
-        "failed",
-        "rolled_back",
-        "superseded",
-    ]
+    rev: int = Field(ge=0, description="of what it was told last; 0: nothing yet")
+    group: Name | None = Field(None, description="that it was told for; null: for itself")
+    name: Short | None = Field(None, description="of the bundle that it was told to run")
+    version: int | None = Field(None, description="likewise")
+    digest: Digest | None = Field(None, description="likewise")
+    state: ModelState
     progress: float = Field(ge=0, le=1)
     reason: Short
     active: ModelInfo | None
@@ -314,6 +328,9 @@ class Tele(Told):
     streams: dict[str, StreamTele]
     control: ControlTele
     celsius: dict[str, float]
+    watts: dict[str, float] = Field(
+        default_factory=dict, description="power by rail, as the board names it"
+    )
     throttled: dict[str, bool]
     power_mode: Short | None
     recordings_bytes: int | None

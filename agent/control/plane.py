@@ -20,7 +20,7 @@ from agent.control.presence import conn_of
 from agent.control.records import Records
 from agent.control.relay import Relay
 from agent.control.session import NOT_TRIED, Session
-from agent.control.topics import CONFIG_DESIRED, CONN
+from agent.control.topics import CONFIG_DESIRED, CONN, GROUP_MODEL_DESIRED, MODEL_DESIRED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -183,6 +183,7 @@ class ControlPlane:
                 (CONN.of(terms.root, terms.device), 1),
                 (CONFIG_DESIRED.of(terms.root, terms.device), 1),
                 (f"{terms.root}/{terms.device}/cmd/+", 1),
+                *_models_of(terms),
                 *birth,
             ],
         )
@@ -220,6 +221,15 @@ class ControlPlane:
             session.stop(conn_of(terms, self._records, "clean"), _STOP_S)
 
 
+def _models_of(terms: Terms) -> list[tuple[str, int]]:
+    """Where it is told which model to run."""
+    if not terms.takes_models:
+        return []
+    groups = [GROUP_MODEL_DESIRED.of(terms.root, "", group) for group in terms.groups]
+    return [(topic, 1) for topic in (MODEL_DESIRED.of(terms.root, terms.device), *groups)]
+
+
 def _connection_of(terms: Terms) -> tuple[object, ...]:
     """What a connection is made by."""
-    return terms.device, terms.broker, terms.root, terms.home_assistant
+    heard = terms.home_assistant, terms.groups, terms.takes_models
+    return terms.device, terms.broker, terms.root, *heard

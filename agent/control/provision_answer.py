@@ -50,6 +50,9 @@ class ProvisionAnswer(StrictModel):
     certificate: _Pem = Field(description="the device's, then those between it and its CA; PEM")
     ca: _Pem = Field(description="what it and the broker's certificate descend from; PEM")
     broker: BrokerAddress
+    update_root: str | None = Field(
+        None, max_length=65536, description="of the repository that models come from; JSON"
+    )
 
     @classmethod
     def read(cls, path: Path) -> ProvisionAnswer:
@@ -65,7 +68,7 @@ class ProvisionAnswer(StrictModel):
 
     def to_json(self) -> bytes:
         """What `read` reads."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        return self.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
 
 
 def checked_device(name: str) -> str:

@@ -19,6 +19,8 @@ class Terms:
         operators: keys, one of which must have signed what operators send; none: nothing is signed.
         ops: commands that are obeyed.
         tele_interval_s: from one `tele` to the next.
+        groups: that the device belongs to.
+        takes_models: whether it lets itself be told which model to run.
         home_assistant: whether Home Assistant is told what the device is.
         outbox_bytes: of events that no broker has acknowledged yet.
     """
@@ -31,3 +33,5 @@ class Terms:
     tele_interval_s: float
     home_assistant: bool
     outbox_bytes: int
+    groups: tuple[str, ...] = ()
+    takes_models: bool = False

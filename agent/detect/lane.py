@@ -22,23 +22,33 @@ class Lane:
     Args:
         workers: how many detections run at once, over all lanes.
         replace_hung_workers: called when a detection, of whichever lane, took too long.
+        proven: the network is known to be of its family; should it not be, that is a fault like any
+            other.
+        live: its pictures can't wait, so it goes before lanes that can, and what is late is counted.
 
     Attributes:
         waited_s: how long the caller of `wait` waited.
     """
 
     def __init__(
-        self, schedule: Schedule, name: str, workers: int, replace_hung_workers: Callable[[], None]
+        self,
+        schedule: Schedule,
+        name: str,
+        workers: int,
+        replace_hung_workers: Callable[[], None],
+        *,
+        proven: bool = False,
+        live: bool = False,
     ) -> None:
-        self._schedule, self._queue = schedule, schedule.open(name)
+        self._schedule, self._queue = schedule, schedule.open(name, live=live)
         self._replace_hung_workers = replace_hung_workers
-        self._proven = False
+        self._proven = proven
         self.workers = workers
         self.waited_s = 0.0
 
     @property
     def clock(self) -> StageClock:
-        """Where the workers' time for this lane went, all of them together."""
+        """Where the workers' time for this lane went, all of them together, and how often late."""
         return self._queue.clock
 
     def submit(self, frame: Frame) -> Ticket:

@@ -18,12 +18,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from agent.detect.detector import check_sane
+from agent.detect.detector import NoModelError, check_sane
 from agent.detect.lane import Lane
 from agent.detect.schedule import Schedule
-from agent.detect.ticket import TIMED_OUT, Result
+from agent.detect.ticket import FAILED, INVALID, NO_MODEL, TIMED_OUT, Result
 from agent.frames.sighting import sightings_of
-from models.errors import FamilyError, ModelError
+from models.errors import FamilyError, LostGpuError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,9 @@ class DetectorPool:
     Args:
         timeout_s: a detection that takes longer is a fault, and its worker is replaced.
         now: a monotonic clock, seconds; detections and the window of hangs are timed by it.
+
+    Attributes:
+        lost: why no detection of this process will ever give a result again; empty where they may.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class DetectorPool:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._detector = detector
+        self.lost = ""
         self._schedule = Schedule(timeout_s, now)
         self._numbers = itertools.count()
         self._workers = workers
@@ -72,9 +76,24 @@ class DetectorPool:
         """Detections that hung within `HANG_WINDOW_S`, over all lanes, come back or not."""
         return self._schedule.hangs_lately()
 
-    def lane(self, name: str) -> Lane:
-        """A new client; lanes of one name, one after the other, share a count of hangs."""
-        return Lane(self._schedule, name, self._workers, self._replace_hung_workers)
+    @property
+    def lanes(self) -> int:
+        """Clients that may still hand something in, or wait for something."""
+        return self._schedule.lanes
+
+    def lane(self, name: str, *, proven: bool = False, live: bool = False) -> Lane:
+        """A new client; lanes of one name, one after the other, share a count of hangs.
+
+        Args:
+            proven: see `Lane`.
+            live: likewise.
+        """
+        replace_hung = self._replace_hung_workers
+        return Lane(self._schedule, name, self._workers, replace_hung, proven=proven, live=live)
+
+    def abandon(self) -> None:
+        """Believe nothing any more: what is under way is a fault now, and what comes is one at once."""
+        self._schedule.abandon()
 
     def close(self) -> None:
         """Close all lanes and end the workers; one that hangs is left behind.
@@ -117,9 +136,14 @@ class DetectorPool:
             found = self._detector.detect(frame)
             check_sane(found)
             return Result(tuple(sightings_of(found, frame.index)))
+        except LostGpuError as error:
+            self.lost = str(error)
+            return Result(fault=INVALID)
+        except NoModelError:
+            return Result(fault=NO_MODEL)
         except ModelError as error:
             misfit = error if isinstance(error, FamilyError) else None
-            return Result(fault="no valid result", misfit=misfit)
+            return Result(fault=INVALID, misfit=misfit)
         except Exception:  # noqa: BLE001 - whatever it was, the frame gets covered
             _log.exception("detection failed at frame %d", frame.index)
-            return Result(fault="detector failed")
+            return Result(fault=FAILED)

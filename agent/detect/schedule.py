@@ -2,10 +2,13 @@
 
 Starts no threads; every method may be called from any.
 
-Lanes are served in turn: of those with open tickets, the one whose last turn is longest ago. A
-new lane counts as served when it was opened, so that between two turns of a lane that always
-wants more no other has two, however much it asks for and however often it is opened again.
-Inside a lane the lowest frame index comes first.
+The earliest deadline comes first, and only one ticket of a lane is in line for that: its deadline
+counts from when it was handed in, but not from before the lane's last turn. So lanes of one kind are
+served in turn: while a lane waits no other of its kind has two, however much it asks for and however
+often it is opened again, for a new lane counts as served when it was opened. Inside a lane the
+lowest frame index comes first.
+
+Late is not hung: a result that comes after a live lane's deadline is counted and used.
 """
 
 from __future__ import annotations
@@ -25,21 +28,43 @@ if TYPE_CHECKING:
 
     from agent.frames.frame import Frame
 
+LIVE_DEADLINE_S = 0.25
+"""Seconds from handing in to the result, for a live stream; later is late. Chosen, not measured: more
+than the 0.17 from one look to the next, so that a detector that keeps up is never late."""
+
+USUAL_DEADLINE_S = 1.0
+"""Likewise for a file, which can wait. Chosen, not measured: cameras go first, but what waits for
+longer than they ever should is next all the same."""
+
 
 @dataclass(slots=True, eq=False)
 class LaneQueue:
     """The open tickets of one lane.
 
     Attributes:
-        turn: grows with each turn; the lane with the lowest has waited longest.
+        live: its deadline is `LIVE_DEADLINE_S`, and what is late is counted.
+        served_s: when its last turn was, or when it was opened.
+        turn: grows with each turn; of lanes due at once the lowest is first.
         clock: what its detections took, over all workers, and how long these waited for them.
         tickets: a heap of frame index, number, ticket.
     """
 
     name: str
+    live: bool
+    served_s: float
     turn: int
     clock: StageClock = field(default_factory=lambda: StageClock("detect"))
     tickets: list[tuple[int, int, Ticket]] = field(default_factory=list)
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds that a ticket may take."""
+        return LIVE_DEADLINE_S if self.live else USUAL_DEADLINE_S
+
+    @property
+    def due(self) -> tuple[float, int]:
+        """Lowest for the lane to be served next; it has an open ticket."""
+        return max(self.served_s, self.tickets[0][2].asked_s) + self.deadline_s, self.turn
 
     def drop(self, result: Result) -> None:
         """Settle all that are open."""
@@ -78,21 +103,27 @@ class Schedule:
         self._closed = False
         self.hung = 0
 
-    def open(self, name: str) -> LaneQueue:
-        """A new lane, behind all others."""
+    @property
+    def lanes(self) -> int:
+        """Those that are open."""
         with self._changed:
-            lane = LaneQueue(name, next(self._numbers))
+            return len(self._lanes)
+
+    def open(self, name: str, *, live: bool = False) -> LaneQueue:
+        """A new lane, behind all others of its kind."""
+        with self._changed:
+            lane = LaneQueue(name, live, self.now(), next(self._numbers))
             if not self._closed:
                 self._lanes.append(lane)
             return lane
 
     def put(self, lane: LaneQueue, frame: Frame) -> Ticket:
         """Hand in a frame; settled at once where nobody will look at it."""
-        ticket = Ticket(frame)
+        ticket = Ticket(frame, self.now())
         with self._changed:
             if lane not in self._lanes:
                 ticket.settle(CLOSED)
-            elif self._hangs.reached(lane.name, self.now()):
+            elif self._is_suspended(lane, self.now()):
                 ticket.settle(TIMED_OUT)
             else:
                 heapq.heappush(lane.tickets, (frame.index, next(self._numbers), ticket))
@@ -106,9 +137,9 @@ class Schedule:
             self._changed.wait_for(lambda: self._closed or any(q.tickets for q in self._lanes))
             if self._closed:
                 return None
-            lane = min((q for q in self._lanes if q.tickets), key=lambda q: q.turn)
-            lane.turn = next(self._numbers)
+            lane = min((q for q in self._lanes if q.tickets), key=lambda q: q.due)
             job = Job(heapq.heappop(lane.tickets)[2], lane, self.now())
+            lane.turn, lane.served_s = next(self._numbers), job.began_s
             lane.clock.wait_in_s += job.began_s - idle_s
             self._running.add(job)
             return job
@@ -119,6 +150,8 @@ class Schedule:
             if job not in self._running:
                 self.hung -= 1
                 return False
+            took_s = self.now() - job.ticket.asked_s
+            job.lane.clock.late += job.lane.live and took_s > job.lane.deadline_s
             self._end(job, result)
             return True
 
@@ -132,8 +165,8 @@ class Schedule:
     def write_off(self) -> int:
         """Settle detections that hang as timed out; how many workers must be replaced.
 
-        Of any lane, for a ticket may be stuck behind one that nobody waits for yet. A lane that
-        reaches its limit by it loses its open tickets.
+        Of any lane, for a ticket may be stuck behind one that nobody waits for yet. A lane that is
+        suspended by it loses its open tickets.
         """
         with self._changed:
             now_s = self.now()
@@ -142,7 +175,7 @@ class Schedule:
                 self._end(job, TIMED_OUT)
                 self._hangs.note(job.lane.name, job.began_s + self._timeout_s)
             for lane in self._lanes:
-                if self._hangs.reached(lane.name, now_s):
+                if self._is_suspended(lane, now_s):
                     lane.drop(TIMED_OUT)
             self.hung += len(late)
             return len(late)
@@ -153,11 +186,22 @@ class Schedule:
             return self._hangs.lately(self.now())
 
     def close_lane(self, lane: LaneQueue) -> None:
-        """Drop a lane's open tickets and take no more of it."""
+        """Settle a lane's tickets, also what is being detected, and take no more of it."""
         with self._changed:
             if lane in self._lanes:
                 self._lanes.remove(lane)
             lane.drop(CLOSED)
+            for job in self._running:  # which may hang: nobody shall wait for that to find out
+                if job.lane is lane:
+                    job.ticket.settle(CLOSED)
+
+    def abandon(self) -> None:
+        """Settle whatever is open or under way as closed, and take nothing more; workers end."""
+        self.close()
+        with self._changed:
+            for job in list(self._running):
+                self._end(job, CLOSED)
+                self.hung += 1
 
     def close(self) -> None:
         """Close all lanes and end every worker as soon as it is idle."""
@@ -168,8 +212,13 @@ class Schedule:
             self._closed = True
             self._changed.notify_all()
 
+    def _is_suspended(self, lane: LaneQueue, now_s: float) -> bool:
+        suspends = self._hangs.pauses if lane.live else self._hangs.reached
+        return suspends(lane.name, now_s)
+
     def _end(self, job: Job, result: Result) -> None:
         self._running.remove(job)
         job.lane.clock.busy_s += self.now() - job.began_s
         job.lane.clock.frames += 1
-        job.ticket.settle(result)
+        if not job.ticket.done.is_set():  # its lane was closed
+            job.ticket.settle(result)

@@ -29,6 +29,9 @@ class Result:
 
 TIMED_OUT = Result(fault="detector timed out")
 CLOSED = Result(fault="detector closed")
+INVALID, FAILED, NO_MODEL = "no valid result", "detector failed", "no model"
+FAULTS = frozenset({"detector timed out", INVALID, FAILED, NO_MODEL})
+"""Of the detector itself, as they stand in a cover."""
 _OPEN = Result(fault="detector not done")
 """An open ticket that somebody reads must not look as if nothing were in its frame."""
 
@@ -39,10 +42,12 @@ class Ticket:
 
     Attributes:
         frame: None as soon as nobody needs it for a detection any more.
+        asked_s: when it was handed in, on the schedule's clock.
         done: set when the result stands.
     """
 
     frame: Frame | None
+    asked_s: float = 0.0
     result: Result = _OPEN
     done: threading.Event = field(default_factory=threading.Event)
 

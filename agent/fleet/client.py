@@ -6,7 +6,7 @@ import queue
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from agent.control.delivery import Message, Received
 from agent.control.session import Session
@@ -55,6 +55,26 @@ class Published:
 
 
 Happening = Connected | Disconnected | Published | Received
+
+
+class Line(Protocol):
+    """What orders and configurations are given on: a client, or a part of one."""
+
+    def connect(self) -> None:
+        """See that there is a connection.
+
+        Raises:
+            InputError: there is none.
+        """
+        ...
+
+    def publish(self, message: Message, token: object = None) -> None:
+        """Send; see `Client.publish`."""
+        ...
+
+    def next(self, timeout_s: float) -> Happening | None:
+        """What happened next; None if nothing does within the time."""
+        ...
 
 
 @final
@@ -126,20 +146,23 @@ class Client:
     def next(self, timeout_s: float) -> Happening | None:
         """What happened next; None if nothing does within the time."""
         try:
-            happening = self._happenings.get(timeout=max(0.0, timeout_s))
+            return self._heard(self._happenings.get(timeout=max(0.0, timeout_s)))
         except queue.Empty:
             return None
-        if isinstance(happening, Received) and not self._is_kept:
-            self.acknowledge(happening)
-        return happening
 
     def waiting(self, most: int) -> Iterator[Happening]:
         """What has happened by now, without waiting for more."""
         for _ in range(most):
             try:
-                yield self._happenings.get_nowait()
+                yield self._heard(self._happenings.get_nowait())
             except queue.Empty:
                 return
+
+    def _heard(self, happening: Happening) -> Happening:
+        """What happened, acknowledged where the caller doesn't do so."""
+        if isinstance(happening, Received) and not self._is_kept:
+            self.acknowledge(happening)
+        return happening
 
     def retained(self) -> Iterator[Received]:
         """Every retained document of the subscriptions, which have to be of QoS 0.

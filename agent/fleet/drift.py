@@ -20,10 +20,11 @@ from agent.fleet.order import REFUSED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.fleet.client import Client, Happening
+    from agent.fleet.client import Client, Happening, Line
     from models.signing import PrivateKey
 
-_SECTIONS = ("streams", "telemetry", "update")
+SECTIONS = ("streams", "telemetry", "update")
+"""Of a configuration, that can be set from afar."""
 _TURN_S = 0.5
 
 
@@ -37,7 +38,7 @@ class Desired:
     @property
     def sections(self) -> dict[str, JsonValue]:
         """What it says."""
-        return self.config.model_dump(mode="json", include=set(_SECTIONS), exclude_none=True)
+        return self.config.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
 
 
 def read_desired(payload: bytes) -> Desired:
@@ -138,10 +139,10 @@ def desired_of(
         AbortedError: the device has a `rev` that none is above.
     """
     if not sections:
-        raise UsageError(f"should hold sections to set: {', '.join(_SECTIONS)}")
-    if strange := next((name for name in sections if name not in _SECTIONS), None):
+        raise UsageError(f"should hold sections to set: {', '.join(SECTIONS)}")
+    if strange := next((name for name in sections if name not in SECTIONS), None):
         raise UsageError(
-            f"{strange}: can't be set from afar; sections that can: {', '.join(_SECTIONS)}"
+            f"{strange}: can't be set from afar; sections that can: {', '.join(SECTIONS)}"
         )
     if wrong := next((name for name, each in sections.items() if not isinstance(each, dict)), None):
         raise UsageError(f"{wrong}: should be a section of `key: value` lines")
@@ -154,7 +155,7 @@ def desired_of(
 
 
 def put_desired(
-    client: Client,
+    client: Line,
     config: ConfigDesired,
     device: str,
     *,

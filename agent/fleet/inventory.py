@@ -7,20 +7,34 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from agent.control.messages import Conn, Info, Streams
-from agent.control.topics import CONFIG_DESIRED, CONFIG_REPORTED, CONN, INFO, STREAMS, place_of
-from agent.fleet.drift import read_desired, read_reported
+from agent.control.messages import Conn, Info, ModelDesired, ModelReported, Streams
+from agent.control.topics import (
+    CONFIG_DESIRED,
+    CONFIG_REPORTED,
+    CONN,
+    INFO,
+    MODEL_DESIRED,
+    MODEL_REPORTED,
+    STREAMS,
+    place_of,
+)
+from agent.fleet.drift import Drift, read_desired, read_reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pydantic import JsonValue
 
+    from agent.control.messages import ConfigReported
     from agent.control.topics import Topic
     from agent.fleet.client import Client
+    from agent.fleet.drift import Desired
 
-DEVICES_AT_ONCE = 200
-"""Each has five documents at most here, and mosquitto room for 1,000."""
+DEVICES_AT_ONCE = 140
+"""Each has seven documents at most here, and mosquitto room for 1,000."""
+BELOW = ("+", "config/+", "model/+")
+"""Filters below a device's own prefix, of all that it tells and is told here."""
+_UPDATE = {"rev", "group", "digest", "state", "progress", "reason"}
 
 
 @dataclass(slots=True)
@@ -35,9 +49,10 @@ class DeviceState:
     conn: Conn | None = None
     info: Info | None = None
     streams: Streams | None = None
-    desired_rev: int | None = None
-    reported_rev: int | None = None
-    applied: bool | None = None
+    model_desired: ModelDesired | None = None
+    model_reported: ModelReported | None = None
+    desired: Desired | None = None
+    reported: ConfigReported | None = None
     unread: set[str] = field(default_factory=set)
 
     @property
@@ -56,11 +71,17 @@ class DeviceState:
     @property
     def drift(self) -> str:
         """How its configuration differs from what it should be; empty: not at all."""
-        if self.desired_rev is None:
+        if self.desired is None:
             return ""
-        if self.reported_rev != self.desired_rev:
-            return f"has {self.reported_rev or 0}, should have {self.desired_rev}"
-        return "" if self.applied else f"refused {self.desired_rev}"
+        has, should_have = self.reported.rev if self.reported else 0, self.desired.config.rev
+        if self.reported is None or has != should_have:
+            return f"has {has}, should have {should_have}"
+        return "" if self.reported.applied else f"refused {should_have}"
+
+    @property
+    def configuration(self) -> Drift:
+        """Its configuration, as it shall be and as it says that it is."""
+        return Drift(self.desired, self.reported, self.info.signed if self.info else None)
 
     @property
     def last_seen(self) -> float | None:
@@ -81,13 +102,40 @@ class DeviceState:
             "groups": list(self.info.groups) if self.info else [],
             "streams": {"running": running, "total": total},
             "config": {
-                "desired_rev": self.desired_rev,
-                "reported_rev": self.reported_rev,
-                "applied": self.applied,
+                "desired_rev": self.desired.config.rev if self.desired else None,
+                "reported_rev": self.reported.rev if self.reported else None,
+                "applied": self.reported.applied if self.reported else None,
                 "drift": self.drift,
             },
+            "update": self.model_reported.model_dump(mode="json", include=_UPDATE)
+            if self.model_reported
+            else None,
             "unread": [*sorted(self.unread)],
         }
+
+    def take(self, topic: Topic, payload: bytes) -> None:
+        """Note a document of its; one that can't be read is `unread`, and what was known stays."""
+        self.unread.discard(topic.pattern)
+        try:
+            self._take(topic, payload)
+        except ValidationError:
+            self.unread.add(topic.pattern)
+
+    def _take(self, topic: Topic, payload: bytes) -> None:
+        if topic is CONN:
+            self.conn = Conn.model_validate_json(payload)
+        elif topic is INFO:
+            self.info = Info.model_validate_json(payload)
+        elif topic is STREAMS:
+            self.streams = Streams.model_validate_json(payload)
+        elif topic is MODEL_REPORTED:
+            self.model_reported = ModelReported.model_validate_json(payload)
+        elif topic is MODEL_DESIRED:
+            self.model_desired = ModelDesired.model_validate_json(payload)
+        elif topic is CONFIG_DESIRED:
+            self.desired = read_desired(payload)
+        elif topic is CONFIG_REPORTED:
+            self.reported = read_reported(payload)
 
 
 def inventory(
@@ -109,7 +157,7 @@ def inventory(
     names = sorted(devices)
     for at in range(0, len(names), DEVICES_AT_ONCE):
         some = names[at : at + DEVICES_AT_ONCE]
-        filters = [(f"{root}/{name}/{below}", 0) for name in some for below in ("+", "config/+")]
+        filters = [(f"{root}/{name}/{below}", 0) for name in some for below in BELOW]
         _ask(client_of(filters), root, devices)
     return [devices[name] for name in names]
 
@@ -127,21 +175,4 @@ def _ask(client: Client, root: str, devices: dict[str, DeviceState]) -> None:
             if place is None or not received.payload:
                 continue
             device = devices.setdefault(place.device, DeviceState(place.device))
-            try:
-                _take(device, place.topic, received.payload)
-            except ValidationError:
-                device.unread.add(place.topic.pattern)
-
-
-def _take(device: DeviceState, topic: Topic, payload: bytes) -> None:
-    if topic is CONN:
-        device.conn = Conn.model_validate_json(payload)
-    elif topic is INFO:
-        device.info = Info.model_validate_json(payload)
-    elif topic is STREAMS:
-        device.streams = Streams.model_validate_json(payload)
-    elif topic is CONFIG_DESIRED:
-        device.desired_rev = read_desired(payload).config.rev
-    elif topic is CONFIG_REPORTED:
-        reported = read_reported(payload)
-        device.reported_rev, device.applied = reported.rev, reported.applied
+            device.take(place.topic, received.payload)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from agent.fleet.client import Client, Happening
+    from agent.fleet.client import Happening, Line
     from models.signing import PrivateKey
 
 MOST_IN_FLIGHT = 16
@@ -208,7 +208,7 @@ def command_message(
     return Message(COMMANDS[op].of(root, device), body.encode(), expiry_s=math.ceil(ttl_s))
 
 
-def give(client: Client, order: Order, changed: Callable[[Outcome], None]) -> None:
+def give(client: Line, order: Order, changed: Callable[[Outcome], None]) -> None:
     """See an order through, on a client that subscribed to its answers.
 
     Args:

@@ -77,12 +77,17 @@ class Asked:
         return chain
 
     def answer(
-        self, chain: Sequence[x509.Certificate], ca: bytes, broker: BrokerAddress
+        self,
+        chain: Sequence[x509.Certificate],
+        ca: bytes,
+        broker: BrokerAddress,
+        update_root: str | None = None,
     ) -> ProvisionAnswer:
         """What the device is to install.
 
         Args:
             ca: certificates in PEM that the chain, and the broker's, descend from.
+            update_root: of the repository that models come from, as `read_root` returns it.
 
         Raises:
             InputError: the chain doesn't, or there is none.
@@ -91,7 +96,11 @@ class Asked:
         check_descent(chain, trusted)
         try:
             return ProvisionAnswer(
-                device=self.device, certificate=_pem(chain), ca=_pem(trusted), broker=broker
+                device=self.device,
+                certificate=_pem(chain),
+                ca=_pem(trusted),
+                broker=broker,
+                update_root=update_root,
             )
         except ValidationError as error:  # the rest of it was looked at before
             raise InputError(

@@ -120,6 +120,7 @@ def _tele(tele: Tele) -> str:
         f"up {tele.uptime_s:.0f} s",
         f"{frames} frames",
         *(f"{name} {celsius:.0f} °C" for name, celsius in tele.celsius.items()),
+        *(f"{name} {watts:.1f} W" for name, watts in tele.watts.items()),
         *(f"{name} throttled" for name, is_so in tele.throttled.items() if is_so),
         f"{tele.control.queued} events queued",
         f"{tele.control.dropped} dropped",

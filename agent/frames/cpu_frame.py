@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent.frames.cuda_frame import CudaFrame
 from agent.frames.thumbnail import thumbnail_of
 
 if TYPE_CHECKING:
@@ -50,11 +51,14 @@ class CpuFrame:
 
 
 def planes_of(frame: Frame) -> Planes:
-    """The planes of a frame that must live in main memory.
+    """The planes of a frame in main memory; those of one on a GPU are fetched each time.
 
     Raises:
         TypeError: it lives elsewhere; there is a detector and a redactor for that.
+        InferenceError: it is on a GPU that failed.
     """
+    if isinstance(frame, CudaFrame):
+        return frame.fetched()
     if not isinstance(frame, CpuFrame):
         raise TypeError(f"{type(frame).__name__} has no planes in main memory")
     return frame.planes

@@ -30,6 +30,7 @@ class Source(Protocol):
         resized: pictures so far that were scaled to the first one's size.
         left_out: names of what the source holds beside its pictures and does not give, each once.
         repairs: what was amiss with its times so far.
+        copied_s: seconds in which pictures were copied out of a decoder's memory so far.
     """
 
     info: StreamInfo
@@ -48,6 +49,9 @@ class Source(Protocol):
 
     @property
     def repairs(self) -> Repairs: ...  # noqa: D102
+
+    @property
+    def copied_s(self) -> float: ...  # noqa: D102
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -85,6 +89,10 @@ class Encoder(Protocol[FrameT_contra]):
 
     def flush(self) -> Sequence[EncodedPacket]:
         """The packets that were held back; no frames follow."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what encodes, and of what it holds."""
         ...
 
 

@@ -43,7 +43,7 @@ class Sighting:
         """The same where it lies in the scene, which lies `at` (x, y) in a frame of `size`."""
         x0, y0, x1, y1 = self.outline.bounds
         cut_off = bool(min(x0, y0, size[0] - x1, size[1] - y1) < EDGE_PX)
-        outline = Outline(self.outline.bounds - np.tile(at, 2), self.outline.field)
+        outline = Outline(self.outline.bounds - np.concatenate((at, at)), self.outline.field)
         return replace(self, outline=outline, cut_off=cut_off, time_s=time_s, scene_at=at)
 
     @property

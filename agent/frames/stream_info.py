@@ -30,6 +30,7 @@ class StreamInfo:
         sample_aspect_ratio: width of an upright pixel over its height.
         has_audio: whether the container holds sound as well.
         notes: sentences that the user should read once.
+        decoder: what decodes it, as in `pyav` or `gstreamer (avdec_h264 ! videoconvert)`.
     """
 
     width: int
@@ -45,3 +46,4 @@ class StreamInfo:
     sample_aspect_ratio: Fraction
     has_audio: bool
     notes: tuple[str, ...] = ()
+    decoder: str = "pyav"

@@ -20,8 +20,20 @@ def thumbnail_of(luma: Plane) -> Plane:
     Every second pixel that the scale leaves is averaged: 0.1 ms for a 1080p frame.
     """
     height, width = luma.shape
-    scale = LONGER_PX / max(height, width)
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    step = max(1, int(1 / scale / 2))
-    sparse = np.ascontiguousarray(luma[::step, ::step])
-    return np.asarray(cv2.resize(sparse, size, interpolation=cv2.INTER_AREA), np.uint8)
+    step = sparse_step((width, height))
+    return thumbnail_from(np.ascontiguousarray(luma[::step, ::step]), (width, height))
+
+
+def sparse_step(size: tuple[int, int]) -> int:
+    """Pixels from one to the next of those that are averaged, in a (width, height) frame."""
+    return max(1, int(1 / _scale(size) / 2))
+
+
+def thumbnail_from(sparse: Plane, size: tuple[int, int]) -> Plane:
+    """The thumbnail of a (width, height) frame from its luma `[::step, ::step]`."""
+    width, height = (max(8, round(side * _scale(size))) for side in size)
+    return np.asarray(cv2.resize(sparse, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _scale(size: tuple[int, int]) -> float:
+    return LONGER_PX / max(size)

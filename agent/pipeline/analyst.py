@@ -2,17 +2,19 @@
 
 A frame leaves only once every keyframe that could still change its cover has been seen. Order:
 
-1. The first frame, every Nth after it, both sides of a scene cut or a pause, and the last are
-   keyframes; without look-ahead, only the first frame after a cut or a pause, and no last one.
+1. The first frame, every Nth after it, both sides of a scene cut or a pause, one after which the
+   next came too late, and the last are keyframes; without look-ahead, of these only the first
+   frame, every Nth and the first after a cut or a pause.
 2. Results are taken in by rising index, however the workers finish.
 3. What a frame needs to be vouched for, and to leave, is `agent.pipeline.certainty`'s rule.
 4. Frames' indices rise, but some may be missing: a live source's newer frames push out older ones.
+5. When a live source falls silent, its newest frame becomes a keyframe and all leave.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import deque
+import threading
+from bisect import insort
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +23,10 @@ from agent.frames.cover import Cover, PlacedOutline
 from agent.pipeline.certainty import Certainty, Settled
 from agent.pipeline.keyframes import CutFinder, needs_another
 from agent.pipeline.next_keyframe import NextKeyframe
+from agent.pipeline.rhythm import MOST_OPEN
 from agent.pipeline.rising_time import RisingTime
-from agent.pipeline.waiting import Ask, View, Waiting
+from agent.pipeline.silence import Silence
+from agent.pipeline.waiting import Ask, Line, View, Waiting
 from agent.track.camera import Camera
 from agent.track.extrapolate import extrapolated
 from agent.track.interpolate import interpolated
@@ -51,6 +55,9 @@ class Analyst:
 
     Attributes:
         margin: may be set while it runs, from any thread.
+        waited_s: how long the analysis had nothing to do but wait for the detector.
+        held_back: frames that came after the first of those that left last, before it left.
+        most_held_back: the most that ever did.
     """
 
     def __init__(
@@ -63,69 +70,104 @@ class Analyst:
         margin: float,
         on_keyframe: Callable[[int], None],
     ) -> None:
-        self._lane, self._rhythm, self._size = lane, rhythm, size
-        self._wanted = self._taken = self._settled = View(tracker, labels)
+        self._rhythm, self._size = rhythm, size
+        self._wanted = self._taken = self._settled = View(lane, tracker, labels)
+        self._exchange = threading.Lock()
+        self._lanes, self._clocks = [lane], [lane.clock]
+        self._closed = False
+        self.waited_s = 0.0
+        self.held_back = self.most_held_back = 0
         self.margin = margin
         self._on_keyframe = on_keyframe
         self._cuts, self._camera, self._times = CutFinder(), Camera(), RisingTime()
-        self._waiting: deque[Waiting] = deque()
+        self._waiting = Line()
         self._asks: list[Ask] = []
         self._certainty = Certainty(look_ahead=rhythm.look_ahead)
-        self._next_keyframe = NextKeyframe(rhythm)
+        self._next_keyframe, self._silence = NextKeyframe(rhythm), Silence()
         self._scene = 0
         self._last_keyframe = -1
 
     @property
     def clock(self) -> StageClock:
-        """Where the detector's time went."""
-        return self._lane.clock
+        """Where the detector's time went so far, of all lanes that there were."""
+        first, *others = self._clocks
+        return sum(others, first)
 
     @property
     def workers(self) -> int:
         """How many detections run at once."""
-        return self._lane.workers
+        return self._taken.lane.workers
 
     @property
     def waiting(self) -> int:
         """Frames that wait for a keyframe's result."""
         return len(self._waiting)
 
-    @property
-    def waited_s(self) -> float:
-        """How long the analysis had nothing to do but wait for the detector."""
-        return self._lane.waited_s
-
-    def look_for(self, tracker: Tracker, labels: Mapping[int, str]) -> None:
-        """Look for other classes; callable from any thread.
+    def look_for(
+        self, tracker: Tracker, labels: Mapping[int, str], lane: Lane | None = None
+    ) -> None:
+        """Look for other classes, or by another detector; callable from any thread.
 
         The next frame begins a scene: those before are covered as if this had not been called,
         and none has to be covered whole for it.
 
         Args:
             tracker: a new one, whose track numbers go on after those given so far.
+            lane: of another detector; the one before is closed once all of its frames have left.
         """
-        self._wanted = View(tracker, labels)  # one assignment: a frame sees the old or the new one
+        with self._exchange:
+            before = self._wanted
+            self._wanted = View(lane or before.lane, tracker, labels)
+            if before.lane is not self._taken.lane and lane is not None:  # no frame ever saw it
+                before.lane.close()
+            if self._closed:
+                self._wanted.lane.close()
 
-    def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Cover]]:
-        """Every frame once, in order, with its cover."""
+    def close(self) -> None:
+        """Close all lanes; those of frames that come now are a fault at once."""
+        with self._exchange:
+            self._closed = True
+            for lane in (*self._lanes, self._wanted.lane):
+                lane.close()
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds without a frame after which a live source is silent."""
+        return self._silence.after_s
+
+    def run(self, frames: Iterable[Frame | None]) -> Iterator[tuple[Frame, Cover]]:
+        """Every frame once, in order, with its cover.
+
+        Args:
+            frames: None where none came for `silence_s`.
+        """
         for frame in frames:
+            if frame is None:
+                yield from self._all_that_wait()
+                continue
             self._take(frame)
-            while self._asks and (
-                self._asks[0].ticket.done.is_set() or len(self._asks) > self._in_flight(frame)
-            ):
+            while self._asks and (self._asks[0].ticket.done.is_set() or self._must_wait(frame)):
                 yield from self._settle()
             yield from self._leaving()
-        if self._waiting:
-            self._ask_last()
+        yield from self._all_that_wait()
+
+    def _all_that_wait(self) -> Iterator[tuple[Frame, Cover]]:
+        """Nothing that comes soon can say more of these frames."""
+        self._ask_last()
         while self._asks:
             yield from self._settle()
         yield from self._leaving(ended=True)
 
-    def _in_flight(self, newest: Frame) -> int:
-        """Questions that may stay open, so that every worker has one to go on with."""
+    def _must_wait(self, newest: Frame) -> bool:
+        """Whether the earliest question is answered before another frame is taken in.
+
+        Else as many stay open as give every worker one to go on with.
+        """
         if not self._rhythm.look_ahead or self._unfit(newest):
-            return 0
-        return self._lane.workers + 1
+            return True
+        if self._rhythm.prompt:
+            return len(self._waiting) - self._waiting.at(self._asks[0].index) > MOST_OPEN
+        return len(self._asks) > self._taken.lane.workers + 1
 
     def _unfit(self, frame: Frame) -> str | None:
         """Why there is no use in looking at a frame, and none in linking those around it."""
@@ -135,11 +177,12 @@ class Analyst:
 
     def _take(self, frame: Frame) -> None:
         """Put a frame in line, and ask the detector about it where it is a keyframe."""
-        unfit, view = self._unfit(frame), self._wanted
+        unfit, before, view = self._unfit(frame), self._taken, self._look_by_what_is_wanted()
         time_s = self._times.of(frame)
+        self._silence.note(time_s)
         opens = bool(unfit) or self._cuts.is_cut(frame) or frame.opens_scene
-        opens, self._taken = opens or view is not self._taken, view
-        if opens or self._next_keyframe.is_late(time_s):  # it is shown until this one comes
+        opens = opens or view is not before
+        if opens or self._next_keyframe.is_late(time_s):
             self._ask_last()
         if opens:
             self._scene += 1
@@ -150,15 +193,24 @@ class Analyst:
         if self._next_keyframe.is_due(frame.index, moment.time_s) and not unfit:
             self._ask(waiting)
 
+    def _look_by_what_is_wanted(self) -> View:
+        """What is looked for from this frame on."""
+        with self._exchange:
+            view = self._taken = self._wanted
+            if view.lane is not self._lanes[-1]:
+                self._lanes.append(view.lane)
+                self._clocks.append(view.lane.clock)
+            return view
+
     def _ask(self, waiting: Waiting) -> None:
         index = waiting.frame.index
-        insort(self._asks, Ask(index, waiting, self._lane.submit(waiting.frame)))
+        insort(self._asks, Ask(index, waiting, waiting.view.lane.submit(waiting.frame)))
         self._last_keyframe = max(self._last_keyframe, index)
         self._next_keyframe.note(index, waiting.moment.time_s)
         self._on_keyframe(index)
 
     def _ask_last(self) -> None:
-        """Make the newest frame a keyframe: nothing after it can say what is in it."""
+        """Make the newest frame a keyframe: nothing soon after it can say what is in it."""
         if not self._waiting or not self._rhythm.look_ahead:
             return
         last = self._waiting[-1]
@@ -173,7 +225,10 @@ class Analyst:
         """
         ask = self._asks[0]
         tracker = self._tracker_for(ask)
-        ticket = self._lane.wait(ask.ticket)
+        lane, ticket = ask.waiting.view.lane, ask.ticket
+        waited_s = lane.waited_s
+        lane.wait(ticket)
+        self.waited_s += lane.waited_s - waited_s
         if ticket.fault is None:
             moment = ask.waiting.moment
             found = tuple(
@@ -198,6 +253,8 @@ class Analyst:
         if view is not self._settled:
             view.tracker.born = self._settled.tracker.born
             self._settled = view
+            while self._lanes[0] is not view.lane:
+                self._lanes.pop(0).close()
         return view.tracker
 
     def _middle(self, ask: Ask) -> Waiting | None:
@@ -207,18 +264,13 @@ class Analyst:
             return None
         if last.fault is not None or last.scene != ask.scene:
             return None
-        between = self._at(last.index + 1), self._at(ask.index) - 1
-        if between[0] > between[1]:
-            return None
-        middle = self._at((last.index + ask.index) // 2)
-        return self._waiting[min(max(middle, between[0]), between[1])]
-
-    def _at(self, index: int) -> int:
-        """Where the first waiting frame of this index or a later one stands."""
-        return bisect_left(self._waiting, index, key=lambda each: each.frame.index)
+        return self._waiting.between(last.index, ask.index)
 
     def _leaving(self, *, ended: bool = False) -> Iterator[tuple[Frame, Cover]]:
         """Frames whose cover is certain."""
+        if self._waiting and self._is_certain(self._waiting[0]):
+            self.held_back = len(self._waiting) - 1
+            self.most_held_back = max(self.most_held_back, self.held_back)
         while self._waiting and (ended or self._is_certain(self._waiting[0])):
             waiting = self._waiting.popleft()
             cover = self._cover(waiting)
@@ -241,7 +293,7 @@ class Analyst:
 
     def _outlines(self, waiting: Waiting) -> Iterator[PlacedOutline]:
         placed = interpolated if self._rhythm.look_ahead else extrapolated
-        at = np.tile(waiting.moment.scene_at, 2)
+        at = np.concatenate((waiting.moment.scene_at, waiting.moment.scene_at))
         labels = waiting.view.labels
         for found in placed(waiting.view.tracker, waiting.moment):
             bounds = found.bounds + at

@@ -20,6 +20,10 @@ EVEN_GAP = 1.25
 every fifth is 0.208 s apart. Without a bound, 6 to 8 frames a second would be looked at every 0.25
 to 0.33 s: 2 to 5 % of what `--every 1` hides was bare there, and at 10 a second 1 to 2 %."""
 
+MOST_OPEN = 2
+"""Frames that may come after a keyframe before its result is waited for, where none shall wait long.
+Chosen, not measured: 67 ms at 30 a second, in which one core runs a network of 320 px twice."""
+
 Every = int | Literal["auto"]
 
 
@@ -40,8 +44,12 @@ class Rhythm:
 
     Attributes:
         look_ahead: let frames wait for later keyframes; without it they are extrapolated.
+        prompt: let them wait for two keyframes and one detection, and `MOST_OPEN` frames at most
+            beside; without it, for as many keyframes as keep all workers busy.
         max_gap_s: a frame that comes later than this after the last look is looked at, and one
-            after which the next would come a quarter later than this.
+            after which the next would come later than `longest_s`.
+        longest_s: no two looks are further apart than this, but of neighbours; without look-ahead
+            also where a frame comes later than those before let expect, for it is then too late.
     """
 
     def __init__(
@@ -50,17 +58,21 @@ class Rhythm:
         max_every: int = 6,
         *,
         look_ahead: bool = True,
+        prompt: bool = False,
         max_gap_s: float = MAX_GAP_S,
+        strict: bool = False,
     ) -> None:
         """Look at every Nth frame, or at most `max_every` apart where `every` is `auto`.
 
-        And wherever more than about `max_gap_s` seconds would pass between two looks.
+        And wherever more than `max_gap_s` seconds would pass between two looks; `EVEN_GAP` times as
+        many may, unless this is `strict`.
 
         Raises:
             UsageError: one of them is not what can be asked for.
         """
         self._every, self._max_every = checked_every(every), max_every
-        self.look_ahead, self.max_gap_s = look_ahead, max_gap_s
+        self.look_ahead, self.prompt, self.max_gap_s = look_ahead, prompt, max_gap_s
+        self.longest_s = max_gap_s if strict else EVEN_GAP * max_gap_s
 
     def set_every(self, every: Every) -> None:
         """Look more or less often, from the next frame on; callable from any thread.

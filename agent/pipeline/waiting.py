@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agent.detect.lane import Lane
     from agent.detect.ticket import Ticket
     from agent.frames.frame import Frame
     from agent.track.placed import Moment
@@ -16,12 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What is looked for in a stream, and what was found.
+    """What is looked for in a stream, by whom, and what was found.
 
     Attributes:
+        lane: where its keyframes are detected.
         labels: class names by class id.
     """
 
+    lane: Lane
     tracker: Tracker
     labels: Mapping[int, str]
 
@@ -38,6 +43,21 @@ class Waiting:
     scene: int
     moment: Moment
     view: View
+
+
+class Line(deque[Waiting]):
+    """Frames that have not left; their indices rise, and some may be missing."""
+
+    def at(self, index: int) -> int:
+        """Where the first frame of this index or a later one stands."""
+        return bisect_left(self, index, key=lambda each: each.frame.index)
+
+    def between(self, before: int, after: int) -> Waiting | None:
+        """The frame that is nearest to half-way between two indices; None where there is none."""
+        first, last = self.at(before + 1), self.at(after) - 1
+        if first > last:
+            return None
+        return self[min(max(self.at((before + after) // 2), first), last)]
 
 
 @dataclass(order=True, slots=True)

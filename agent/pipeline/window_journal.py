@@ -26,13 +26,14 @@ class WindowJournal:
         keyframes: how many the detector was asked about.
         labels: how many tracks were hidden, by their first label.
         whole: frames that were covered whole, by reason.
+        covers: objects that were hidden, summed up over frames.
         hidden: how many objects each of the last frames hid.
         tracks: spans of the tracks that the last frames hid, the longest unseen first.
         loads: the last load samples.
     """
 
     def __init__(self, window_frames: int = WINDOW_FRAMES) -> None:
-        self.frames = self.keyframes = 0
+        self.frames = self.keyframes = self.covers = 0
         self.labels: Counter[str] = Counter()
         self.whole: Counter[str] = Counter()
         self.hidden: deque[int] = deque(maxlen=window_frames)
@@ -52,6 +53,7 @@ class WindowJournal:
     def note(self, frame: Noted, cover: Cover) -> None:
         """Count a frame and follow its tracks."""
         self.frames += 1
+        self.covers += cover.objects
         self.hidden.append(cover.objects)
         if frame.whole is not None:
             self.whole[frame.whole] += 1

@@ -47,7 +47,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stencil:
+class Stencil:
     """The pixels to hide inside a rectangle whose corners are even.
 
     Attributes:
@@ -63,11 +63,13 @@ class _Stencil:
 
     @property
     def cells(self) -> tuple[int, int]:
+        """How many cells it keeps along x and y."""
         height, width = self.pixels.shape
         return cells_of(width, height, self.effect.max_cells)
 
     @property
     def cell_px(self) -> float:
+        """The side of a cell."""
         return float(max(self.pixels.shape) / max(self.cells))
 
 
@@ -100,26 +102,33 @@ def _is_finite(values: object, shape: tuple[int, ...]) -> bool:
     return (
         isinstance(values, np.ndarray)
         and values.shape == shape
-        and bool(np.issubdtype(values.dtype, np.floating))
+        and values.dtype.kind == "f"  # floats of any length
         and bool(np.isfinite(values).all())
     )
 
 
 def hide_patches(layers: Sequence[Layer], patches: Iterable[Patch], shape: CoverShape) -> None:
-    """Hide these patches in the layers, of which the first has the picture's resolution.
+    """Hide these patches in the layers, of which the first has the picture's resolution."""
+    height, width = layers[0].pixels.shape[:2]
+    for stencil in stencils_of(patches, (width, height), shape):
+        _hide(layers, stencil)
+
+
+def stencils_of(
+    patches: Iterable[Patch], size: tuple[int, int], shape: CoverShape
+) -> list[Stencil]:
+    """What to hide in a picture of `size` (width, height), in this order.
 
     Where objects overlap the stricter effect holds. The coarsest grid goes first and later ones
     read what it left: a bag in front of a person never shows the person in the bag's cells. What
     is solid goes before them, so that no cell averages over it, and once more at the end.
     """
-    height, width = layers[0].pixels.shape[:2]
-    found = (_stencil(patch, (width, height), shape) for patch in patches)
+    found = (_stencil(patch, size, shape) for patch in patches)
     stencils = [stencil for stencil in found if stencil is not None]
     solid = [stencil for stencil in stencils if stencil.effect.kind == "solid"]
     rest = [stencil for stencil in stencils if stencil.effect.kind != "solid"]
     rest.sort(key=lambda each: each.cell_px, reverse=True)
-    for stencil in (*solid, *rest, *(solid if rest else ())):
-        _hide(layers, stencil)
+    return [*solid, *rest, *(solid if rest else ())]
 
 
 def hide_whole(layers: Sequence[Layer], sources: Iterable[Plane], effect: Effect) -> None:
@@ -130,7 +139,7 @@ def hide_whole(layers: Sequence[Layer], sources: Iterable[Plane], effect: Effect
         np.copyto(layer.pixels, replacement(effect, source, cells, layer.flat, layer.quantum))
 
 
-def _stencil(patch: Patch, size: tuple[int, int], shape: CoverShape) -> _Stencil | None:
+def _stencil(patch: Patch, size: tuple[int, int], shape: CoverShape) -> Stencil | None:
     """What of a patch lies in the picture, or None where nothing does."""
     at_x, at_y = int(patch.x), int(patch.y)
     left, top = max(at_x, 0), max(at_y, 0)
@@ -152,10 +161,10 @@ def _stencil(patch: Patch, size: tuple[int, int], shape: CoverShape) -> _Stencil
         inside[:] = 255
     else:
         cv2.threshold(pixels[y : y + height, x : x + width], 0, 255, cv2.THRESH_BINARY, dst=inside)
-    return _Stencil(left - inset_x, top - inset_y, even, patch.effect)
+    return Stencil(left - inset_x, top - inset_y, even, patch.effect)
 
 
-def _hide(layers: Sequence[Layer], stencil: _Stencil) -> None:
+def _hide(layers: Sequence[Layer], stencil: Stencil) -> None:
     height, width = stencil.pixels.shape
     cells, effect = stencil.cells, stencil.effect
     # One covered pixel in four averages to 64 of 255, and any value above 0 hides: a maximum.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +15,7 @@ from agent.redact.hide import Layer
 from models.preprocess import yuv_to_rgb
 
 if TYPE_CHECKING:
-    from agent.frames.frame import Colour, Frame, Planes
+    from agent.frames.frame import Colour, Frame, Plane, Planes
     from models.preprocess import Matrix
 
 
@@ -40,13 +42,27 @@ def fresh_planes(frame: Frame, size: tuple[int, int]) -> Planes:
         raise PipelineError(f"planes of {given} are no {width}x{height} I420 or NV12")
     if any(plane.dtype != np.uint8 for plane in theirs):
         raise PipelineError("planes of more than 8 bits; convert the frame first")
-    lengths = [int(np.prod(shape)) for shape in shapes]
-    starts = np.cumsum([0, *lengths])
-    buffer = np.empty(starts[-1], np.uint8)
+    return packed_planes(size, len(theirs))
+
+
+def packed_planes(size: tuple[int, int], count: int) -> Planes:
+    """Unfilled planes of `size` (width, height), three of I420 or two of NV12, in one buffer."""
+    width, height = size
+    half = ((height + 1) // 2, (width + 1) // 2)
+    chroma: list[tuple[int, ...]] = [half, half] if count == 3 else [(*half, 2)]
+    shapes = [(height, width), *chroma]
+    lengths = [math.prod(shape) for shape in shapes]
+    starts = accumulate(lengths, initial=0)
+    buffer = np.empty(sum(lengths), np.uint8)
     return tuple(
         buffer[start : start + length].reshape(shape)
         for start, length, shape in zip(starts, lengths, shapes, strict=False)
     )
+
+
+def buffer_of(planes: Planes) -> Plane:
+    """The buffer, uint8 [bytes], that planes were packed in."""
+    return np.asarray(planes[0].base)
 
 
 def copied_planes(frame: Frame) -> Planes:

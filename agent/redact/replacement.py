@@ -48,7 +48,8 @@ def replacement(
         quantum: how far apart the values of a cell lie.
     """
     if effect.kind == "solid":
-        return np.full(region.shape, flat, np.uint8)
+        # Numbers of Python's would be made bytes once for every pixel.
+        return np.full(region.shape, np.array(flat, np.uint8))
     height, width = region.shape[:2]
     if effect.kind == "pixelate":
         coarse = cv2.LUT(_averages(region, cells), _LEVELS[quantum])

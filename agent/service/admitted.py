@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from models.bundle import Bundle
-from models.errors import ExpiredError
+from models.errors import BundleError, ExpiredError
 from models.signing import load_public
 from models.whole_file import whole_file
 
@@ -24,14 +24,20 @@ _log = logging.getLogger(__name__)
 _NAME = "admitted-bundle"
 
 
-def verified(config: ModelConfig) -> Bundle:
+def verified(config: ModelConfig, path: Path | None = None) -> Bundle:
     """The bundle of a configuration, whether or not its time is over.
 
+    Args:
+        path: another bundle, that came over the air and has to be signed by the same keys.
+
     Raises:
-        ModelError: it is damaged, or is not signed by a trusted key.
+        ModelError: there is none, it is damaged, or is not signed by a trusted key.
     """
+    path = path or config.bundle
+    if path is None:
+        raise BundleError("model.bundle is not given, and no model came over the air yet")
     trusted = [load_public(path) for path in config.trust]
-    return Bundle.reopen(config.bundle, trusted, allow_unsigned=config.allow_unsigned)
+    return Bundle.reopen(path, trusted, allow_unsigned=config.allow_unsigned)
 
 
 def admit(config: ModelConfig, state: Path | None) -> Bundle:

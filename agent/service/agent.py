@@ -7,17 +7,22 @@ import os
 import uuid
 from typing import TYPE_CHECKING
 
-from agent.config.state_folder import given_folder, state_folder
+from agent.config.state_folder import state_folder
 from agent.control.clock import EventClock
 from agent.errors import AgentError, OutputError
 from agent.hidden import hidden_classes
+from agent.live.views import Views
 from agent.release import VERSION
 from agent.service.admitted import verified
+from agent.service.building import Building
 from agent.service.controlled_agent import ControlledAgent
+from agent.service.device_info import groups_of
 from agent.service.errands import Errands
+from agent.service.first_model import first_model
 from agent.service.last_run import LastRun
 from agent.service.liveness import Liveness
 from agent.service.model import Model
+from agent.service.model_host import ModelHost
 from agent.service.operations import Operations
 from agent.service.override_file import OverrideFile
 from agent.service.pauses import Pauses
@@ -29,8 +34,12 @@ from agent.service.running_config import RunningConfig
 from agent.service.stream_operations import StreamOperations
 from agent.service.stream_session import Surroundings
 from agent.service.streams import Streams
+from agent.service.updating import Updating, worker_of
+from agent.telemetry.agent_collector import AgentCollector
 from agent.telemetry.server import MetricsServer
 from agent.telemetry.status import AgentStatus
+from agent.update.store import Store
+from agent.video.verdicts import VERDICTS, Verdicts
 from agent.wall_clock import WallClock
 from models.errors import ModelError
 
@@ -40,7 +49,9 @@ if TYPE_CHECKING:
     from agent.config.secrets import Secrets
     from agent.config.tree import AgentConfig
     from agent.control.messages import ConfigDesired, ConfigReported
+    from agent.service.first_model import FirstModel
     from agent.service.last_run import Ending
+    from agent.service.live_display import LiveDisplay
     from agent.service.notify import Notifier
     from agent.service.recent_logs import RecentLogs
 
@@ -69,6 +80,7 @@ class Agent:
     ) -> None:
         self._path, self._secrets, self._notifier, self._recent = path, secrets, notifier, recent
         self._metrics: MetricsServer | None = None
+        self._live: LiveDisplay | None = None
         self._wall = WallClock()
         self._clock = EventClock(self._wall)
         self._state = state_folder(path)
@@ -83,7 +95,8 @@ class Agent:
         Raises:
             UsageError: the configuration is invalid.
             ModelError: there is no model that may run.
-            OutputError: metrics can't be served where it says.
+            InputError: what the live page is to be served with can't be used.
+            OutputError: metrics or that page can't be served where it says.
         """
         ending: Ending = "fault"
         try:
@@ -92,6 +105,7 @@ class Agent:
             self._notifier.ready(self._said())
             _log.info("ready: %s", self._said())
             self._reporting.begin(self._running.now, self.status(), self._reported())
+            self._updating.begin(groups_of(self._running.now))
             code = self._attend()
             if code == 0:
                 ending = "restart" if self.begins_anew else "stopped"
@@ -120,41 +134,85 @@ class Agent:
         """Refuse what a start would refuse; for the main thread.
 
         Raises:
+            InputError: the page can't be served with its token, certificate or key.
             UsageError: the configuration is invalid by now.
             ModelError: its bundle can't be used.
         """
-        config = self._running.load()
-        bundle = verified(config.model)
+        config, model = self._running.load(), self._around.model
+        if config.live is not None:
+            from agent.service.live_display import live_server  # noqa: PLC0415 as in `_show`
+
+            live_server(config.live, dict)
+        if (
+            model.bundle is not None
+            and model.is_from_afar
+            and config.model == self._running.now.model
+        ):
+            bundle = model.bundle
+        elif config.model.bundle is not None:
+            bundle = verified(config.model)
+        else:
+            return
         for stream in config.streams.values():
             hidden_classes(bundle, stream.hide)
 
     def _begin(self) -> None:
         config = self._running.load()
-        model = Model.load(config.model, given_folder(), self._state)
+        building = Building(self._notifier, self.errands)
+        store = Store(self._state)
+        first = first_model(config, store, self._state, building)
         self._around = Surroundings(
-            model, Recorder(config.record), self._secrets, _encoder_threads(len(config.streams))
+            first.model,
+            Recorder(config.record),
+            self._secrets,
+            _encoder_threads(len(config.streams)),
+            Verdicts(self._state / VERDICTS),
+            None if config.live is None else Views(),
         )
-        config = self._running.fitting(config, model.bundle)
+        config = self._running.fitting(config, first.model.bundle)
         self._running.begin(config)
         self._streams = Streams(self._around)
         self._streams.hold(self._pauses.streams)
+        self._updating = self._to_update(config, store, first)
         self._reporting = self._to_report()
         self._liveness = Liveness(config.model.detect_timeout_s)
-        model.detector.min_score = self._weakest(config)
+        first.model.look_for(config)
         self._serve_metrics(config)
+        self._show(config)
         sinks = [stream.sink for stream in config.streams.values()]
         self._around.recorder.start(opens=any(sink.record and sink.file is None for sink in sinks))
         for name, stream in config.streams.items():
             self._streams.add(name, stream)
 
+    def _to_update(self, config: AgentConfig, store: Store, first: FirstModel) -> Updating:
+        """What changes the model."""
+        host = ModelHost(
+            self._around,
+            first.path,
+            self._streams,
+            self.errands,
+            lambda path: Model.load_from(path, self._running.now.model, self._state, None),
+            lambda: self._running.now,
+            lambda what: self._reporting.reach.tell("model", what),
+        )
+        worker = worker_of(config, self._state)
+        return Updating(config, store, worker, host, first, self._clock)
+
     def _to_report(self) -> Reporting:
         """What is told over MQTT, and by whom."""
-        hide, clock, model = self._secrets.hide, self._clock, self._around.model
+        hide, clock, updating = self._secrets.hide, self._clock, self._updating
         streams = StreamOperations(self._streams, self._pauses, self.errands, clock.now)
         operations = Operations(
-            streams, self.errands, lambda: model, self._recent, clock, self.check_restart, hide
+            streams,
+            self.errands,
+            lambda: self._around.model,
+            updating,
+            self._recent,
+            clock,
+            self.check_restart,
+            hide,
         )
-        controlled = ControlledAgent(self.status, operations, self._offer, hide, clock)
+        controlled = ControlledAgent(self.status, operations, updating, self._offer, hide, clock)
         reach = Reach(controlled, self._secrets, self._state, self._wall, uuid.uuid4().hex)
         return Reporting(controlled, reach, LastRun(self._state, self._wall.boot_id), clock, hide)
 
@@ -172,12 +230,14 @@ class Agent:
             self._streams.hold(self._pauses.streams)
             for supervisor in self._streams:
                 supervisor.tick()
+            self._updating.look()
             self._reporting.look(self._running.now, self.status(), self._reported())
             if (too_much := self._over_memory()) is not None:
                 _log.error("%s; ending, to be started anew", too_much)
                 return AgentError.exit_code
-            hangs = self._around.model.pool.hangs_lately
-            fault = self._liveness.fault(self._streams, hangs) or self._reporting.reach.dead()
+            pool = self._around.model.pool
+            fault = self._liveness.fault(self._streams, pool.hangs_lately)
+            fault = fault or pool.lost or self._reporting.reach.dead()
             if fault is None:
                 self._notifier.watchdog()
             before, said = said, fault or self._said()
@@ -231,27 +291,19 @@ class Agent:
         change = self._running.difference(config)
         if "telemetry.prometheus" in change.settings:
             self._move_metrics(config)
-        model, recorder = self._around.model, self._around.recorder
         self._running.become(config, change)
-        recorder.adjust(config.record)
-        # Never more: what leaves, or has frames under way, still looks for what it looked for.
-        model.detector.min_score = min(model.detector.min_score, self._weakest(config))
+        self._around.recorder.adjust(config.record)
+        # Never less: what leaves, or has frames under way, still looks for what it looked for.
+        self._around.model.look_for(config, also=True)
         self._streams.change(config.streams, change)
         self._running.accept()
+        self._updating.go_by(self._running.now, groups_of(self._running.now))
         self._reporting.changed(self._running.now, self._running.rev, origin, change.parts)
         if not change.needs_restart:
             return ""
         said = f"restart the agent to change {', '.join(change.needs_restart)}"
         _log.warning("%s", said)
         return said
-
-    def _weakest(self, config: AgentConfig) -> float:
-        """The least score that any stream may hide."""
-        model = self._around.model
-        return min(
-            (model.hidden(s.hide).weakest for s in config.streams.values()),
-            default=model.detector.min_score,
-        )
 
     def _move_metrics(self, config: AgentConfig) -> None:
         """Serve metrics elsewhere; where that can't be, go on as before.
@@ -270,7 +322,30 @@ class Agent:
             self._metrics.close()
             self._metrics = None
         if config.telemetry.prometheus is not None:
-            self._metrics = MetricsServer(config.telemetry.prometheus, self.status)
+            self._metrics = MetricsServer(config.telemetry.prometheus, self._collector())
+
+    def _collector(self) -> AgentCollector:
+        return AgentCollector(
+            self.status, live=lambda: None if self._live is None else self._live.status()
+        )
+
+    def _show(self, config: AgentConfig) -> None:
+        """Show the streams in browsers, where it says so.
+
+        Raises:
+            InputError: the token, the certificate or its key can't be used.
+            OutputError: nothing can listen there.
+        """
+        views = self._around.views
+        if config.live is None or views is None:
+            return
+        # asyncio and more, for this alone
+        from agent.service.live_display import LiveDisplay  # noqa: PLC0415
+
+        self._live = LiveDisplay(
+            config.live, views, self._streams, lambda: self._running.now.streams, self._secrets
+        )
+        self._live.start()
 
     def _reported(self) -> ConfigReported:
         return self._running.reported(self._pauses.overrides.to_messages())
@@ -296,15 +371,20 @@ class Agent:
 
     def _end(self, ending: Ending) -> None:
         """Have every stream write what is under way, and let go of everything."""
+        self.errands.close()  # what waits for this thread waits in vain
         if hasattr(self, "_streams"):
             self._streams.end()
+        if hasattr(self, "_updating"):
+            self._updating.end()
         if hasattr(self, "_reporting"):
             self._reporting.end(self._running.now, ending)
+        if self._live is not None:
+            self._live.close()
         if self._metrics is not None:
             self._metrics.close()
         if hasattr(self, "_around"):
             self._around.recorder.close()
-            self._around.model.pool.close()
+            self._around.model.close()
 
 
 def _encoder_threads(streams: int) -> int:

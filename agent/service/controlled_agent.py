@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from agent.control.messages import ModelReported
 from agent.service.description import model_info, stream_states, telemetry
 from agent.service.resident import resident_bytes
 from agent.telemetry.sensors import Readings
@@ -20,10 +19,13 @@ if TYPE_CHECKING:
         ConfigReported,
         ControlTele,
         Info,
+        ModelDesired,
+        ModelReported,
         Streams,
         Tele,
     )
     from agent.service.operations import Operations
+    from agent.service.updating import Updating
     from agent.telemetry.status import AgentStatus
     from models.strict_model import StrictModel
 
@@ -52,11 +54,13 @@ class ControlledAgent:
         self,
         status: Callable[[], AgentStatus],
         operations: Operations,
+        updating: Updating,
         apply: Callable[[ConfigDesired], None],
         hide: Callable[[str], str],
         clock: EventClock,
     ) -> None:
         self._status, self._operations, self._apply = status, operations, apply
+        self._updating = updating
         self._hide, self._clock = hide, clock
         self._began_s = clock.monotonic()
         self.readings = Readings()
@@ -64,6 +68,10 @@ class ControlledAgent:
     def info(self) -> Info:
         """See `Controlled`."""
         return self.info_now
+
+    def runs_another(self, status: AgentStatus) -> bool:
+        """Whether another model runs than what the agent is told to be says."""
+        return self.info_now.model != model_info(status.model)
 
     def streams(self) -> Streams:
         """See `Controlled`."""
@@ -74,11 +82,13 @@ class ControlledAgent:
         return self.reported
 
     def model_reported(self) -> ModelReported:
-        """See `Controlled`; models come over the air in a later version."""
-        active = model_info(self._status().model)
-        return ModelReported(
-            rev=0, state="idle", progress=0, reason="", active=active, previous=None, refused=()
-        )
+        """See `Controlled`."""
+        reported = self._updating.reported(model_info(self._status().model))
+        return reported.model_copy(update={"reason": self._hide(reported.reason)})
+
+    def want_model(self, group: str | None, desired: ModelDesired | None) -> None:
+        """See `Controlled`."""
+        self._updating.want(group, desired)
 
     def tele(self, control: ControlTele, boot_id: str) -> Tele:
         """See `Controlled`."""

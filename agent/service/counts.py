@@ -15,9 +15,11 @@ class Counts:
     dropped: int = 0
     damaged: int = 0
     detections: int = 0
+    covers: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     whole: Counter[str] = field(default_factory=Counter)
     stage_s: Counter[tuple[str, str]] = field(default_factory=Counter)
+    late: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         """Both together."""
@@ -27,7 +29,9 @@ class Counts:
             self.dropped + other.dropped,
             self.damaged + other.damaged,
             self.detections + other.detections,
+            self.covers + other.covers,
             self.labels + other.labels,
             self.whole + other.whole,
             self.stage_s + other.stage_s,
+            self.late + other.late,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.control.messages import Info, ModelInfo, Streams, StreamState, StreamTele, Tele
+from agent.telemetry.status import NO_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
 _MOST_LETTERS = 500
 """Of a reason, by its model."""
 
-_FEW_LETTERS = 80
+_FEW_LETTERS = 40
 """Of what became of a file: so much fits into the 16 KiB that a device keeps at its broker."""
 
 
-def model_info(model: ModelStatus) -> ModelInfo:
-    """Which network runs."""
+def model_info(model: ModelStatus) -> ModelInfo | None:
+    """Which network runs; None: none does."""
+    if model is NO_MODEL:
+        return None
     return ModelInfo(
         name=model.name,
         version=model.version,
         digest=model.sha256,
         precision=model.precision,
         runtime=model.runtime,
+        bundle=model.bundle,
     )
 
 
@@ -58,7 +62,7 @@ def device_info(
         hardware=hardware.name(),
         l4t=hardware.l4t(),
         model=model_info(status.model),
-        candidates={each.role: each.said[:_FEW_LETTERS] for each in status.model.candidates},
+        candidates={each.what: each.said[:_FEW_LETTERS] for each in status.model.candidates},
         ops=dict(ops),
         signed=signed,
         certificate_end=certificate_end,
@@ -73,7 +77,8 @@ def stream_states(status: AgentStatus, hide: Callable[[str], str]) -> Streams:
     Args:
         hide: replaces secrets in a text.
     """
-    model = f"{status.model.name} v{status.model.version}"
+    running = status.model
+    model = None if running is NO_MODEL else f"{running.name} v{running.version}"
     return Streams(
         streams={
             name: StreamState(
@@ -116,6 +121,7 @@ def telemetry(
         streams={name: _stream_tele(stream) for name, stream in status.streams.items()},
         control=control,
         celsius=dict(readings.celsius),
+        watts={rail: round(watts, 3) for rail, watts in readings.watts.items()},
         throttled=dict(readings.throttled),
         power_mode=readings.power_mode,
         recordings_bytes=None if recordings is None else recordings.size_bytes,

@@ -23,7 +23,7 @@ def info_of(config: AgentConfig, status: AgentStatus, now: float | None) -> Info
     Args:
         now: Unix time; None where the clock is not to be believed, and no certificate is judged.
     """
-    end, groups = _of_identity(config)
+    end, _ = _of_identity(config)
     return device_info(
         status,
         Hardware(),
@@ -31,8 +31,14 @@ def info_of(config: AgentConfig, status: AgentStatus, now: float | None) -> Info
         ops=args_digests(config.control.ops),
         signed=bool(config.control.operators),
         certificate=(end, None if end is None or now is None else warning_of(end, now)),
-        groups=tuple(dict.fromkeys((*config.groups, *groups))),
+        groups=groups_of(config),
     )
+
+
+def groups_of(config: AgentConfig) -> tuple[str, ...]:
+    """All groups that a device belongs to."""
+    _, groups = _of_identity(config)
+    return tuple(dict.fromkeys((*config.groups, *groups)))
 
 
 def _of_identity(config: AgentConfig) -> tuple[float | None, tuple[str, ...]]:

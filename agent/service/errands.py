@@ -18,14 +18,21 @@ Request = Literal["stop", "reload", "restart"]
 
 @final
 class Errands:
-    """A queue; `put` may be called by a signal handler at any time, `do` by any other thread."""
+    """A queue; `put` may be called by a signal handler at any time, `do` by any other thread.
+
+    Attributes:
+        stop_asked: whether somebody asked to stop; for what takes long before that is heard.
+    """
 
     def __init__(self) -> None:
+        self.stop_asked = False
         self._queue: queue.SimpleQueue[Request | _Errand[Any]] = queue.SimpleQueue()
         self._closed = self._stops = False
 
     def put(self, request: Request | Callable[[], None]) -> None:
         """Ask for something that nobody waits for."""
+        if request == "stop":
+            self.stop_asked = True
         self._queue.put(_Errand(request) if callable(request) else request)
 
     def do(self, call: Callable[[], ResultT], timeout_s: float) -> ResultT:

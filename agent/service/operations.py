@@ -11,6 +11,7 @@ from agent.control.refusal import Refusal
 from agent.errors import AgentError
 from agent.release import VERSION
 from agent.service.courteous import Courteous
+from agent.service.description import model_info
 from agent.service.stream_operations import ERRAND_S
 from models.errors import ModelError
 from models.self_test import self_test
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from agent.service.errands import Errands
-    from agent.service.model import Model
+    from agent.service.model import AnyModel
     from agent.service.recent_logs import RecentLogs
     from agent.service.stream_operations import StreamOperations
+    from agent.service.updating import Updating
     from models.strict_model import StrictModel
 
 
@@ -58,7 +60,8 @@ class Operations:
         self,
         streams: StreamOperations,
         errands: Errands,
-        model: Callable[[], Model],
+        model: Callable[[], AnyModel],
+        updating: Updating,
         recent: RecentLogs,
         clock: Clock,
         check_restart: Callable[[], None],
@@ -66,7 +69,8 @@ class Operations:
     ) -> None:
         self._streams, self._errands = streams, errands
         self._check_restart, self._hide = check_restart, hide
-        self._model, self._recent, self._clock = model, recent, clock
+        self._model, self._updating = model, updating
+        self._recent, self._clock = recent, clock
         self._began_s = clock.monotonic()
 
     def do(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
@@ -94,7 +98,8 @@ class Operations:
             case "self_test", _:
                 return self._self_test()
             case "rollback", _:
-                raise Refusal("precondition_failed", "there is no model to go back to")
+                self._updating.rollback()
+                return self._reported()
         raise Refusal("unknown_op", f"{op} is nothing that an agent does")
 
     def was_done(self, op: str, args: StrictModel) -> Mapping[str, JsonValue] | None:
@@ -108,13 +113,20 @@ class Operations:
                 return self._ping()
             case "restart", RestartArgs(stream=str(name)):
                 return self._streams.was_restarted(name)
+            case "rollback", _ if self._updating.was_rolled_back:
+                return self._reported()
         return None
 
+    def _reported(self) -> Mapping[str, JsonValue]:
+        """As `model/reported` says it."""
+        active = model_info(self._model().status())
+        told: dict[str, JsonValue] = self._updating.reported(active).model_dump(mode="json")
+        return told
+
     def _ping(self) -> Mapping[str, JsonValue]:
-        manifest = self._model().bundle.manifest
         return {
             "version": VERSION,
-            "model": f"{manifest.name} v{manifest.version}",
+            "model": self._model().said,
             "uptime_s": round(self._clock.monotonic() - self._began_s, 1),
             "ts": self._clock.now(),
             "clock_synced": self._clock.synced,
@@ -135,6 +147,8 @@ class Operations:
 
     def _self_test(self) -> Mapping[str, JsonValue]:
         model = self._model()
+        if model.bundle is None:
+            raise Refusal("precondition_failed", "there is no model")
         if not model.bundle.manifest.golden_files:
             raise Refusal(
                 "precondition_failed", "the bundle holds no golden frames to test the network with"

@@ -19,6 +19,7 @@ class Session(Protocol):
         last_in_s: when the source gave a frame, on the supervisor's clock; None before the first.
         last_out_s: when the sink took one.
         latest: that one.
+        held_back: frames that waited in the analysis when it last let some go.
     """
 
     @property
@@ -29,6 +30,9 @@ class Session(Protocol):
 
     @property
     def latest(self) -> LatestFrame: ...  # noqa: D102
+
+    @property
+    def held_back(self) -> int: ...  # noqa: D102
 
     def run(self) -> None:
         """Run until the source has ended, or `cancel` was called.

@@ -41,6 +41,7 @@ def terms_of(config: AgentConfig, secrets: Secrets) -> Terms | None:
         operators = tuple(load_public(path) for path in config.control.operators)
     except TrustError as error:
         raise UsageError(f"control.operators: {error}") from error
+    groups = config.groups
     if mqtt.identity is not None:
         identity = Identity.read(mqtt.identity)
         if identity.device != config.device:
@@ -50,6 +51,7 @@ def terms_of(config: AgentConfig, secrets: Secrets) -> Terms | None:
             )
         known = identity.broker
         host, port, root, tls = known.host, known.port, identity.root, known.tls
+        groups = tuple(dict.fromkeys((*groups, *identity.groups)))
     else:
         host, port, root = mqtt.host or "", mqtt.port, mqtt.root
         tls = _tls(mqtt, secrets) if mqtt.is_encrypted else None
@@ -72,6 +74,8 @@ def terms_of(config: AgentConfig, secrets: Secrets) -> Terms | None:
         tele_interval_s=config.telemetry.interval_s,
         home_assistant=config.telemetry.home_assistant,
         outbox_bytes=config.limits.outbox,
+        groups=groups,
+        takes_models=config.update is not None,
     )
 
 

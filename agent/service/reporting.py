@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 from agent.service.device_info import info_of
 from agent.service.notice import boot_notice, config_notice
 from agent.service.notices import Notices
+from agent.telemetry.nvml import Nvml
 from agent.telemetry.sensors import Sensors
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Reporting:
     ) -> None:
         self._controlled, self.reach = controlled, reach
         self._last_run, self._clock, self._hide = last_run, clock, hide
-        self._notices, self._sensors = Notices(hide), Sensors()
+        self._notices, self._sensors = Notices(hide), Sensors(nvml=Nvml())
         self._sensors_due_s = self._info_due_s = 0.0
 
     def begin(self, config: AgentConfig, status: AgentStatus, reported: ConfigReported) -> None:
@@ -84,7 +85,7 @@ class Reporting:
         if now_s >= self._sensors_due_s:
             self._sensors_due_s = now_s + _SENSORS_S
             self._controlled.readings = self._sensors.read()
-        if now_s >= self._info_due_s:
+        if now_s >= self._info_due_s or self._controlled.runs_another(status):
             self._info_due_s = now_s + _INFO_S
             self._controlled.info_now = info_of(config, status, self._clock.now())
         self._controlled.reported = reported

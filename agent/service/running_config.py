@@ -61,7 +61,7 @@ class RunningConfig:
         """
         return self._remote.load().config
 
-    def fitting(self, loaded: AgentConfig, bundle: Bundle) -> AgentConfig:
+    def fitting(self, loaded: AgentConfig, bundle: Bundle | None) -> AgentConfig:
         """What was loaded, if it fits the model; else the device's own file alone.
 
         Raises:
@@ -78,7 +78,7 @@ class RunningConfig:
             return own
         return loaded
 
-    def offered(self, desired: ConfigDesired, bundle: Bundle) -> AgentConfig | None:
+    def offered(self, desired: ConfigDesired, bundle: Bundle | None) -> AgentConfig | None:
         """What was sent, over the file; None: it is known already.
 
         Raises:
@@ -109,11 +109,18 @@ class RunningConfig:
 
     def become(self, wanted: AgentConfig, change: Difference) -> None:
         """Run by another one, but for what changes at the next start only."""
-        before = self.now
+        before, update = self.now, wanted.update
+        if update is not None and before.update is not None:
+            origin = {"repository": before.update.repository, "root": before.update.root}
+            update = update.model_copy(update=origin)
+        else:
+            update = before.update
         kept = {
             "device": before.device,
             "model": before.model,
             "limits": before.limits,
+            "live": before.live,
+            "update": update,
             "control": wanted.control.model_copy(update={"operators": before.control.operators}),
             "record": wanted.record.model_copy(update={"dir": before.record.dir}),
         }
@@ -136,12 +143,16 @@ class RunningConfig:
             needs_restart=self._needs_restart,
         )
 
-    def _check(self, config: AgentConfig, bundle: Bundle) -> None:
+    def _check(self, config: AgentConfig, bundle: Bundle | None) -> None:
         """Refuse what fits the file's rules, and not the model or what there is of secrets.
+
+        Args:
+            bundle: None: there is no model, and all is covered whatever is to be hidden.
 
         Raises:
             UsageError: the bundle doesn't know a class that is to be hidden, or a secret is gone.
         """
         for stream in config.streams.values():
-            hidden_classes(bundle, stream.hide)
+            if bundle is not None:
+                hidden_classes(bundle, stream.hide)
             self._secrets.fill(stream.source.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -11,38 +12,45 @@ from agent.config.strength import is_weaker
 from agent.pipeline.window_journal import WindowJournal
 from agent.service.counts import Counts
 from agent.service.latest_frame import LatestFrame
+from agent.service.session_sink import opened_sink
 from agent.service.source import is_live, open_source
 from agent.stream import Stream, redactor_of
-from agent.video.encoder import VideoEncoder
-from agent.video.encoding_sink import EncodingSink
-from agent.video.kept_file import KeptFile
-from agent.video.no_sink import NoSink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from agent.config.secrets import Secrets
     from agent.config.tree import StreamConfig
+    from agent.frames.cover import Cover
     from agent.frames.ports import Redactor
     from agent.frames.redacted import RedactedFrame
-    from agent.service.model import Model
+    from agent.live.views import Views
+    from agent.service.model import AnyModel
     from agent.service.recorder import Recorder
     from agent.service.source import ContinuedSource
-    from agent.video.segments_output import SegmentsOutput
+    from agent.video.encoding_sink import EncodingSink
+    from agent.video.no_sink import NoSink
+    from agent.video.verdicts import Verdicts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Surroundings:
     """What the sessions of all streams share.
 
     Attributes:
+        model: may be exchanged; `StreamSession.follow` has a session go on with it.
         encoder_threads: of each stream's encoder.
+        verdicts: which decoders and encoders in hardware passed their trials on this machine.
+        views: what those who watch see of each stream; None where nobody can.
     """
 
-    model: Model
+    model: AnyModel
     recorder: Recorder
     secrets: Secrets
     encoder_threads: int
+    verdicts: Verdicts
+    views: Views | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,13 @@ class _Stretch:
     """What runs for as long as the source's pictures keep their size.
 
     Attributes:
+        beating: tells those who watch while no picture comes.
         past: what the stretches before did.
     """
 
     source: ContinuedSource
     sink: EncodingSink[RedactedFrame] | NoSink
+    beating: AbstractContextManager[object]
     stream: Stream[RedactedFrame]
     journal: WindowJournal
     latest: LatestFrame
@@ -69,9 +79,11 @@ class _Stretch:
             pipeline.dropped,
             self.source.damaged,
             journal.keyframes,
+            journal.covers,
             Counter(journal.labels),
             Counter(journal.whole),
             Counter(pipeline.stage_s()),
+            pipeline.detect_clock.late,
         )
 
 
@@ -93,14 +105,17 @@ class StreamSession:
 
     def __init__(self, name: str, config: StreamConfig, around: Surroundings) -> None:
         self._name, self._config, self._around = name, config, around
-        self._hidden = around.model.hidden(config.hide)
+        self._model = around.model
+        self._hidden = self._model.hidden(config.hide)
         self._lock = threading.Lock()
         self._cancelled = False
         self._weaker: Redactor | None = None
         self._effect: str = config.hide.effect
         url = around.secrets.fill(config.source.url)
-        self._is_live = is_live(url)
-        source = open_source(name, url, config.source)
+        self._view = None if around.views is None else around.views.view(name)
+        playback = None if around.views is None else around.views.playback(name)
+        self._is_live = is_live(url) or playback is not None  # which somebody watches as it plays
+        source = open_source(name, url, config.source, around.verdicts, self._model.gpu, playback)
         try:
             self._now = self._prepared(source, Counts())
         except BaseException:
@@ -127,7 +142,7 @@ class StreamSession:
         following: ContinuedSource | None = self._now.source
         try:
             while following is not None:
-                with self._now.sink:
+                with self._now.sink, self._now.beating:
                     self._now.stream.run()
                 following = None if self._cancelled else self._now.source.successor()
                 if following is not None:
@@ -141,6 +156,12 @@ class StreamSession:
             self._cancelled = True
             self._now.stream.pipeline.cancel()
 
+    def pause(self, paused: bool) -> None:
+        """Have what a camera sees be passed over, or no more."""
+        with self._lock:
+            pipeline = self._now.stream.pipeline
+            (pipeline.pause if paused else pipeline.resume)()
+
     def counts(self) -> Counts:
         """See `Session`."""
         return self._now.counts()
@@ -148,6 +169,11 @@ class StreamSession:
     def queues(self) -> Mapping[str, int]:
         """See `Session`."""
         return self._now.stream.pipeline.queues
+
+    @property
+    def held_back(self) -> int:
+        """See `Session`."""
+        return self._now.stream.pipeline.held_back
 
     def adjust(self, config: StreamConfig) -> None:
         """Hide and look as another configuration says, from the next frame on.
@@ -157,7 +183,7 @@ class StreamSession:
         Raises:
             UsageError: the bundle doesn't know a class that is to be hidden.
         """
-        hidden = self._around.model.hidden(config.hide)
+        hidden = self._model.hidden(config.hide)
         with self._lock:
             old, self._config = self._config, config
             stream = self._now.stream
@@ -168,6 +194,28 @@ class StreamSession:
                 stream.set_hidden(hidden)
             if config.hide.effect != old.hide.effect:
                 self._hide_by(config.hide.effect)
+
+    def follow(self) -> bool:
+        """Go on with the model that there is now, from the next frame on.
+
+        Returns:
+            whether it can: frames may lie where that model doesn't look, and then the session has to
+            begin anew.
+
+        Raises:
+            UsageError: its bundle doesn't know a class that is to be hidden.
+        """
+        with self._lock:
+            model = self._around.model
+            if model is self._model:
+                return True
+            if model.gpu is not self._model.gpu:
+                return False
+            self._hidden = model.hidden(self._config.hide)
+            self._model = model
+            lane = model.lane(self._name, live=self._is_live)
+            self._now.stream.switch(lane, self._hidden)
+            return True
 
     def _hide_by(self, effect: str) -> None:
         redactor = redactor_of(self._now.source, self._config.hide)
@@ -196,40 +244,32 @@ class StreamSession:
         hide = self._config.hide
         self._weaker, self._effect = None, hide.effect
         journal, latest = WindowJournal(), LatestFrame(source.info)
-        sink = self._opened_sink(source)
+        view = self._view
+        sink = opened_sink(
+            self._name, source.info, self._config.sink, self._around, view, self._begun_segment
+        )
+        beating = None if view is None else view.beating(sink, source.info, lambda: stream.pipeline)
+
+        def note(frame: RedactedFrame, cover: Cover) -> None:
+            latest.note(frame, cover)
+            if view is not None:
+                view.note(frame, cover, stream.pipeline.delay_s)
+
         stream = Stream(
             source,
-            self._around.model.pool.lane(self._name),
+            self._model.lane(self._name, live=self._is_live),
             self._hidden,
             hide,
             self._config.look,
             redactor_of(source, hide).redact,
-            sink,
+            beating or sink,
             journal,
-            latest.note,
+            note,
             keep_newest=self._is_live,
         )
-        return _Stretch(source, sink, stream, journal, latest, past)
-
-    def _opened_sink(self, source: ContinuedSource) -> EncodingSink[RedactedFrame] | NoSink:
-        info, sink = source.info, self._config.sink
-        output: KeptFile | SegmentsOutput
-        if sink.file is not None:
-            output = KeptFile(sink.file)
-        elif sink.record:
-            output = self._around.recorder.output(self._name, self._begun_segment)
-        else:
-            return NoSink()
-        encoder = VideoEncoder(
-            info,
-            codec=sink.codec,
-            crf=sink.crf,
-            preset=sink.preset,
-            threads=self._around.encoder_threads,
-            clock=output.clock(info),
-            gop_s=sink.gop_s,
-        )
-        return EncodingSink(encoder, output)
+        if view is not None and view.rests:  # it was paused before this began
+            stream.pipeline.pause()
+        return _Stretch(source, sink, beating or nullcontext(), stream, journal, latest, past)
 
     def _begun_segment(self) -> None:
         """Called on the encoder's thread."""

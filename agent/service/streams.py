@@ -7,7 +7,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.errors import UsageError
 from agent.service.plan import Plan
+from agent.service.source import is_live
 from agent.service.stream_session import StreamSession
 from agent.service.supervisor import Supervisor
 from agent.video.probe import is_there
@@ -24,6 +26,11 @@ _log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 8.0
 """How long streams may take to write what is under way; systemd is told 10 s and a little."""
+
+_NORMAL_FOR_A_CAMERA = (
+    "latency normal holds a camera's pictures back for longer, the slower the detector; "
+    "short covers them the same"
+)
 
 
 class Streams:
@@ -78,6 +85,8 @@ class Streams:
             del self._plans[name]
             self._leaving.append(self._supervisors.pop(name))
             self._leaving[-1].stop()
+            if self._around.views is not None:
+                self._around.views.drop(name)
         for name in change.added:
             self.add(name, configs[name])
         for name in change.restarted:
@@ -88,6 +97,13 @@ class Streams:
             session = self._supervisors[name].keep(self._held_plan(name))
             if isinstance(session, StreamSession):
                 session.adjust(configs[name])
+
+    def follow(self) -> None:
+        """Have every stream go on with the model that there is now; what does so already is left."""
+        for name, supervisor in self._supervisors.items():
+            session = supervisor.session
+            if isinstance(session, StreamSession) and not _follows(session):
+                self.restart(name)
 
     def end(self) -> None:
         """Have every one write what is under way."""
@@ -107,9 +123,19 @@ class Streams:
 
     def _plan(self, name: str, config: StreamConfig) -> Plan:
         url = self._around.secrets.fill(config.source.url)
+        if is_live(url) and config.look.latency == "normal":
+            _log.warning("%s", _NORMAL_FOR_A_CAMERA, extra={"stream": name})
         return Plan(
             lambda: StreamSession(name, config, self._around),
             lambda: is_there(url),
             config.source.stall_s,
             config.paused,
         )
+
+
+def _follows(session: StreamSession) -> bool:
+    """Whether a session goes on with the model that there is now."""
+    try:
+        return session.follow()
+    except UsageError:  # which its supervisor says, once it has begun anew
+        return False

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.backoff import Backoff
-from agent.errors import AgentError, OutputError, UsageError
+from agent.errors import AgentError, OutputError, RefusedError, UsageError
 from agent.outage import Outage
 from agent.service.counts import Counts
 from agent.telemetry.status import StreamStatus
@@ -34,6 +34,9 @@ shall go on within 5 s, of which connecting takes 0.3 (to an RTSP server on the 
 _LONGEST_S = 60.0
 """The most that passes before any try. Chosen, not measured: a camera that is there again, and can't
 be asked whether it is, is back within a minute."""
+
+_REFUSED_S = 60.0
+"""Between two tries of what refuses: who tries a password too often is locked out. As a push's."""
 
 _OPENING = ("starting", "reconnecting")
 """States in which a session is being opened, or will be."""
@@ -150,10 +153,13 @@ class Supervisor:
                 dropped=counts.dropped,
                 damaged=counts.damaged,
                 detections=counts.detections,
+                covers=counts.covers,
                 labels=counts.labels,
                 whole=counts.whole,
                 stage_s=counts.stage_s,
+                late=counts.late,
                 queues=session.queues() if session is not None else {},
+                held_back=session.held_back if session is not None else 0,
                 last_frame_age_s=None if last_out_s is None else self._clock.now_s() - last_out_s,
                 reconnections=self._reconnections,
                 unwritten=self._unwritten,
@@ -189,7 +195,7 @@ class Supervisor:
             self._rest("failed", str(error), logging.ERROR)
         except (AgentError, ModelError, OSError) as error:
             self._unwritten += isinstance(error, OutputError)
-            self._come_back(plan, str(error))
+            self._come_back(plan, str(error), is_refused=isinstance(error, RefusedError))
         except Exception as error:  # noqa: BLE001 - whatever it was, the other streams go on
             _log.exception("a fault of ours", extra={"stream": self.name})
             self._come_back(plan, f"a fault of ours ({type(error).__name__})")
@@ -217,13 +223,13 @@ class Supervisor:
         if session.last_out_s is not None:
             self._last_out_s = session.last_out_s
 
-    def _come_back(self, plan: Plan, reason: str) -> None:
-        """Wait until it is worth trying again."""
+    def _come_back(self, plan: Plan, reason: str, *, is_refused: bool = False) -> None:
+        """Wait until it is worth trying again; another plan always is."""
         now_s = self._clock.now_s()
         ran_s = 0.0 if self._opened_s is None else now_s - self._opened_s
         self._reconnections += 1
         self._fail("reconnecting", reason)
-        until_s = now_s + self._backoff.next_s(ran_s)
+        until_s = now_s + (_REFUSED_S if is_refused else self._backoff.next_s(ran_s))
         if plan.is_there():
             self._clock.wait(self._changed, until_s - self._clock.now_s())
             return

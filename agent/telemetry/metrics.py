@@ -30,6 +30,7 @@ _STREAM_COUNTERS: tuple[tuple[str, str, Callable[[StreamStatus], int]], ...] = (
     ("skipped_frames", "Packets and pictures that were damaged.", lambda s: s.damaged),
     ("dropped_frames", "Frames that newer ones pushed out unseen.", lambda s: s.dropped),
     ("detections", "Frames that the detector was asked about.", lambda s: s.detections),
+    ("late_detections", "Detections of a live source that missed its deadline.", lambda s: s.late),
     ("objects", "Tracks that were hidden.", lambda s: s.objects),
     ("reconnections", "Sessions that ended in a fault.", lambda s: s.reconnections),
 )
@@ -60,8 +61,18 @@ def _agent(status: AgentStatus) -> Iterator[Metric]:
     )
     yield _gauge(
         "model_candidate",
-        "1 for what became of each of the bundle's files, by its precision.",
-        [({"precision": each.role, "outcome": each.outcome}, 1.0) for each in model.candidates],
+        "1 for what became of each of the bundle's files, by its precision, and on which runtime.",
+        [
+            (
+                {
+                    "precision": each.role or "",
+                    "runtime": each.runtime or "",
+                    "outcome": each.outcome,
+                },
+                1.0,
+            )
+            for each in model.candidates
+        ],
     )
     yield _gauge(
         "hung_detections",
@@ -130,6 +141,11 @@ def _streams(status: AgentStatus) -> Iterator[Metric]:
         [(label | {"stage": stage}, n) for label, s in streams for stage, n in s.queues.items()],
     )
     yield _gauge(
+        "hold_back_frames",
+        "Frames that waited for later ones when the analysis last let some go.",
+        [(label, s.held_back) for label, s in streams],
+    )
+    yield _gauge(
         "stream_last_frame_age_seconds",
         "Time since the sink took a frame; absent before the first.",
         [(label, s.last_frame_age_s) for label, s in streams if s.last_frame_age_s is not None],
@@ -155,6 +171,11 @@ def _device(readings: Readings) -> Iterator[Metric]:
         "device_temperature_celsius",
         "Temperature of a thermal zone.",
         [({"zone": zone}, celsius) for zone, celsius in readings.celsius.items()],
+    )
+    yield _gauge(
+        "device_power_watts",
+        "Power of a rail, as the board names it.",
+        [({"rail": rail}, watts) for rail, watts in readings.watts.items()],
     )
     yield _gauge(
         "device_throttled",

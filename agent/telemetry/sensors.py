@@ -1,15 +1,19 @@
-"""Sensors: how warm the device is, whether it slows itself down, and its power mode."""
+"""Sensors: how warm the device is, what it takes, whether it slows itself down, its power mode."""
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.telemetry.kernel_file import found, integer, text
+from agent.telemetry.rails import rails
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from agent.telemetry.nvml import Nvml
 
 _THROTTLES = re.compile(r"cpufreq|devfreq|throttle|^Processor$")
 """Cooling devices that slow the chip down, by the names that the kernel's cpufreq and devfreq
@@ -18,9 +22,6 @@ cooling, ACPI and Jetson's `*-throttle-alert` give them. The others are fans and
 _POWER_MODEL = re.compile(r"^<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", re.MULTILINE)
 _PMODE = re.compile(r"\bpmode:(\d+)")
 
-_MOST_BYTES = 64 * 1024
-"""Of a file. Chosen, not measured: NVIDIA's largest nvpmodel.conf has about 30 KiB."""
-
 
 @dataclass(frozen=True, slots=True)
 class Readings:
@@ -28,6 +29,7 @@ class Readings:
 
     Attributes:
         celsius: temperature by the name of its thermal zone, the hottest of those with one name.
+        watts: power by the name of its rail, as the board names it.
         throttled: whether the chip is slowed down now, by what slows it.
         throttle_events: how often it was since boot, by cause: a Jetson's over-current alarms
             (`oc1` is under-voltage, `oc2` the average current, `oc3` its peaks, on Orin) or a PC's
@@ -36,6 +38,7 @@ class Readings:
     """
 
     celsius: Mapping[str, float] = field(default_factory=dict)
+    watts: Mapping[str, float] = field(default_factory=dict)
     throttled: Mapping[str, bool] = field(default_factory=dict)
     throttle_events: Mapping[str, int] = field(default_factory=dict)
     power_mode: str | None = None
@@ -48,11 +51,13 @@ class Sensors:
     Attributes:
         nvpmodel: the power mode that a Jetson was put into, which it keeps over a boot.
         nvpmodel_conf: the modes that this Jetson has, with their names.
+        nvml: asked as well, for graphics cards; None: it isn't.
     """
 
     sysfs: Path = Path("/sys")
     nvpmodel: Path = Path("/var/lib/nvpmodel/status")
     nvpmodel_conf: Path = Path("/etc/nvpmodel.conf")
+    nvml: Nvml | None = None
 
     def read(self) -> Readings:
         """Read them all; what is absent or can't be read is left out."""
@@ -60,7 +65,11 @@ class Sensors:
         zones = _by_type(thermal, "thermal_zone*", "temp")
         cooling = _by_type(thermal, "cooling_device*", "cur_state")
         return Readings(
-            celsius={zone: millidegrees / 1000 for zone, millidegrees in zones.items()},
+            celsius={
+                **{zone: millidegrees / 1000 for zone, millidegrees in zones.items()},
+                **(self.nvml.celsius() if self.nvml else {}),
+            },
+            watts={**rails(self.sysfs), **(self.nvml.watts() if self.nvml else {})},
             throttled={
                 name: state > 0 for name, state in cooling.items() if _THROTTLES.search(name)
             },
@@ -69,63 +78,31 @@ class Sensors:
         )
 
     def _throttle_events(self) -> Iterator[tuple[str, int]]:
-        for path in _found(self.sysfs, "class/hwmon/hwmon*/oc*_event_cnt"):
-            count = _integer(path)
+        for path in found(self.sysfs, "class/hwmon/hwmon*/oc*_event_cnt"):
+            count = integer(path)
             if count is not None:
                 yield path.name.partition("_")[0], count
-        packages = _found(
+        packages = found(
             self.sysfs, "devices/system/cpu/cpu*/thermal_throttle/package_throttle_count"
         )
-        counts = [count for count in map(_integer, packages) if count is not None]
+        counts = [count for count in map(integer, packages) if count is not None]
         if counts:  # every core of a package says the same
             yield "cpu_package", max(counts)
 
     def _power_mode(self) -> str | None:
-        chosen = _PMODE.search(_text(self.nvpmodel) or "")
+        chosen = _PMODE.search(text(self.nvpmodel) or "")
         if chosen is None:
-            return _text(self.sysfs / "firmware" / "acpi" / "platform_profile")
-        names: dict[str, str] = dict(_POWER_MODEL.findall(_text(self.nvpmodel_conf) or ""))
+            return text(self.sysfs / "firmware" / "acpi" / "platform_profile")
+        names: dict[str, str] = dict(_POWER_MODEL.findall(text(self.nvpmodel_conf) or ""))
         number = str(int(chosen[1]))  # the status has leading zeros
         return names.get(number, number)
 
 
 def _by_type(folder: Path, pattern: str, name: str) -> dict[str, int]:
     """A value of each of the kernel's objects by its type, the largest of one type."""
-    found: dict[str, int] = {}
-    for each in _found(folder, pattern):
-        kind, value = _text(each / "type"), _integer(each / name)
+    values: dict[str, int] = {}
+    for each in found(folder, pattern):
+        kind, value = text(each / "type"), integer(each / name)
         if kind is not None and value is not None:
-            found[kind] = max(value, found.get(kind, value))
-    return found
-
-
-def _found(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(folder.glob(pattern))
-    except OSError:  # a device went away meanwhile
-        return []
-
-
-def _integer(path: Path) -> int | None:
-    try:
-        return int(_text(path) or "")
-    except ValueError:
-        return None
-
-
-def _text(path: Path) -> str | None:
-    """A small file's text; None where it can't be read.
-
-    By descriptor: a Jetson's zones that are switched off answer EAGAIN, which Python's own files
-    take for "nothing yet" and answer with a TypeError. And nothing here may wait.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        return os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip() or None
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
+            values[kind] = max(value, values.get(kind, value))
+    return values

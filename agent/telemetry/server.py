@@ -1,8 +1,7 @@
-"""MetricsServer: an agent's metrics over HTTP, for Prometheus."""
+"""MetricsServer: metrics over HTTP, for Prometheus."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import socketserver
@@ -10,7 +9,6 @@ import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
 from prometheus_client import (
@@ -19,19 +17,15 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.registry import Collector
 
-from agent.errors import OutputError, UsageError
-from agent.telemetry.metrics import metrics_of
-from agent.telemetry.sensors import Sensors
+from agent.errors import OutputError
+from agent.telemetry.ip_port import ip_and_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from typing import Any
 
-    from prometheus_client.core import Metric
+    from prometheus_client.registry import Collector
 
-    from agent.telemetry.status import AgentStatus
 
 _log = logging.getLogger(__name__)
 
@@ -53,30 +47,30 @@ class MetricsServer:
     """
 
     def __init__(
-        self, address: str, read: Callable[[], AgentStatus], sysfs: Path = Path("/sys")
+        self, address: str, collector: Collector, setting: str = "telemetry.prometheus"
     ) -> None:
         """Listen, and answer from now on.
 
         Args:
             address: an IP address and a port: "127.0.0.1:9464", "[::1]:9464"; port 0: a free one.
-            read: called once a scrape, by several threads; where it raises, that scrape is
+            collector: asked once a scrape, by several threads; where it raises, that scrape is
                 answered with 500, and the reason goes to the log.
-            sysfs: where the kernel shows the device's sensors.
+            setting: what a person writes the address into.
 
         Raises:
             UsageError: when that is no address.
             OutputError: when nothing can listen there.
         """
-        host, port = _parsed(address)
+        host, port = ip_and_port(address, setting)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_AgentCollector(read, Sensors(sysfs)))
+        registry.register(collector)
         ProcessCollector(registry=registry)  # memory, CPU seconds and descriptors
         try:
             self._server = _Server(host, port, registry)
         except OSError as error:
             raise OutputError(
                 f"metrics can't be served on {address}: {error.strerror}; "
-                "set telemetry.prometheus to another address, or to null for none"
+                f"set {setting} to another address"
             ) from error
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
@@ -89,33 +83,6 @@ class MetricsServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-
-def _parsed(address: str) -> tuple[str, int]:
-    """Host and port; names are refused, since looking them up could send a packet."""
-    host, _, port = address.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    try:
-        ip = ipaddress.ip_address(bare)
-        number = int(port)
-    except ValueError:
-        ip, number = None, -1
-    if ip is None or (ip.version == 6) != (bare != host) or not 0 <= number <= 65535:
-        raise UsageError(
-            f"telemetry.prometheus: {address!r} is no IP address and port; "
-            "write it as 127.0.0.1:9464 or [::1]:9464"
-        )
-    return bare, number
-
-
-@final
-class _AgentCollector(Collector):
-    def __init__(self, read: Callable[[], AgentStatus], sensors: Sensors) -> None:
-        self._read = read
-        self._sensors = sensors
-
-    def collect(self) -> Iterator[Metric]:
-        return metrics_of(self._read(), self._sensors.read())
 
 
 class _Server(socketserver.ThreadingTCPServer):

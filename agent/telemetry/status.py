@@ -30,10 +30,13 @@ class StreamStatus:
         dropped: frames of a live source that newer ones pushed out before they were looked at.
         damaged: packets and pictures that could not be decoded.
         detections: frames that the detector was asked about.
+        covers: objects that were hidden, summed up over frames.
         labels: tracks that were hidden, by what they were first taken for.
         whole: frames that were covered whole, by reason.
         stage_s: seconds by stage and `busy`, `wait_in` or `wait_out`.
+        late: detections of a live source whose result came later than it should.
         queues: frames that wait now, by the stage that they wait for.
+        held_back: frames that waited in the analysis when it last let some go.
         last_frame_age_s: seconds since the sink took a frame; None before the first.
         reconnections: sessions that ended in a fault.
         size: width, height of its pictures in pixels; None before the first session.
@@ -50,10 +53,13 @@ class StreamStatus:
     dropped: int = 0
     damaged: int = 0
     detections: int = 0
+    covers: int = 0
     labels: Mapping[str, int] = field(default_factory=dict)
     whole: Mapping[str, int] = field(default_factory=dict)
     stage_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    late: int = 0
     queues: Mapping[str, int] = field(default_factory=dict)
+    held_back: int = 0
     last_frame_age_s: float | None = None
     reconnections: int = 0
     size: tuple[int, int] | None = None
@@ -79,6 +85,7 @@ class ModelStatus:
     Attributes:
         sha256: of the network's file, as in the manifest.
         candidates: what became of each of the bundle's files.
+        bundle: SHA-256 of the bundle's manifest.
     """
 
     name: str
@@ -87,6 +94,11 @@ class ModelStatus:
     runtime: str
     sha256: str
     candidates: Choice = ()
+    bundle: str | None = None
+
+
+NO_MODEL = ModelStatus("none", 0, "none", "none", "")
+"""None runs, and every frame is covered whole."""
 
 
 @dataclass(frozen=True, slots=True)

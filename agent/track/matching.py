@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from agent.track.assignment import cheapest_pairs
 from models.boxes import iou
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ def matched(
         return []
     class_ids = np.array([track.class_id for track in tracks])
     expected = np.stack([track.predicted(candidates[0].time_s) for track in tracks])
-    # Nobody knows yet whether the camera, where it moves, follows what was seen only once.
-    alike = np.stack([_in_frame(track, candidates[0]) for track in tracks])
-    followed = np.where([[len(track.sightings) == 1] for track in tracks], alike, expected)
-    costs = np.minimum(
-        _costs(expected, class_ids, candidates), _costs(followed, class_ids, candidates)
-    )
-    return [(tracks[row], candidates[column]) for row, column in _assign(costs)]
+    costs = _costs(expected, class_ids, candidates)
+    once = [row for row, track in enumerate(tracks) if len(track.sightings) == 1]
+    if once:  # nobody knows yet whether the camera, where it moves, follows them
+        alike = np.stack([_in_frame(tracks[row], candidates[0]) for row in once])
+        costs[once] = np.minimum(costs[once], _costs(alike, class_ids[once], candidates))
+    pairs = cheapest_pairs(costs, costs < _IMPOSSIBLE)
+    return [(tracks[row], candidates[column]) for row, column in pairs]
 
 
 def _in_frame(track: Track, seen: Sighting) -> Bounds:
     """Where a track would be, in the scene, had it not moved in the frame."""
-    return track.sightings[-1].in_frame - np.tile(seen.scene_at, 2)
+    return track.sightings[-1].in_frame - np.concatenate((seen.scene_at, seen.scene_at))
 
 
 def earlier_sighting(track: Track, candidates: Sequence[Sighting]) -> Sighting | None:
@@ -90,14 +91,3 @@ def _costs(
         (distance > _MAX_DISTANCE) | (ratio > np.log(_MAX_SIZE_RATIO)) | (other & elsewhere)
     )
     return np.where(impossible, _IMPOSSIBLE, distance + 0.5 * ratio + _OTHER_CLASS * other)
-
-
-def _assign(costs: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    """The cheapest matching, without the pairs that the gates rule out."""
-    if costs.size == 1:  # one object is the common case, and SciPy takes 0.2 s to import
-        return [(0, 0)] if costs[0, 0] < _IMPOSSIBLE else []
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
-
-    rows, columns = linear_sum_assignment(costs)
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return [(row, column) for row, column in pairs if costs[row, column] < _IMPOSSIBLE]

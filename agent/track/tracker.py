@@ -105,7 +105,8 @@ class Tracker:
             tracks = [track for track in live if track.sure is sure]
             starts = [c for c in births if c not in self._taken[True] and self._is_sure(c) is sure]
             self._follow(tracks, starts)
-            self._follow([t for t in tracks if t.misses], self._unclaimed(keyframe, sure=sure))
+            if missed := [track for track in tracks if track.misses]:
+                self._follow(missed, self._unclaimed(keyframe, sure=sure))
             for sighting in starts:
                 if sighting not in self._taken[sure]:
                     self._start_track(sighting, live)

@@ -12,6 +12,7 @@ from av.codec.context import CodecContext
 from av.error import FFmpegError
 
 from agent.errors import InputError
+from agent.video.turn import turn_of
 from models.deinterlacer import Deinterlacer, field_order_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from agent.video.picture_times import PictureTimes
+    from agent.video.turn import Turn
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders leave out what WebM keeps beside a picture: how transparent it is."""
@@ -35,9 +36,41 @@ class Packets(Protocol):
         damaged: how many could not be read so far.
     """
 
-    damaged: int
+    @property
+    def damaged(self) -> int: ...  # noqa: D102
 
     def __next__(self) -> Packet[VideoStream]: ...
+
+
+class CodedStream(Protocol):
+    """A stream of coded pictures, in a container or without one.
+
+    Attributes:
+        codec_context: decodes it.
+        metadata: what its container says of it.
+    """
+
+    @property
+    def codec_context(self) -> VideoCodecContext: ...  # noqa: D102
+
+    @property
+    def metadata(self) -> dict[str, str]: ...  # noqa: D102
+
+
+class Times(Protocol):
+    """Of a stream's pictures, on their way through the decoder."""
+
+    def fed(self, packet: Packet[VideoStream]) -> None:
+        """A packet goes to the decoder."""
+        ...
+
+    def lost(self, packet: Packet[VideoStream] | None) -> None:
+        """The decoder could make nothing of it."""
+        ...
+
+    def decoded(self, picture: VideoFrame) -> None:
+        """Write into the picture that comes next out of the decoder what is known of its time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +80,12 @@ class Mark:
     Attributes:
         suspect: predicted from pictures that were damaged.
         aspect: width of a pixel over its height, as the codec says.
+        turn: how it has to be turned to be upright.
     """
 
     suspect: bool
     aspect: Fraction
+    turn: Turn | None = None
 
 
 class Decoder:
@@ -62,15 +97,30 @@ class Decoder:
     Args:
         times: is told what goes in and comes out, and writes each picture's time into it.
         threads: of libav's decoder.
+        context: that decodes; None for the stream's own, or the one that sees what is transparent.
+        name: what decodes, for a report.
+        first: what describes the pictures to come, where that is not the next one.
+
+    Attributes:
+        name: what decodes, for a report.
+        copied_s: 0: nothing is copied that need not be converted.
 
     Raises:
         InputError: this FFmpeg has no decoder for the stream, or none that sees what is transparent.
     """
 
     def __init__(
-        self, stream: VideoStream, packets: Packets, times: PictureTimes, threads: int
+        self,
+        stream: CodedStream,
+        packets: Packets,
+        times: Times,
+        threads: int,
+        context: VideoCodecContext | None = None,
+        name: str = "pyav",
+        first: tuple[VideoFrame, Mark] | None = None,
     ) -> None:
-        self._context = _context_for(stream)
+        self.name, self.copied_s, self._first = name, 0.0, first
+        self._context = context or _context_for(stream)
         self._context.thread_count = threads
         # Threads that each take a frame; slice threads, PyAV's default, would switch off the
         # check of H.264 that tells a damaged picture from a good one.
@@ -80,6 +130,8 @@ class Decoder:
         self._pictures: deque[tuple[VideoFrame, Mark]] = deque()
         self._ended = False
         self._aspect: Fraction | None = None
+        self._rotation: int | None = None
+        self._turn: Turn | None = None
         self._skipped = 0
         self._newest_pts = -(2**63)
         self._suspect_to: int | None = None
@@ -94,6 +146,10 @@ class Decoder:
         """Pictures that showed two moments so far."""
         return self._deinterlacer.deinterlaced
 
+    def preview(self) -> tuple[VideoFrame, Mark] | None:
+        """What describes the pictures to come; None when the stream has ended."""
+        return self._first or self.peek()
+
     def peek(self) -> tuple[VideoFrame, Mark] | None:
         """The picture that comes next; None when the stream has ended."""
         while not self._pictures and not self._ended:
@@ -102,6 +158,7 @@ class Decoder:
 
     def take(self) -> tuple[VideoFrame, Mark] | None:
         """The next picture; None when the stream has ended."""
+        self._first = None
         return None if self.peek() is None else self._pictures.popleft()
 
     def close(self) -> None:
@@ -143,6 +200,8 @@ class Decoder:
         """
         for picture in pictures:
             self._times.decoded(picture)
+            if picture.format.name == "cuda" and picture.interlaced_frame:
+                raise InputError("interlaced pictures can't stay on the GPU; --decoder pyav can")
             if picture.is_corrupt:
                 self._skipped += 1
                 self._suspect_to = self._newest_pts
@@ -152,10 +211,12 @@ class Decoder:
             if picture.key_frame or self._aspect is None:
                 # Where the codec may begin to say another, and by now it has.
                 self._aspect = self._context.sample_aspect_ratio or Fraction(1)
-            yield picture, Mark(self._suspect_to is not None, self._aspect)
+            if picture.rotation != self._rotation:
+                self._rotation, self._turn = picture.rotation, turn_of(picture)
+            yield picture, Mark(self._suspect_to is not None, self._aspect, self._turn)
 
 
-def _context_for(stream: VideoStream) -> VideoCodecContext:
+def _context_for(stream: CodedStream) -> VideoCodecContext:
     """The stream's own decoder, or the one that sees what is transparent."""
     if stream.codec_context is None:  # as PyAV has it, whatever its types say
         raise InputError("its pictures are of a codec that this FFmpeg can't decode")

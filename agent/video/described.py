@@ -26,12 +26,14 @@ def described(
     first: VideoFrame,
     maker: FrameMaker,
     time_base: Fraction,
+    decoder: str,
 ) -> StreamInfo:
     """Describe `stream` by what its container says, its first picture shows and frames will be.
 
     Args:
         maker: makes the frames.
         time_base: seconds a tick of the frames' times.
+        decoder: what decodes.
     """
     shape = maker.shape
     width, height = shape.size
@@ -55,6 +57,7 @@ def described(
         sample_aspect_ratio=shape.aspect,
         has_audio=bool(container.streams.audio),
         notes=tuple(_notes(first, shape)),
+        decoder=decoder,
     )
 
 

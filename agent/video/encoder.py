@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Literal, final, overload
 
-from av.error import FFmpegError
 from av.video.frame import PictureType
 
-from agent.errors import OutputError
 from agent.frames.annotated import AnnotatedFrame
 from agent.frames.encoded import _SEAL, Codec, EncodedPacket, EncodedStream
 from agent.frames.ports import FrameT
 from agent.frames.redacted import RedactedFrame
-from agent.video.encoder_context import USUAL_RATE, encoder_context
+from agent.video.encoder_context import USUAL_RATE, coded_rate
 from agent.video.encoder_picture import EncoderPicture
+from agent.video.libav_coder import LibavCoder
 from agent.video.output_clock import OutputClock
 from agent.video.picture_durations import PictureDurations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from av.packet import Packet
-    from av.video.stream import VideoStream
+    from collections.abc import Callable
 
     from agent.frames.stream_info import StreamInfo
+    from agent.video.coder import Coded, Coder
 
-_X265_DELAY = 2
-"""Pictures that x265 looks ahead of the one it gives out, to place B-frames."""
+LIVE_PRESET, LIVE_CRF = "ultrafast", 26
+"""What a live stream is encoded with where nobody asks for other: 3.7 ms of a core for a picture of
+720p, and 3.2 Mbit/s at 30 a second, measured on a street; `superfast` takes 5.7 and 2.6."""
 
 
 @final
@@ -50,6 +47,11 @@ class VideoEncoder(Generic[FrameT]):
         gop_s: begin a group of pictures as soon as so many seconds of video have passed since the
             last one began, and give pictures out soon, as a recording needs it that may be cut at
             every keyframe and killed at any time; None: both as the encoder likes.
+        wants_key: asked before each picture, whether that shall be a keyframe; where it is given,
+            the stream is live: each picture's packet is given out as soon as it was taken (by
+            FFmpeg's encoders; another may hold some), says no duration, and there are few
+            keyframes but those that are wanted.
+        coder: what codes; None for FFmpeg's on the CPU. `crf`, `preset` and `threads` are for that.
 
     Raises:
         OutputError: when the encoder is missing.
@@ -67,6 +69,8 @@ class VideoEncoder(Generic[FrameT]):
         annotated: Literal[False] = ...,
         clock: OutputClock | None = ...,
         gop_s: float | None = ...,
+        wants_key: Callable[[], bool] | None = ...,
+        coder: Coder | None = ...,
     ) -> None: ...
 
     @overload
@@ -81,6 +85,8 @@ class VideoEncoder(Generic[FrameT]):
         annotated: Literal[True],
         clock: OutputClock | None = ...,
         gop_s: float | None = ...,
+        wants_key: Callable[[], bool] | None = ...,
+        coder: Coder | None = ...,
     ) -> None: ...
 
     def __init__(
@@ -94,21 +100,35 @@ class VideoEncoder(Generic[FrameT]):
         annotated: bool = False,
         clock: OutputClock | None = None,
         gop_s: float | None = None,
+        wants_key: Callable[[], bool] | None = None,
+        coder: Coder | None = None,
     ) -> None:
         self._info, self._codec, self._annotated = info, codec, annotated
         self._clock = clock or OutputClock(info.time_base)
         time_base = self._clock.time_base
-        self._context = encoder_context(
-            info, time_base, codec, crf, preset, threads, prompt=gop_s is not None
+        self._coder: Coder = coder or LibavCoder(
+            info,
+            time_base,
+            codec,
+            crf,
+            preset,
+            threads,
+            prompt=gop_s is not None,
+            live=wants_key is not None,
         )
         self._stream: EncodedStream | None = None
         self._last_pts = 0
-        self._encoded = 0
         rate = info.frame_rate or USUAL_RATE
         self._durations = PictureDurations(round(1 / (rate * time_base)))
         self._group_ticks = None if gop_s is None else round(gop_s / time_base)
         self._key_pts = 0
-        self._held: deque[Packet[VideoStream]] = deque()
+        self._wants_key = wants_key
+        self._held: deque[Coded] = deque()
+
+    @property
+    def coder(self) -> str:
+        """The name of what codes."""
+        return self._coder.name
 
     @property
     def stream(self) -> EncodedStream:
@@ -140,17 +160,17 @@ class VideoEncoder(Generic[FrameT]):
             self._stream = self._open(frame, shift=max(0, -ticks))
             self._key_pts = ticks + self._stream.shift
         self._last_pts = frame.pts
-        self._encoded += 1
         picture = self._picture.wrap(frame)
         picture.pts = ticks + self._stream.shift
         picture.time_base = self._clock.time_base
-        if self._group_ticks is not None and picture.pts - self._key_pts >= self._group_ticks:
+        if self._shall_be_key(picture.pts):
             picture.pict_type = PictureType.I
             self._key_pts = picture.pts
+        if self._wants_key is not None:
+            return [self._sealed(coded) for coded in self._coder.encode(picture)]
         end = self._clock.nearest(frame.pts + frame.duration, frame.time_base)
         self._durations.add(picture.pts, end - ticks if frame.duration else 0)
-        with self._failing_as_output_error():
-            self._held.extend(self._context.encode(picture))
+        self._held.extend(self._coder.encode(picture))
         ready = []
         while self._held and self._held[0].pts != picture.pts:  # whose end isn't known yet
             ready.append(self._sealed(self._held.popleft()))
@@ -160,66 +180,47 @@ class VideoEncoder(Generic[FrameT]):
         """The packets that the encoder still holds; no frames follow."""
         if self._stream is None:
             return []
-        with self._failing_as_output_error():
-            packets = [*self._held, *self._context.encode(None)]
+        packets = [*self._held, *self._coder.encode(None)]
         self._held.clear()
-        if self._encoded <= _X265_DELAY and self._codec == "hevc":
-            # It subtracts a delay that it never got to measure: memory nobody has set. So few
-            # pictures leave in the order they came.
-            for packet in packets:
-                packet.dts = packet.pts
         return [self._sealed(packet) for packet in packets]
+
+    def close(self) -> None:
+        """Let go of what codes, and of what it holds."""
+        self._coder.close()
 
     def _open(self, frame: FrameT, shift: int) -> EncodedStream:
         """Tell the encoder what it must know before it starts, from the first picture."""
-        info, context = self._info, self._context
+        info = self._info
         self._picture = EncoderPicture.around(
             (info.width, info.height),
             interleaved=len(frame.planes) == 2 and self._codec == "h264",
         )
-        context.width, context.height = self._picture.width, self._picture.height
-        context.pix_fmt = self._picture.pixel_format
-        context.color_range = 2 if frame.colour.full_range else 1
-        context.colorspace = info.matrix_code
-        context.color_primaries = frame.colour.primaries
-        context.color_trc = frame.colour.transfer
-        settings = " ".join(f"{key}={value}" for key, value in context.options.items())
-        try:
-            context.open()
-        except FFmpegError as error:
-            raise OutputError(
-                f"{context.name} refuses {context.width}x{context.height} pixels with {settings} "
-                f"({error.strerror})"
-            ) from error
+        extradata = self._coder.open(self._picture, frame.colour, info.matrix_code)
         return EncodedStream(
             _SEAL,
             codec=self._codec,
-            width=context.width,
-            height=context.height,
+            width=self._picture.width,
+            height=self._picture.height,
             time_base=self._clock.time_base,
-            frame_rate=context.framerate,
+            frame_rate=coded_rate(info),
             sample_aspect_ratio=info.sample_aspect_ratio,
             colour=frame.colour,
             matrix_code=info.matrix_code,
-            extradata=context.extradata or b"",
+            extradata=extradata,
             shift=shift,
             annotated=self._annotated,
         )
 
-    def _sealed(self, packet: Packet[VideoStream]) -> EncodedPacket:
-        """Without a copy: the view keeps libav's packet alive."""
-        if packet.pts is None or packet.dts is None:
-            raise OutputError("the encoder gave a picture without a time")
-        if packet.is_keyframe:  # perhaps of a scene cut that nobody ordered
-            self._key_pts = max(self._key_pts, packet.pts)
-        data, duration = memoryview(packet).toreadonly(), self._durations.take(packet.pts)
-        return EncodedPacket(
-            _SEAL, data, packet.pts, packet.dts, packet.is_keyframe, duration=duration
+    def _shall_be_key(self, pts: int) -> bool:
+        is_wanted = self._wants_key is not None and self._wants_key()
+        return is_wanted or (
+            self._group_ticks is not None and pts - self._key_pts >= self._group_ticks
         )
 
-    @contextmanager
-    def _failing_as_output_error(self) -> Iterator[None]:
-        try:
-            yield
-        except FFmpegError as error:
-            raise OutputError(f"{self._context.name} failed ({error.strerror})") from error
+    def _sealed(self, coded: Coded) -> EncodedPacket:
+        if coded.is_key:  # perhaps of a scene cut that nobody ordered
+            self._key_pts = max(self._key_pts, coded.pts)
+        duration = 0 if self._wants_key is not None else self._durations.take(coded.pts)
+        return EncodedPacket(
+            _SEAL, coded.data, coded.pts, coded.dts, coded.is_key, duration=duration
+        )

@@ -43,6 +43,17 @@ _PROMPT_SLOW: dict[Codec, str] = {
     "hevc": "bframes=0:rc-lookahead=0:frame-threads=1:open-gop=0",
 }
 """Likewise, with none held, for about 30 % more bytes."""
+_LIVE: dict[Codec, str] = {"h264": "", "hevc": "open-gop=0"}
+"""What `tune=zerolatency` leaves as it is."""
+_LIVE_GROUP_S = 10
+"""Seconds after which a live stream has a keyframe that nobody asked for: whoever reads it from a
+server that can't ask waits no longer. Chosen, not measured."""
+
+
+def coded_rate(info: StreamInfo) -> Fraction:
+    """Frames a second that an encoder is told, who can't be told every rate."""
+    rate = min(max(info.frame_rate or USUAL_RATE, _MIN_RATE), _MAX_RATE)
+    return rate.limit_denominator(_MAX_RATE_DENOMINATOR)
 
 
 def encoder_context(
@@ -54,12 +65,14 @@ def encoder_context(
     threads: int,
     *,
     prompt: bool,
+    live: bool,
 ) -> VideoCodecContext:
     """An encoder's settings, all but those that the first picture decides.
 
     Args:
         threads: 0 lets the encoder choose; the other settings are `VideoEncoder`'s.
         prompt: give pictures out soon, and begin at each keyframe as if anew.
+        live: give each picture out at once, and begin at each keyframe as if anew.
 
     Raises:
         OutputError: when the encoder is missing.
@@ -73,8 +86,13 @@ def encoder_context(
     context = cast("VideoCodecContext", CodecContext.create(name, "w"))
     context.options = {"crf": str(crf), "preset": preset}
     params = ["log-level=error:info=0"] if codec == "hevc" else []
-    rate = min(max(info.frame_rate or USUAL_RATE, _MIN_RATE), _MAX_RATE)
-    if prompt:
+    rate = coded_rate(info)
+    if live:
+        context.options |= {"forced-idr": "1", "tune": "zerolatency"}
+        context.gop_size = round(rate * _LIVE_GROUP_S)
+        params += [_LIVE[codec]] if _LIVE[codec] else []
+        threads = 1  # more would divide each picture, and there is a stream for each core
+    elif prompt:
         context.options["forced-idr"] = "1"
         is_slow = rate < _SLOW_RATE
         params.append((_PROMPT_SLOW if is_slow else _PROMPT)[codec])
@@ -82,7 +100,7 @@ def encoder_context(
         threads = min(threads or os.cpu_count() or 1, most)
     if params:
         context.options["x265-params" if codec == "hevc" else "x264-params"] = ":".join(params)
-    context.framerate = rate.limit_denominator(_MAX_RATE_DENOMINATOR)  # for rate control, levels
+    context.framerate = rate  # for rate control, levels
     context.time_base = time_base
     context.thread_count = threads
     context.thread_type = "AUTO"  # else PyAV asks for sliced threads, which cost quality

@@ -70,7 +70,7 @@ class EncoderPicture:
         if (
             not isinstance(base, np.ndarray)
             or base.dtype != np.uint8
-            or base.size != np.prod(shape)
+            or base.size != shape[0] * shape[1]
         ):
             return None
         if not base.flags.c_contiguous:

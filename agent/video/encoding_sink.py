@@ -27,7 +27,7 @@ class EncodingSink(Generic[FrameT]):
         self._encoder: Encoder[FrameT] = encoder
         self._output = output
         self._started = False
-        self._leaving = DeferredClose(output.abort)
+        self._leaving = DeferredClose(self._leave)
 
     def __enter__(self) -> EncodingSink[FrameT]:
         return self
@@ -65,6 +65,10 @@ class EncodingSink(Generic[FrameT]):
             for packet in self._encoder.flush():
                 self._output.write(packet)
             self._output.finish()
+
+    def _leave(self) -> None:
+        self._output.abort()
+        self._encoder.close()
 
     @contextmanager
     def _in_one_thread(self) -> Iterator[None]:

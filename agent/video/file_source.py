@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, final
+
+from av.error import FFmpegError
 
 from agent.errors import InputError
 from agent.frames.repairs import Repairs
@@ -21,13 +24,19 @@ from agent.video.stream_names import left_out_of
 from models.video_stream import video_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from fractions import Fraction
     from types import TracebackType
 
     from av.video.frame import VideoFrame
 
     from agent.frames.cpu_frame import CpuFrame
+    from agent.frames.cuda_frame import CudaFrame
     from agent.video.decoder import Mark
+    from agent.video.decoders import Decoders
+
+AV_TIME_BASE = 1_000_000
+"""libavformat's ticks a second, in which a whole container is sought."""
 
 
 @final
@@ -40,44 +49,64 @@ class FileSource:
     then hands out some damaged pictures before it knows that they are.
 
     Args:
-        threads: of the decoder.
+        threads: of the decoder, where FFmpeg decodes on the CPU.
+        decoders: who decodes; None for FFmpeg on the CPU.
         sound: whether to read the file's sound as well, into `sound`; the file is read once.
+        from_s: begin with the first picture at so many seconds or later; what decoding that needs,
+            from the keyframe before on, is decoded and passed over.
 
     Raises:
         InputError: when the file can't be read, or no picture can be decoded from it.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1, *, sound: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int = 1,
+        decoders: Decoders | None = None,
+        *,
+        sound: bool = False,
+        from_s: float = 0.0,
+    ) -> None:
         self._path = Path(path)
         self._container = open_container(self._path)
-        stream = video_stream(self._container.streams)
-        if stream is None:
-            self._container.close()
-            raise InputError(f"{self._path}: no video stream in it")
         self._closing = DeferredClose(self._let_go)
-        try:
+        with ExitStack() as opened:
+            opened.callback(self._container.close)
+            stream = video_stream(self._container.streams)
+            if stream is None:
+                raise InputError(f"{self._path}: no video stream in it")
             refuse_stills(self._path, self._container)
             self.sound = Sound(self._container.streams.audio if sound else ())
             self._packets = Packets(self._container, stream, self.sound)
+            if from_s > 0:
+                self._seek(from_s)
             self._left_out = left_out_of(self._container, (stream, *self.sound.streams))
             self._times = PictureTimes(self._container, stream, self._packets.start)
-            try:
-                self._decoder = Decoder(stream, self._packets, self._times, threads)
-            except InputError as error:
-                raise InputError(f"{self._path}: {error}") from error
+            with self._named():
+                asked = stream, self._packets, self._times, threads
+                self._decoder = decoders.decoder_for(*asked) if decoders else Decoder(*asked)
+            opened.callback(self._decoder.close)
+            if from_s > 0:
+                self._pass_over(from_s)
             picture, mark = self._first()
             # Where the two differ it is the container's word, which players take, and it holds
             # for the whole stream.
             said = stream.sample_aspect_ratio
             self._said_aspect = None if said == mark.aspect else said
             crop = crop_of(self._container, stream)
-            self._maker = FrameMaker(picture, self._aspect_of(mark), crop, self._times)
+            aspect = self._aspect_of(mark)
+            gpu = decoders.staying_gpu() if decoders else None
+            self._maker = FrameMaker(picture, aspect, mark.turn, crop, self._times, gpu)
             self.info = described(
-                self._container, stream, picture, self._maker, self._times.time_base
+                self._container,
+                stream,
+                picture,
+                self._maker,
+                self._times.time_base,
+                self._decoder.name,
             )
-        except BaseException:
-            self._container.close()
-            raise
+            opened.pop_all()
 
     def __enter__(self) -> FileSource:
         return self
@@ -113,6 +142,11 @@ class FileSource:
         return self._decoder.deinterlaced
 
     @property
+    def copied_s(self) -> float:
+        """Seconds in which pictures were copied out of the decoder's memory so far."""
+        return self._decoder.copied_s
+
+    @property
     def resized(self) -> int:
         """Pictures so far that were scaled to the first one's size."""
         return self._maker.resized
@@ -135,26 +169,55 @@ class FileSource:
     def __iter__(self) -> FileSource:
         return self
 
-    def __next__(self) -> CpuFrame:
+    def __next__(self) -> CpuFrame | CudaFrame:
         with self._closing.at_work():
             frame = None if self._closing.asked else self._next()
         if frame is None:
             raise StopIteration
         return frame
 
-    def _next(self) -> CpuFrame | None:
-        taken = self._decoder.take()
+    def _next(self) -> CpuFrame | CudaFrame | None:
+        with self._named():
+            taken = self._decoder.take()
         if taken is None:
             self.sound.ended = True
             return None
         picture, mark = taken
-        return self._maker.frame(picture, self._aspect_of(mark), suspect=mark.suspect)
+        aspect = self._aspect_of(mark)
+        return self._maker.frame(picture, aspect, mark.turn, suspect=mark.suspect)
+
+    def _seek(self, to_s: float) -> None:
+        """Read on from the last keyframe before a time."""
+        try:
+            self._container.seek(round((to_s + float(self._packets.start)) * AV_TIME_BASE))
+        except FFmpegError as error:
+            raise InputError(f"{self._path}: can't be sought in ({error.strerror})") from error
+
+    def _pass_over(self, to_s: float) -> None:
+        """Decode up to a time."""
+        with self._named():
+            while (peeked := self._decoder.peek()) is not None:
+                pts = peeked[0].pts
+                if (
+                    pts is None or float(pts * self._times.time_base) >= to_s
+                ):  # as whoever asks has it
+                    return
+                self._decoder.take()
 
     def _first(self) -> tuple[VideoFrame, Mark]:
-        first = self._decoder.peek()
+        with self._named():
+            first = self._decoder.preview()
         if first is None:
             raise InputError(f"{self._path}: no picture in it can be decoded{hint_of(self._path)}")
         return first
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say of whom a fault is told."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self._path}: {error}") from error
 
     def _aspect_of(self, mark: Mark) -> Fraction:
         return self._said_aspect or mark.aspect

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from av.error import ExitError, FFmpegError
 
+from agent.video.frame_numbers import FrameNumbers
 from agent.video.live_clock import LiveClock
 from agent.video.packets import start_of
 from models.video_stream import frame_rate_of
@@ -34,7 +35,7 @@ class LivePackets:
 
     Attributes:
         start: seconds in the stream's time at which the clock begins.
-        damaged: 0: what can't be read is a fault.
+        damaged: how often pictures were lost on the way, of H.264; what can't be read is a fault.
         fault: why it ended; empty until then.
         opened_at: the time of the first packet after the stream's clock was set anew, in the
             stream's ticks; whoever gives out the picture sets it back to None.
@@ -55,6 +56,9 @@ class LivePackets:
         self.start = start_of((stream,), may_jump=False)
         self._clock = LiveClock(self.start)
         self._usual = 1 / (frame_rate_of(stream) or _USUAL_RATE)
+        codec = stream.codec_context
+        is_h264 = codec is not None and codec.name == "h264"  # None: FFmpeg doesn't know it
+        self._numbers = FrameNumbers(codec.extradata or b"") if is_h264 else None
         self.damaged = 0
         self.fault = ""
         self.opened_at: int | None = None
@@ -76,6 +80,8 @@ class LivePackets:
             packet = self._read()
             if packet is not None and packet.size:
                 self._move(packet)
+                if self._numbers is not None and self._numbers.missing_before(bytes(packet)):
+                    self.damaged += 1
                 return packet
         raise StopIteration
 

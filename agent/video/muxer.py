@@ -11,12 +11,13 @@ from av.packet import Packet
 from agent.video.output_clock import MAX_TICKS, timescale_of
 
 if TYPE_CHECKING:
+    from fractions import Fraction
     from pathlib import Path
 
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-    from agent.frames.encoded import EncodedPacket, EncodedStream
+    from agent.frames.encoded import Codec, EncodedPacket, EncodedStream
 
 MP4_FORMATS = frozenset({"mp4", "mov"})
 _MOVIE_TIMESCALE = 10_000
@@ -70,7 +71,7 @@ class Muxer:
         self.container = av.open(f"file:{path}", "w", format=name, container_options=options)
         # Leaves out library versions, dates and random identifiers.
         self.container.flags |= cast("int", ContainerFlags.bitexact.value)
-        self._stream = _added(self.container, stream)
+        self._stream = added_stream(self.container, stream)
 
     def write(self, packet: EncodedPacket) -> None:
         """Write the next packet, once all streams have got as far and another follows.
@@ -121,22 +122,41 @@ class Muxer:
         self.container.mux(muxed)
 
 
-def _added(container: OutputContainer, stream: EncodedStream) -> VideoStream:
-    """A stream of `container` that is what `stream` says, without an encoder of its own."""
+def bare_stream(
+    container: OutputContainer,
+    codec: str,
+    size: tuple[int, int],
+    time_base: Fraction,
+    extradata: bytes,
+) -> VideoStream:
+    """A stream of `container` for packets that are coded already, without an encoder of its own.
+
+    Args:
+        size: width, height in pixels.
+    """
     # PyAV lets parameters be set only on a codec context, and opens an encoder for it unless the
     # stream is another's copy. Nothing is ever written to that other one.
-    other = av.open("", "w", format="null").add_stream(stream.codec)
+    other = av.open("", "w", format="null").add_stream(cast("Codec", codec))
     target = container.add_stream_from_template(other)
     context = target.codec_context
-    context.width, context.height = stream.width, stream.height
-    context.time_base = stream.time_base
+    context.width, context.height = size
+    context.time_base = time_base
+    context.extradata = extradata
+    return target
+
+
+def added_stream(container: OutputContainer, stream: EncodedStream) -> VideoStream:
+    """A stream of `container` that is what `stream` says, without an encoder of its own."""
+    target = bare_stream(
+        container, stream.codec, (stream.width, stream.height), stream.time_base, stream.extradata
+    )
+    context = target.codec_context
     context.framerate = stream.frame_rate
     context.sample_aspect_ratio = stream.sample_aspect_ratio
     context.color_range = 2 if stream.colour.full_range else 1
     context.colorspace = stream.matrix_code
     context.color_primaries = stream.colour.primaries
     context.color_trc = stream.colour.transfer
-    context.extradata = stream.extradata
     if stream.codec == "hevc" and container.format.name in MP4_FORMATS:
         context.codec_tag = "hvc1"  # the one that Apple's players open
     return target

@@ -47,6 +47,7 @@ class Packets:
         may_jump = bool(container.format.flags & _TS_DISCONT)
         self.start = start_of(read, may_jump=may_jump)
         self._clock = CommonClock(self.start, may_jump=may_jump)
+        self._pictures_stay = not may_jump and not self.start
         self.damaged = 0
 
     @property
@@ -60,11 +61,14 @@ class Packets:
     def __next__(self) -> Packet[VideoStream]:
         try:
             for packet in self._demuxed:
-                if packet.size:
+                if not packet.size:
+                    continue
+                is_picture = packet.stream_index == self._video.index
+                if not (is_picture and self._pictures_stay):
                     self._move(packet)
-                    if packet.stream_index == self._video.index:
-                        return cast("Packet[VideoStream]", packet)
-                    self._sound.put(packet)
+                if is_picture:
+                    return cast("Packet[VideoStream]", packet)
+                self._sound.put(packet)
         except FFmpegError:
             self.damaged = 1
             self.close()

@@ -50,9 +50,19 @@ class PictureTimes:
             self._ends_at = ticks - round(start / self.time_base)
 
     @property
+    def tell_order(self) -> bool:
+        """Whether packets know when their pictures are shown, and so in which order."""
+        return self._decode_times is None
+
+    @property
     def repaired(self) -> int:
         """Pictures whose own time could not be used so far."""
         return self._timestamps.repaired
+
+    def begin_again(self) -> None:
+        """What was fed is fed once more, to another decoder."""
+        if self._decode_times is not None:
+            self._decode_times = DecodeTimes()
 
     def fed(self, packet: Packet[VideoStream]) -> None:
         """A packet goes to the decoder."""

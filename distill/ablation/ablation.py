@@ -77,7 +77,7 @@ def run_ablation(
         measure: figures of weights, among them `MASK_MAP`, and their `sha256`.
         test: what tells the images that `measure` looks at from others, such as a hash; figures
             on others are measured anew.
-        progress: wraps the pairs of arm and seed, such as `tqdm`.
+        progress: wraps the pairs of arm and seed, such as `distill.progress.progress`.
 
     Raises:
         UsageError: another process is at work there, or the config lacks data for an arm.

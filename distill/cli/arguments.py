@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.tracker import SERVICES
+
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
 _MULTIPLE, _MIN_INPUT_PX, _MAX_INPUT_PX = 32, 32, 4096
@@ -84,6 +86,14 @@ def number(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def share_or_count(text: str) -> float:
+    """A share between 0 and 1, or a whole number from 1."""
+    value = _float(text)
+    if value is None or not value > 0 or (value >= 1 and not value.is_integer()):
+        raise ArgumentTypeError(f"'{text}' is neither a share between 0 and 1 nor a whole number")
+    return value
+
+
 def named_numbers(text: str) -> dict[str, float]:
     """Numbers by name, such as `a=1,b=0.5`."""
     found = {}
@@ -155,4 +165,63 @@ def add_images_and_classes(truth: argparse._ArgumentGroup) -> None:
     )
     truth.add_argument(
         "--classes", type=names, default=(), metavar="A,B", help="only these (all that it has)"
+    )
+
+
+def command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    """A command's parser, whose help says the same as the list that it stands in."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Where a data set's images are."""
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="where the images are (beside the JSON)"
+    )
+
+
+RARE = 0.1
+"""Below this share of the images a class is rare, where nobody says otherwise. Chosen, not measured:
+LVIS' 0.001 is for 1200 classes."""
+
+
+def add_training_options(parser: argparse.ArgumentParser, what: str) -> None:
+    """When a training ends early, whether rare classes come up more often, who hears of it.
+
+    Args:
+        parser: of a training.
+        what: is counted: epochs or evaluations.
+    """
+    parser.add_argument(
+        "--patience",
+        type=whole_number(0, 100_000),
+        metavar="N",
+        help=f"end after so many {what} that were no better on the held-out images (the config's; "
+        "0: never)",
+    )
+    parser.add_argument(
+        "--balance",
+        type=number(0, 1),
+        nargs="?",
+        const=RARE,
+        metavar="SHARE",
+        help="have classes come up more often that are in fewer than this share of the images "
+        f"({RARE:g} where no share is named; without it, the config's)",
+    )
+    parser.add_argument(
+        "--logger",
+        choices=SERVICES,
+        help="tell this service the run's figures, and nothing else (the config's; else nobody); "
+        "tensorboard: curves in the run's folder",
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from distill.cli import arguments
 
 if TYPE_CHECKING:
     from distill.student.config import DistillConfig
@@ -60,6 +63,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="D",
         help="auto, cpu, cuda, or several GPUs as 0,1 (default: a GPU if any)",
     )
+    arguments.add_training_options(parser, "epochs")
     parser.add_argument(
         "--dry-run", action="store_true", help="read everything, say what would be trained, stop"
     )
@@ -68,12 +72,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(args: argparse.Namespace) -> int:
     from distill.student.config import read_config
+    from distill.tracker import check_tracker
 
     config = read_config(args.config)
     if args.control:
         config = config.control()
     if args.out:
         config = config.model_copy(update={"run": args.out.absolute()})
+    if args.patience is not None:
+        schedule = config.schedule.model_copy(update={"patience": args.patience})
+        config = config.model_copy(update={"schedule": schedule})
+    if args.balance is not None:
+        data = config.data.model_copy(update={"balance": args.balance})
+        config = config.model_copy(update={"data": data})
+    if args.logger:
+        config = config.model_copy(update={"logger": args.logger})
+    check_tracker(config.logger)
     if args.dry_run:
         return _dry_run(config)
     from distill.student.run import train_student
@@ -90,6 +104,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
     from distill.evaluate.subject import subject_of_weights
     from distill.files import sha256_of, writing
     from distill.finetune.recorder import first_lines
+    from distill.progress import progress
     from distill.student.student_folder import StudentFolder
     from distill.student.training_images import read_images
     from models.whole_file import whole_file
@@ -100,7 +115,8 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
         dataset = read_images(config).val
         device = "auto" if "," in device or device.isdigit() else device
         subject = subject_of_weights(str(weights), config.student.image_size, device)
-        found = evaluate(subject.seeing(config.student.classes), dataset)
+        shown = partial(progress, desc="measuring")
+        found = evaluate(subject.seeing(config.student.classes), dataset, progress=shown)
         for problem in first_lines(found.problems):
             print(problem, file=sys.stderr)
         figures = {"sha256": sha256, **found.to_json()}
@@ -113,7 +129,7 @@ def _measure(config: DistillConfig, weights: Path, device: str) -> None:
 
 
 def _dry_run(config: DistillConfig) -> int:
-    from distill.data.labelled_size import size_problems
+    from distill.data.repeat_factors import balance_lines
     from distill.files import sha256_of
     from distill.finetune.recorder import first_lines
     from distill.student.check_weights import check_weights
@@ -138,8 +154,10 @@ def _dry_run(config: DistillConfig) -> int:
             f"{name}: {len(records)} images, {len(ignored) - regions} objects, "
             f"{regions} regions that don't count"
         )
-    sizes = size_problems((*images.labelled, *images.pseudo, *images.val.images))
-    for problem in first_lines((*images.problems, *sizes)):
+        if name != "val":
+            lines = balance_lines(records, config.data.balance, config.student.classes)
+            print(*(f"{name}: {line}\n" for line in lines), sep="", end="")
+    for problem in first_lines(images.problems):
         print(f"  {problem}")
     print(f"{config.steps} steps of {config.schedule.batch_size} images")
     return 0

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.cli import arguments
+
 if TYPE_CHECKING:
     from distill.finetune.config import FinetuneConfig
 
@@ -44,6 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any"
     )
+    arguments.add_training_options(parser, "evaluations of the last stage")
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -54,10 +57,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(args: argparse.Namespace) -> int:
     from distill.finetune.config import read_config
+    from distill.tracker import check_tracker
 
     config = read_config(args.config)
     if args.out:
         config = config.model_copy(update={"run": args.out.absolute()})
+    if args.patience is not None:
+        config = config.model_copy(update={"patience": args.patience})
+    if args.balance is not None:
+        data = config.data.model_copy(update={"balance": args.balance})
+        config = config.model_copy(update={"data": data})
+    if args.logger:
+        config = config.model_copy(update={"logger": args.logger})
+    check_tracker(config.logger)
     if args.dry_run:
         return _dry_run(config)
     from distill.files import writing
@@ -77,7 +89,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _dry_run(config: FinetuneConfig) -> int:
-    from distill.data.labelled_size import size_problems
     from distill.finetune.finetune_folder import FinetuneFolder
     from distill.finetune.initial_weights import initial_network
     from distill.finetune.recorder import draw_samples
@@ -93,11 +104,9 @@ def _dry_run(config: FinetuneConfig) -> int:
         f"network: rtmdet-ins {config.model.size}, {millions:.1f} M parameters, "
         f"from {config.model.weights or 'random weights'}, finds {', '.join(config.model.classes)}"
     )
-    for line in sources.lines():
+    for line in (*sources.lines(), *sources.balance_lines(config)):
         print(line)
     for problem in sources.problems:
-        print(f"  {problem}")
-    for problem in size_problems((*sources.own, *sources.public, *sources.val.images)):
         print(f"  {problem}")
     for stage in config.stages:
         images = stage.steps * config.batch_size

@@ -1,4 +1,4 @@
-"""`sfumato-distill label`: a teacher labels clips."""
+"""`sfumato-distill label`: a teacher labels clips and images."""
 
 from __future__ import annotations
 
@@ -18,23 +18,35 @@ if TYPE_CHECKING:
     from distill.predict.predictor import Predictor
 
 _DESCRIPTION = """\
-Label clips with a teacher. Frames worth a label are chosen, the teacher says what is in them,
+Label clips, or images, with a teacher. Frames worth a label are chosen, the teacher says what is in them,
 objects are followed from frame to frame, and every label gets one of three bands:
 
   accept   score of --accept or more, in a track of --min-track frames or more: a positive
-  review   score between --ignore and --accept, or a gap in a track that was filled
+  review   score between --ignore and --accept, or a gap in a track that was filled, or a box of
+           which the teacher can't say where in it the object is
   ignore   score below --ignore, or in no track that is long enough, or where an object that was
            lost for up to three times --max-gap frames probably was
 
-What is in review or ignore is marked iscrowd: neither positive nor negative in training.
+An image that belongs to no clip has its score alone: accept, review or ignore, whatever --min-track.
+In a folder that holds videos, images are left out.
+
+IS-Net says only what stands out from its background. Alone it is for clips that show one kind of
+thing; parts that don't touch are objects of their own. With --boxes another teacher says what is
+where, and IS-Net draws it; where the two don't agree, the other's mask stays, at half its score. A
+look at a frame or a box takes seconds on a CPU.
+
+Masks and boxes are the teacher's own, without the growth that the device hides them with (YOLO's
+end at their boxes). What is in review or ignore is marked iscrowd: neither positive nor
+negative in training.
 """
 
 _EPILOG = """\
 what is in DATASET afterwards:
   annotations.json       all images, COCO with RLE masks, scores, bands and track ids
-  train.json, val.json   the same, split by clip; from one clip there is no val.json
+  train.json, val.json   the same, split by clip; from one clip there is no val.json, and
+                         `labels split` cuts it in two
   review.json            images with labels to review, worst first, for `labels export`
-  images/CLIP/FRAME.jpg
+  images/CLIP/FRAME.jpg, images/stills/NAME.jpg
   sheets/CLIP-001.png    200 frames a page, to judge at a glance: look at them first
   labels.jsonl           what is finished; the same command goes on after a kill, more clips
                          extend the data set, and where nothing is new nothing is changed
@@ -45,6 +57,8 @@ used, 3 if none could.
 
 examples:
   sfumato-distill label videos --teacher rtmdet-ins_l.safetensors --classes bottle --out bottles
+  sfumato-distill label dogs.mp4 --teacher isnet.onnx --classes dog --out dogs
+  sfumato-distill label videos --teacher isnet.onnx --boxes yolo26n-seg.pt --classes dog --out dogs
   sfumato-distill labels export bottles/review.json --format cvat --out for-cvat
 """
 
@@ -57,20 +71,33 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Register `label`."""
     parser = commands.add_parser(
         "label",
-        help="label clips with a teacher",
+        help="label clips and images with a teacher",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "clips", nargs="+", type=Path, metavar="CLIPS", help="videos, and folders of them"
+        "clips",
+        nargs="+",
+        type=Path,
+        metavar="CLIPS",
+        help="videos or images, and folders of either",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DATASET", help="folder to fill, or to go on in"
     )
     teacher = parser.add_argument_group("teacher")
     teacher.add_argument(
-        "--teacher", required=True, metavar="W", help="weights: .safetensors, .pth or .pt"
+        "--teacher",
+        required=True,
+        metavar="W",
+        help="weights: .safetensors, .pth or .pt; or IS-Net's .onnx, which knows no classes: "
+        "what stands out is the one that --classes names",
+    )
+    teacher.add_argument(
+        "--boxes",
+        metavar="W",
+        help="with IS-Net: another teacher's weights, which say what is where; masks are IS-Net's",
     )
     teacher.add_argument(
         "--classes",
@@ -136,7 +163,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=arguments.number(0, 1),
         default=0.2,
         metavar="S",
-        help="of the clips, held out for validation (default 0.2)",
+        help="of the clips, and of the still images, held out for validation (default 0.2)",
     )
     parser.set_defaults(run=_run)
 
@@ -144,11 +171,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _run(args: argparse.Namespace) -> int:
     if args.ignore > args.accept:
         raise UsageError(f"--ignore {args.ignore} is above --accept {args.accept}; lower it")
-    paths = _clips(args.clips)
+    paths = _files(args.clips, args.out)
     from distill.label.settings import Settings
-    from distill.predict.open import load_teacher
+    from distill.predict.open import load_labelling_teacher
 
-    teacher = load_teacher(args.teacher, image_size=args.size, device=args.device)
+    teacher = load_labelling_teacher(
+        args.teacher, args.classes, boxes=args.boxes, image_size=args.size, device=args.device
+    )
     _check_classes(args.classes, teacher)
     settings = Settings(
         teacher.name,
@@ -176,7 +205,7 @@ def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder:
     with ProgressLog(folder, settings) as log:
         result = label_clips(paths, teacher, settings, log)
         clips = []
-        if log.clips and log.master() in {"none", "old"}:
+        if log.order and log.master() in {"none", "old"}:
             clips = labelled_clips(log, settings)
         if clips:
             write_sheets(folder, clips, settings)
@@ -190,27 +219,41 @@ def label(paths: Sequence[Path], teacher: Predictor, settings: Settings, folder:
     for note in result.notes:
         print(f"warning: {note}", file=sys.stderr)
     if not result.clips:
-        raise InputError("none of the clips could be used; nothing was labelled")
+        raise InputError("nothing of what was named could be used; nothing was labelled")
     if not clips:
         print(f"nothing is new; {folder} is as it was")
     return 0
 
 
-def _clips(paths: Sequence[Path]) -> list[Path]:
-    """Files as they were named, and what is in the folders."""
-    from distill.data.clips import SUFFIXES
+def _files(paths: Sequence[Path], out: Path) -> list[Path]:
+    """Files as they were named, and what is in the folders: videos, or images where there are none.
+
+    What lies in the data set itself is not meant.
+    """
+    from distill.data.clips import SUFFIXES as CLIPS
+    from distill.data.files_below import files_below
+    from distill.data.images import SUFFIXES as IMAGES
+    from distill.data.images import is_still
 
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        below = sorted(
-            file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-        )
+        own = out.resolve()
+        below = [
+            file for file in files_below(path, CLIPS | IMAGES) if own not in file.resolve().parents
+        ]
+        videos = [file for file in below if not is_still(file)]
+        if videos and len(videos) < len(below):
+            print(
+                f"left out: {len(below) - len(videos)} images in {path}, where there are videos; "
+                "name them, or a folder of images alone, to label them, too",
+                file=sys.stderr,
+            )
         if not below:
-            raise InputError(f"{path} is a folder without videos; name others")
-        found += below
+            raise InputError(f"{path} is a folder without videos or images; name others")
+        found += videos or below
     return found
 
 

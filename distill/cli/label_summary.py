@@ -50,5 +50,8 @@ def print_summary(clips: Sequence[LabelledClip], settings: Settings, folder: Pat
             "then: correct what is doubtful, which counts neither way until you do: "
             f"sfumato-distill labels export {shlex.quote(str(review))} --format cvat --out for-cvat"
         )
-    if len(clips) == 1 and settings.val_share:
-        print("no val.json: there is one clip, and frames of one must not be in both parts")
+    if settings.val_share and not (folder / "val.json").exists():
+        print(
+            "no val.json: there is one clip, and frames of one must not be in both parts; to hold "
+            f"out its end: sfumato-distill labels split {shlex.quote(str(folder))}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,11 @@ and refused by `quantize`, whose folder --quantized names: int8 for cpu (model.u
 device takes fp32 where it is faster, so pack it, too. For jetson and any, the rules of TensorRT's
 parser are applied to what it may be given.
 
+A bundle for Jetsons is packed twice where a fleet should not build its engines one by one: without
+--engine; then `sfumato engine build` on one device of each kind; then with them, of the same files,
+so with the same options. A device runs an engine only where every part of its key is its own and
+the golden frames pass, and builds one elsewhere.
+
 An Ultralytics .pt is a pickle that may run code when it is loaded: pack only your own.
 """
 
@@ -113,6 +119,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     network.add_argument(
         "--quantized", type=Path, metavar="DIR", help="folder that sfumato-distill quantize filled"
+    )
+    network.add_argument(
+        "--engine",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.engine",
+        help="what `sfumato engine build` wrote on a device, of a bundle of this student; can be "
+        "given several times",
     )
     network.add_argument(
         "--dynamic", action="store_true", help="for any number of images at once (one)"
@@ -177,10 +192,12 @@ def _run(args: argparse.Namespace) -> int:
     key = load_private(args.key) if args.key else None
 
     from distill.pack.bundle import pack
+    from distill.pack.engines import read_engines
     from distill.pack.figures import read_figures, read_thresholds
     from distill.pack.manifest import Release
     from distill.pack.student import read_student
 
+    engines = read_engines(args.engine)
     student = read_student(args.student, args.size or ())
     teacher = _teacher(args.teacher) if args.teacher else None
     release = Release(
@@ -202,6 +219,7 @@ def _run(args: argparse.Namespace) -> int:
         judged=judged,
         dynamic=args.dynamic,
         for_tensorrt=args.target != "cpu",
+        engines=engines,
         key=key,
     )
     report(args, packed, key)
@@ -214,10 +232,15 @@ def _golden(args: argparse.Namespace, student: Student) -> list[Image]:
     count = args.frames or max(_MIN_FRAMES, len(student.sizes))
     if args.render_golden:
         return rendered_frames(count, student.spec, student.classes)
-    asked = args.golden, args.images, count, student.spec
+    asked, problems = (args.golden, args.images, count, student.spec), list[str]()
     if args.redact_background:
-        return redacted_frames(*asked, student.classes)
-    return labelled_frames(*asked, shows_nobody=args.golden_shows_nobody)
+        frames = redacted_frames(*asked, student.classes, problems=problems)
+    else:
+        nobody = args.golden_shows_nobody
+        frames = labelled_frames(*asked, shows_nobody=nobody, problems=problems)
+    for line in problems:
+        print(f"left out: {line}", file=sys.stderr)
+    return frames
 
 
 def _check_words(args: argparse.Namespace) -> None:
@@ -233,7 +256,15 @@ def _check_words(args: argparse.Namespace) -> None:
 
 def _check_place(args: argparse.Namespace) -> None:
     """Before minutes are spent: the bundle can be written, and replaces nothing that it is made of."""
-    made_of = (args.student, args.key, args.golden, args.thresholds, args.teacher, *args.metrics)
+    made_of = (
+        args.student,
+        args.key,
+        args.golden,
+        args.thresholds,
+        args.teacher,
+        *args.metrics,
+        *args.engine,
+    )
     if args.out.resolve() in {path.resolve() for path in made_of if path}:
         raise UsageError(f"{args.out}: --out is one of the inputs; name another file")
     if args.out.is_dir() or not args.out.parent.is_dir():

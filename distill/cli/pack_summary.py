@@ -35,6 +35,8 @@ def _lines(out: Path, packed: Packed, sealed: str) -> Iterator[str]:
             f"ONNX Runtime in {role} against PyTorch: {parity.compared} objects in "
             f"{len(manifest.golden_files)} golden frames{raw}; worst: {parity.line}"
         )
+    if manifest.engines:
+        yield f"engines: {len(manifest.engines)}, for devices that equal those that built them"
     for role in ("int8", "uint8"):
         if role in manifest.files and manifest.thresholds and not manifest.files[role].thresholds:
             yield (

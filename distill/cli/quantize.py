@@ -95,12 +95,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     arguments.add_images_and_classes(truth)
     verdict = parser.add_argument_group("the verdict")
     verdict.add_argument(
-        "--conf",
-        type=arguments.number(0.05, 1),
-        default=0.25,
-        help="least score that counts as an answer, 0.05 to 1 (0.25)",
-    )
-    verdict.add_argument(
         "--bounds",
         type=arguments.named_numbers,
         default={},
@@ -139,6 +133,7 @@ def _quantize(
     args: argparse.Namespace, dataset: CocoDataset | None, tune: Frames, judged: Frames
 ) -> int:
     from distill.cli.quantize_summary import Passes, part_rows, report, warn
+    from distill.evaluate.evaluator import CONFIDENCE
     from distill.pack.exported import exported
     from distill.quantize.calibration import CalibrationBatches, kept_histograms
     from distill.quantize.heads import heads_of
@@ -164,17 +159,17 @@ def _quantize(
     for role, made in made_files(model, ranges, batches, heads["class"]):
         files[role] = made
         _say(f"made {role}: {len(made) / 1e6:.1f} MB")
-    judge = Judge(dict[str, bytes](files.items()), manifest, args.conf)
+    judge = Judge(dict[str, bytes](files.items()), manifest, CONFIDENCE)
     _look(judge, judged, dataset, index_of)
     checks = _checks(len(student.sizes))
-    records = verdicts(files, judge.seen, args.conf, args.bounds, checks)
+    records = verdicts(files, judge.seen, CONFIDENCE, args.bounds, checks)
     there = write_passed(args.out, files, records)
     record = QuantizeRecord(
         student=args.student.stem,
         student_sha256=student.sha256,
         sizes=student.sizes,
         ranges=args.ranges,
-        confidence=args.conf,
+        confidence=CONFIDENCE,
         calibration_frames=len(tune),
         judged_frames=len(judge.seen["fp32"].agreement),
         judged_at={f"{w}x{h}": count for (w, h), count in judge.judged_at.items()},
@@ -182,7 +177,9 @@ def _quantize(
         precisions=records,
     )
     record.write(args.out)
-    parts = part_rows(args.conf, model, ranges, heads, manifest, judged) if args.sensitivity else []
+    parts = (
+        part_rows(CONFIDENCE, model, ranges, heads, manifest, judged) if args.sensitivity else []
+    )
     report(args.out, record, parts, there)
     if refused := refusal(args.out, records):
         raise ModelError(refused)
@@ -193,15 +190,13 @@ def _look(
     judge: Judge, judged: Frames, dataset: CocoDataset | None, index_of: Mapping[int, int]
 ) -> None:
     """Have all files look at all pictures."""
-    from tqdm import tqdm
-
     from distill.cli.quantize_summary import warn
+    from distill.progress import progress
 
-    bar = partial(tqdm, unit="image", disable=None, leave=False)
-    judge.look_at_frames(bar(judged, desc="comparing answers"))
+    judge.look_at_frames(progress(judged, "comparing answers"))
     warn(judged.problems)
     if dataset:
-        bar = partial(bar, desc="measuring on labels")
+        bar = partial(progress, desc="measuring on labels")
         warn(judge.look_at_labelled(dataset, index_of, bar))
 
 

@@ -6,11 +6,11 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
 from typing_extensions import Self
 
 from distill.cli.columns import print_columns
 from distill.files import writing
+from distill.progress import progress
 from distill.quantize import sensitivity
 from distill.quantize.judged_table import markdown, markdown_rows, rows
 from distill.quantize.sensitivity import FRAMES, sensitivities
@@ -57,7 +57,7 @@ def part_rows(
     """Rows of what each part of the network loses, the worst first."""
     step = -(-len(judged) // FRAMES)
     some = [image for number, image in enumerate(judged) if number % step == 0]
-    bar = partial(tqdm, desc="part by part", unit="part", disable=None, leave=False)
+    bar = partial(progress, desc="part by part", unit="part")
     return sensitivity.rows(sensitivities(model, ranges, heads, manifest, some, confidence, bar))
 
 
@@ -65,7 +65,7 @@ class Passes:
     """A bar that begins anew with every pass over the frames."""
 
     def __init__(self, title: str) -> None:
-        self._bar = tqdm(desc=title, unit="frame", disable=None, leave=False)
+        self._bar = progress(desc=title, unit="frame")
 
     def told(self, number: int, total: int) -> None:
         """A frame of a pass is done."""

@@ -117,21 +117,15 @@ def _add_classes(parser: argparse.ArgumentParser) -> None:
         type=arguments.names,
         default=(),
         metavar="A,B",
-        help="its classes in the order of their ids, where the file doesn't say them",
+        help="its classes in the order of their ids (those that the file says)",
     )
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
+    from distill.progress import progress as shown
     from distill.weights.fetch import BASE, PUBLISHED, fetch
 
-    with tqdm(
-        desc=PUBLISHED[args.size],
-        unit="B",
-        unit_scale=True,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
+    with shown(desc=PUBLISHED[args.size], unit="B", unit_scale=True, leave=True) as bar:
 
         def progress(there: int, whole: int | None) -> None:
             bar.total = whole

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 from distill.data.json_file import read_json, write_json
 from distill.data.record import Annotation, ImageRecord, annotation_json, image_json
 from distill.data.record_reader import RecordReader
+from distill.data.segmentation import as_whole
 from distill.errors import InputError
 from models.classes import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Annotation", "CocoDataset", "ImageRecord", "read_coco_json", "write_coco"]
 
 _PARTS = {
     "images": ("id", "width", "height", "frame"),
-    "annotations": ("id", "image_id", "category_id", "track_id"),
+    "annotations": ("id", "image_id", "category_id", "track_id", "iscrowd"),
     "categories": ("id",),
 }
 """The lists of a file, and what in them is a whole number."""
@@ -66,7 +67,10 @@ class CocoDataset:
         """
         whole = read_coco_json(path)
         problems: list[str] = []
-        names, class_of = _categories(whole["categories"], classes, path, problems)
+        numbers = (a.get("category_id") for a in whole["annotations"] if isinstance(a, dict))
+        used = {number for number in numbers if type(number) is int}
+        categories = _without_heads(whole["categories"], used, classes, path, problems)
+        names, class_of = _categories(categories, used, classes, path, problems)
         reader = RecordReader(path, images or path.parent, class_of, problems)
         records = reader.read(whole["images"], whole["annotations"])
         info = whole.get("info")
@@ -98,15 +102,29 @@ def read_coco_json(path: Path) -> dict[str, Any]:
     )
 
 
+def category_ids(whole: dict[str, Any], classes: Sequence[str]) -> list[int]:
+    """The id that each of these classes has in a file, the first where it has several.
+
+    Args:
+        whole: the file's content, as `read_coco_json` gives it.
+        classes: as `CocoDataset.read` gives them for it.
+    """
+    number_of = {
+        str(category["name"]): category["id"]
+        for category in reversed(whole["categories"])
+        if isinstance(category, dict) and {"id", "name"} <= category.keys()
+    }
+    return [number_of[name] for name in classes]
+
+
 def with_whole_numbers(whole: dict[str, Any]) -> dict[str, Any]:
-    """A COCO file's content; ids and sizes such as 1.0, which pandas writes, are whole numbers."""
+    """A COCO file's content; ids and sizes as tables have them, 1.0 or "1", are whole numbers."""
     for part, keys in _PARTS.items():
         for record in whole[part]:
             if isinstance(record, dict):
                 for key in keys:
-                    value = record.get(key)
-                    if type(value) is float and value.is_integer():
-                        record[key] = int(value)
+                    if type(record.get(key)) in (float, str):
+                        record[key] = as_whole(record[key])
     return whole
 
 
@@ -144,18 +162,58 @@ def relative_path(path: Path, folder: Path) -> str:
     return os.path.relpath(path.absolute(), folder.absolute()).replace(os.sep, "/")
 
 
+def _without_heads(
+    categories: list[Any],
+    used: Container[Any],
+    wanted: Sequence[str],
+    path: Path,
+    problems: list[str],
+) -> list[Any]:
+    """The categories but those that only head others, as Roboflow's first: nothing is one.
+
+    A class without objects stays a class; here another one names it as its supercategory.
+    """
+    records = [c for c in categories if isinstance(c, dict)]
+    above = {
+        str(c.get("supercategory")) for c in records if c.get("supercategory") != c.get("name")
+    }
+    heads = [
+        c
+        for c in records
+        if type(c.get("id")) is int
+        and c["id"] not in used
+        and isinstance(c.get("name"), str)
+        and c["name"] in above - set(wanted)
+    ]
+    if len(heads) == len(records):
+        return categories
+    problems += [
+        f"{path}: category '{head['name']:.80}' heads others and has no objects; it is no class"
+        for head in heads
+    ]
+    return [category for category in categories if category not in heads]
+
+
 def _categories(
-    categories: list[Any], wanted: Sequence[str], path: Path, problems: list[str]
+    categories: list[Any],
+    used: Container[Any],
+    wanted: Sequence[str],
+    path: Path,
+    problems: list[str],
 ) -> tuple[tuple[str, ...], dict[int, int | None]]:
     """Names by class id, and the class id of each category id (None: not wanted)."""
     name_of: dict[int, str] = {}
+    faults: list[str] = []
     for category in categories:
         record = category if isinstance(category, dict) else {}
         name, number = record.get("name"), record.get("id")
+        name = str(name) if type(name) in (int, float) else name
         if not isinstance(name, str) or not name.strip() or type(number) is not int:
-            raise InputError(
-                f"{path}: category {category!r:.80} needs an id (a whole number) and a name"
-            )
+            fault = f"{path}: category {category!r:.80} needs an id (a whole number) and a name"
+            if type(number) is int and number in used:
+                raise InputError(fault)
+            faults.append(fault)
+            continue
         if name_of.get(number, name) != name:
             raise InputError(
                 f"{path}: category id {number} is both '{name_of[number]}' and '{name}'; "
@@ -163,7 +221,9 @@ def _categories(
             )
         name_of[number] = name
     if not name_of:
-        raise InputError(f"{path} names no categories; add the classes that were labelled")
+        none = f"{path} names no categories; add the classes that were labelled"
+        raise InputError(faults[0] if faults else none)
+    problems += [f"{fault}; it is left out" for fault in faults]
     known = tuple(dict.fromkeys(name_of[number] for number in sorted(name_of)))
     if len(known) < len(name_of):
         problems.append(f"{path}: several categories have one name; they are read as one class")

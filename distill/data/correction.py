@@ -29,6 +29,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrections:
+    """What comes back from a labelling tool.
+
+    Attributes:
+        images: those that can be read whole.
+        untouched: how many were looked at, but hold something that can't be read: without it, what
+            is there would be background.
+    """
+
+    images: tuple[Correction, ...]
+    untouched: int
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """All objects of an image, as corrected: what is not in here is not there."""
 

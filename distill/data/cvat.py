@@ -11,12 +11,12 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from distill.data import rle as run_length
-from distill.data.correction import Correction
+from distill.data.correction import Correction, Corrections
 from distill.data.folder import copy_image, make_folder, names_of
 from distill.data.json_file import write_json
 from distill.data.label_name import label_name, label_names, read_label
 from distill.data.record import annotation_json, image_json
-from distill.data.segmentation import UnusableError, box_of, is_whole, mask_of
+from distill.data.segmentation import EmptyError, UnusableError, box_of, is_whole, mask_of
 from distill.errors import InputError
 from distill.files import writing
 from models.whole_file import whole_file
@@ -106,8 +106,11 @@ def read_cvat(
     classes: Sequence[str],
     find: Find,
     problems: list[str],
-) -> list[Correction]:
+) -> Corrections:
     """Read what CVAT exported: every image in it counts as corrected.
+
+    An image with anything that can't be read is left as it was, except for what has a box: that
+    becomes a region that does not count.
 
     Args:
         whole: the JSON file's content, with images, annotations and categories.
@@ -117,11 +120,14 @@ def read_cvat(
         problems: grows by one line for everything that is left out.
 
     Raises:
-        InputError: a label is none of the data set's.
+        InputError: a label is none of the data set's, or nobody can tell which image an
+            annotation belongs to.
     """
     labels = _labels(whole, path, classes)
     targets: dict[int, Target] = {}
     objects: dict[int, list[tuple[Label, Rle]]] = {}
+    untouched: set[int] = set()
+    listed = {image["id"] for image in whole["images"] if _has_id(image)}
     for image in whole["images"]:
         name, number = (
             (image.get("file_name"), image.get("id")) if isinstance(image, dict) else ("", 0)
@@ -131,21 +137,51 @@ def read_cvat(
             problems.append(f"{path}: {found}")
         elif is_whole(number):
             targets[number] = found
-            objects[number] = []
+            objects[found.image_id] = []
+            if wrong := _other_size(image, found.size):
+                problems.append(f"{path}: {name} {wrong}; it is left as it was")
+                untouched.add(found.image_id)
     for annotation in whole["annotations"]:
-        if not isinstance(annotation, dict) or annotation.get("image_id") not in targets:
+        image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
+        if not is_whole(image_id) or image_id not in listed:
+            raise InputError(
+                f"{path}: an annotation belongs to no image of the file, {annotation!r:.60}; "
+                "export it again"
+            )
+        target = targets.get(image_id)
+        if target is None or target.image_id in untouched:
             continue
-        image_id = annotation["image_id"]
         name = f"{path}: annotation {annotation.get('id')}"
         try:
-            label, rle, why = _object(annotation, labels, targets[image_id].size)
-        except UnusableError as reason:
+            label, rle, why = _object(annotation, labels, target.size)
+        except EmptyError as reason:
             problems.append(f"{name} {reason}; it is left out")
-            continue
-        objects[image_id].append((label, rle))
-        if why:
-            problems.append(f"{name} {why}; its box becomes a region that does not count")
-    return [Correction(targets[number], tuple(objects[number])) for number in targets]
+        except UnusableError as reason:
+            problems.append(f"{name} {reason}; its image is left as it was")
+            untouched.add(target.image_id)
+        else:
+            theirs = objects[target.image_id]
+            if (label, rle) not in theirs:  # an image may be listed twice, with the same objects
+                theirs.append((label, rle))
+            if why:
+                problems.append(f"{name} {why}; its box becomes a region that does not count")
+    read = {one.image_id: one for one in targets.values() if one.image_id not in untouched}
+    return Corrections(
+        tuple(Correction(one, tuple(objects[number])) for number, one in read.items()),
+        len(untouched),
+    )
+
+
+def _has_id(image: Any) -> bool:
+    return isinstance(image, dict) and is_whole(image.get("id"))
+
+
+def _other_size(image: dict[str, Any], size: Size) -> str:
+    """How an image differs from the one that was exported, where the file tells."""
+    height, width = image.get("height"), image.get("width")
+    if not is_whole(height) or not is_whole(width) or (height, width) == size:
+        return ""
+    return f"has {width}x{height} pixels there, and {size[1]}x{size[0]} in the data set"
 
 
 def _object(
@@ -159,7 +195,8 @@ def _object(
     try:
         return label, mask_of(shape, size)[0], ""
     except UnusableError as reason:
-        if not annotation.get("bbox"):
+        other = isinstance(shape, dict) and shape.get("size") != list(size)
+        if other or not annotation.get("bbox"):  # a box of another image's says nothing of this one
             raise
         # Something is there. Left out it would be background, and teach that nothing is.
         box = run_length.from_box(box_of(annotation["bbox"], size), size)
@@ -171,8 +208,6 @@ def _labels(whole: dict[str, Any], path: Path, classes: Sequence[str]) -> dict[A
     used = {a.get("category_id") for a in whole["annotations"] if isinstance(a, dict)}
     labels = {}
     for category in whole["categories"]:
-        if not isinstance(category, dict) or not is_whole(category.get("id")):
-            raise InputError(f"{path}: category {category!r:.60} needs an id and a name")
-        if category["id"] in used:
+        if isinstance(category, dict) and is_whole(category.get("id")) and category["id"] in used:
             labels[category["id"]] = read_label(str(category.get("name")), classes, path)
     return labels

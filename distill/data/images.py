@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PilImage
 from PIL import ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from distill.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     Image = npt.NDArray[np.uint8]
+
+SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""What counts as an image in a folder."""
 
 _QUARTER_TURNS = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
 _TURNS = range(2, 9)
 """Those that turn or mirror."""
 _ORIENTATION_TAG = 0x0112
+_TIFF_WIDTH_TAG, _TIFF_HEIGHT_TAG = 256, 257
+_GLANCE_PX = (32, 32)
+"""What a JPEG is decoded down to, only to see that all of it is there; chosen, not measured."""
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is an image by its name, and no clip."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def read_rgb(path: Path) -> Image:
@@ -29,15 +43,12 @@ def read_rgb(path: Path) -> Image:
     Raises:
         InputError: it is missing, cut off, or no image.
     """
-    try:
-        with PilImage.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            if upright.mode.startswith("I"):  # 16 bits, which convert() would clip to white
-                deep = np.asarray(upright, dtype=np.int64)
-                upright = PilImage.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))
-            return np.array(upright.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError) as error:
-        raise InputError(_reason(path, error)) from error
+    with _opened(path) as opened:
+        upright = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith("I"):  # 16 bits, which convert() would clip to white
+            deep = np.asarray(upright, dtype=np.int64)
+            upright = PilImage.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))
+        return np.array(upright.convert("RGB"))
 
 
 class Header(NamedTuple):
@@ -60,13 +71,21 @@ def header_of(path: Path) -> Header:
     Raises:
         InputError: it is missing or no image.
     """
-    try:
-        with PilImage.open(path) as opened:
-            stored, orientation = opened.size, opened.getexif().get(_ORIENTATION_TAG)
-    except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError) as error:
-        raise InputError(_reason(path, error)) from error
-    upright = stored[::-1] if orientation in _QUARTER_TURNS else stored
-    return Header(stored, upright, orientation in _TURNS)
+    with _opened(path) as opened:
+        return _header(opened)
+
+
+def whole_header_of(path: Path) -> Header:
+    """The size of an image all of which can be decoded.
+
+    Raises:
+        InputError: it is missing, cut off, or no image.
+    """
+    with _opened(path) as opened:
+        header = _header(opened)
+        opened.draft(None, _GLANCE_PX)  # a JPEG: several times as fast
+        opened.load()
+        return header
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -76,6 +95,30 @@ def size_of(path: Path) -> tuple[int, int]:
         InputError: it is missing or no image.
     """
     return header_of(path).size
+
+
+def _header(opened: PilImage.Image) -> Header:
+    """Of an image of which nothing is decoded yet."""
+    orientation = opened.getexif().get(_ORIENTATION_TAG)
+    stored = opened.size
+    if isinstance(opened, TiffImageFile):  # which has turned its size already, and no other has
+        stored = opened.tag_v2[_TIFF_WIDTH_TAG], opened.tag_v2[_TIFF_HEIGHT_TAG]
+    upright = stored[::-1] if orientation in _QUARTER_TURNS else stored
+    return Header(stored, upright, orientation in _TURNS)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[PilImage.Image]:
+    """An image to read in this block; whatever goes wrong in it is one line.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    try:
+        with PilImage.open(path) as opened:
+            yield opened
+    except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
+        raise InputError(_reason(path, error)) from error
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -88,6 +131,5 @@ def _reason(path: Path, error: Exception) -> str:
         return f"{path} is a folder, not an image"
     if isinstance(error, UnidentifiedImageError):
         return f"{path} is no image that can be read; leave it out or convert it to JPEG or PNG"
-    return (
-        f"{path} can't be decoded ({' '.join(str(error).split())}); copy it again or leave it out"
-    )
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"{path} can't be decoded ({said}); copy it again or leave it out"

@@ -6,27 +6,25 @@ record stays as it is, to the letter. The old master is kept beside the new one.
 
 from __future__ import annotations
 
-import shutil
 import zipfile
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.data import rle as run_length
-from distill.data.coco import CocoDataset, read_coco_json, with_whole_numbers
-from distill.data.correction import Target
+from distill.data.coco import CocoDataset, category_ids, read_coco_json, with_whole_numbers
 from distill.data.cvat import ANNOTATIONS, read_cvat
+from distill.data.find_image import finder, with_same_file
+from distill.data.import_result import ImportResult
 from distill.data.json_file import parse_json, read_json, write_json
+from distill.data.kept_file import keep
 from distill.data.label_studio import read_label_studio
 from distill.data.record import Annotation, annotation_json
 from distill.errors import InputError
-from distill.files import writing
-from models.part_file import sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.data.correction import Correction, Find
+    from distill.data.correction import Correction
 
 _SPLITS = ("train.json", "val.json")
 _SAME_IOU = 0.5
@@ -34,25 +32,6 @@ _SAME_IOU = 0.5
 COCO's loosest threshold."""
 _MAX_JSON_BYTES = 4 << 30
 """Of JSON in a zip; more is no export of a labelling tool. Chosen, not measured."""
-
-
-@dataclass(frozen=True)
-class ImportResult:
-    """What an import did.
-
-    Attributes:
-        corrected: images whose objects changed.
-        confirmed: images that came back as they were.
-        objects: objects of the corrected images now.
-        kept: where the old master is; None if nothing changed.
-        problems: one line for everything that was left out.
-    """
-
-    corrected: int
-    confirmed: int
-    objects: int
-    kept: Path | None
-    problems: tuple[str, ...]
 
 
 def import_corrections(path: Path, master: Path) -> ImportResult:
@@ -70,20 +49,20 @@ def import_corrections(path: Path, master: Path) -> ImportResult:
     whole = read_coco_json(master)
     problems: list[str] = []
     content = _content(path)
-    find = _finder(whole["images"], dataset)
+    find = finder(whole["images"], dataset, master)
     if isinstance(content, dict):
         corrections = read_cvat(content, path, dataset.classes, find, problems)
     else:
         corrections = read_label_studio(content, path, dataset.classes, find, problems)
-    if not corrections:
+    if not corrections.images:
         first = problems[0].removeprefix(f"{path}: ") if problems else "nothing was submitted"
         raise InputError(f"{path} corrects no image of {master}: {first}")
-    changed = _changed(dataset, corrections)
+    images, untouched = corrections.images, corrections.untouched
+    changed = _changed(dataset, images)
     if not changed:
-        return ImportResult(0, len(corrections), 0, None, tuple(problems))
-    kept = _keep(master)
-    number_of = {c["name"]: c["id"] for c in reversed(whole["categories"])}
-    category_of = [number_of[name] for name in dataset.classes]
+        return ImportResult(0, len(images), 0, 0, untouched, None, tuple(problems))
+    kept = keep(master)
+    category_of = category_ids(whole, dataset.classes)
     # The master last: after a kill in between, the same command finds it unchanged and goes on.
     for name in _SPLITS:
         split = master.with_name(name)
@@ -92,8 +71,10 @@ def import_corrections(path: Path, master: Path) -> ImportResult:
     _rewrite(master, whole, changed, category_of)
     return ImportResult(
         len(changed),
-        len(corrections) - len(changed),
+        len(images) - len(changed),
         sum(map(len, changed.values())),
+        sum(one.ignore for objects in changed.values() for one in objects),
+        untouched,
         kept,
         tuple(problems),
     )
@@ -127,42 +108,6 @@ def _content(path: Path) -> Any:
     raise InputError(
         f"{path} is neither CVAT's COCO 1.0 nor Label Studio's JSON (not JSON-MIN); export it so"
     )
-
-
-def _finder(images: Sequence[Any], dataset: CocoDataset) -> Find:
-    """From an image's name elsewhere to the image of the master.
-
-    Either name may have folders in front that the other lacks, but what both have must agree.
-    """
-    sizes = {record.id: (record.height, record.width) for record in dataset.images}
-    targets = {}
-    by_end: dict[str, set[str]] = {}
-    for image in images:
-        if not isinstance(image, dict) or image.get("id") not in sizes:
-            continue
-        parts = _parts(image["file_name"])
-        key = "/".join(parts)
-        targets[key] = Target(image["id"], sizes[image["id"]])
-        for start in range(len(parts)):
-            by_end.setdefault("/".join(parts[start:]), set()).add(key)
-
-    def find(names: Sequence[str]) -> Target | str:
-        for name in names:
-            parts = _parts(name)
-            ends = ["/".join(parts[start:]) for start in range(len(parts))]
-            found = {end for end in ends if end in targets} or by_end.get("/".join(parts), set())
-            if len(found) == 1:
-                return targets[found.pop()]
-            if found:
-                return f"{name} could be {' or '.join(sorted(found)[:2])}; it is left out"
-        return f"{names[0] if names else 'an image'} is not in the data set; it is left out"
-
-    return find
-
-
-def _parts(name: str) -> list[str]:
-    parts = list(PurePosixPath(name.replace("\\", "/")).parts)
-    return parts[1:] if parts[:1] in (["images"], ["/"]) else parts
 
 
 def _changed(
@@ -210,17 +155,6 @@ def _with_tracks(new: Sequence[Annotation], old: Sequence[Annotation]) -> list[A
     return result
 
 
-def _keep(master: Path) -> Path:
-    """A copy of the master under the first free number."""
-    number = 1
-    while (kept := master.with_name(f"{master.name}.{number}")).exists():
-        number += 1
-    with writing(kept):
-        shutil.copyfile(master, kept)
-        sync(kept)
-    return kept
-
-
 def _rewrite(
     path: Path,
     whole: dict[str, Any],
@@ -229,10 +163,11 @@ def _rewrite(
 ) -> None:
     """Replace the annotations of the changed images that this file has."""
     here = {image.get("id") for image in whole["images"] if isinstance(image, dict)}
+    gone = with_same_file(whole["images"], here & changed.keys())
     rest = [
         raw
         for raw in whole["annotations"]
-        if not isinstance(raw, dict) or raw.get("image_id") not in changed
+        if not isinstance(raw, dict) or raw.get("image_id") not in gone
     ]
     number = max((raw["id"] for raw in rest if isinstance(raw, dict) and "id" in raw), default=0)
     for image_id, objects in changed.items():

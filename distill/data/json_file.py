@@ -6,7 +6,7 @@ import json
 from typing import IO, TYPE_CHECKING, Any
 
 from distill.errors import InputError
-from distill.files import reading, writing
+from distill.files import reading, text_of, writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def parse_json(data: bytes, path: Path) -> Any:
         InputError: it is cut off or damaged.
     """
     try:
-        text = data.decode("utf-8-sig")
+        text = text_of(data)
         return json.loads(text)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no JSON: it is not text in UTF-8") from error

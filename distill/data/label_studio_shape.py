@@ -23,11 +23,37 @@ _ELLIPSE_CORNERS = 90
 _MAX_VALUE = 1000.0
 """Of a number in a shape, percent or degrees: it may reach beyond its image, not far beyond.
 Chosen, not measured."""
+_MAX_DIFFERENCE = 0.02
+"""By this share may width over height differ where an image was made smaller; chosen: a pixel of 50."""
+
+
+def check_proportions(region: dict[str, Any], size: Size) -> None:
+    """See that a region was drawn on an image of the same proportions; percent fit any size.
+
+    Raises:
+        UnusableError: it was not.
+    """
+    width, height = region.get("original_width"), region.get("original_height")
+    if not is_number(width) or not is_number(height) or not width > 0 < height:
+        return
+    if abs(width * size[0] / (height * size[1]) - 1) > _MAX_DIFFERENCE:
+        raise UnusableError(
+            f"was drawn on an image of {width:g}x{height:g} pixels, which has "
+            f"{size[1]}x{size[0]} in the data set"
+        )
 
 
 def is_shape(value: dict[str, Any]) -> bool:
-    """Whether a region's `value` is a shape, and not, say, a choice."""
+    """Whether a region's `value` is a shape that can be read, and not, say, a choice."""
     return any(map(value.__contains__, _EDGES)) or is_rectangle(value)
+
+
+def is_somewhere(value: dict[str, Any]) -> bool:
+    """Whether a region's `value` says that something is there, in whatever shape.
+
+    Key points, vectors and bit masks, say: all have labels under a name of their own, or a place.
+    """
+    return any(key.endswith("labels") for key in value) or not _PLACES.isdisjoint(value)
 
 
 def is_rectangle(value: dict[str, Any]) -> bool:
@@ -99,6 +125,7 @@ def _pixels(size: Size) -> npt.NDArray[np.float64]:
     return np.array(size[::-1]) / 100
 
 
+_PLACES = frozenset({"x", "points", "vertices", "rle", "imageDataURL", "sequence"})
 _EDGES = {"rle": _brush, "points": _polygon, "radiusX": _ellipse, "ellipselabels": _ellipse}
 """What a shape has that says where its edge is, and how it is read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 from distill.errors import InputError
@@ -24,7 +25,9 @@ def next_readable(
     say: Callable[[str], None],
     most: int = _MAX_FAILURES,
 ) -> T:
-    """What `read` gives of an image, or of the next one that can be read.
+    """What `read` gives of an image, or of another one that can be read.
+
+    Others are far from it and from one another: photos that were spoilt together lie together.
 
     Args:
         read: reads an image by its number, from 0 to `count` - 1.
@@ -37,14 +40,22 @@ def next_readable(
         InputError: several in a row can't be read.
     """
     last = ""
-    attempts = min(most, count)
+    attempts, stride = min(most, count), _stride(count)
     for attempt in range(attempts):
         try:
-            return read((first + attempt) % count)
+            return read((first + attempt * stride) % count)
         except InputError as error:
             last = str(error)
             say(last)
     raise InputError(f"{attempts} images in a row can't be read; the last: {last}")
+
+
+def _stride(count: int) -> int:
+    """About the golden section of `count`, and such that it leads to every number once."""
+    stride = max(1, round(count * (math.sqrt(5) - 1) / 2))
+    while math.gcd(stride, count) > 1:
+        stride += 1
+    return stride
 
 
 def plain_errors(batches: Iterable[T]) -> Iterator[T]:

@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from distill.data import rle
 from distill.data.coco import Annotation, ImageRecord, write_coco
@@ -17,6 +16,7 @@ from distill.data.scenes import CLASSES
 from distill.data.scenes.preview import COLUMNS, ROWS, draw_preview, thumbnail
 from distill.data.synth_workers import rendered
 from distill.files import writing
+from distill.progress import progress
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def synthesise(
     with writing(run.folder):
         with (
             (run.folder / SCENE_LOG).open("a", encoding="utf-8") as log,
-            tqdm(total=count, initial=count - len(missing), unit="scene", disable=None) as bar,
+            progress(
+                desc="scenes", total=count, initial=count - len(missing), unit="scene", leave=True
+            ) as bar,
         ):
             for line in rendered(run, missing, workers):
                 log.write(json.dumps(line) + "\n")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from models.instances import Instances
 
     Predict = Callable[[list[Image]], list[Instances]]
+    Hear = Callable[[ImageRecord, Sequence[Prediction]], None]
     Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]
 
 MIN_SCORE = 0.01
@@ -55,6 +56,7 @@ def evaluate(
     margin: float = MARGIN,
     batch: int = 1,
     progress: Progress = iter,
+    hear: Hear | None = None,
 ) -> Evaluation:
     """Ask a network about every image and count.
 
@@ -67,7 +69,8 @@ def evaluate(
             class has none, it is `conf`.
         margin: growth of what is hidden, share of the object's longer side.
         batch: images a call. Speed is only comparable at 1.
-        progress: wraps the images, such as `tqdm`.
+        progress: wraps the images, such as `distill.progress.progress`.
+        hear: is told of each image what was found in it.
 
     Raises:
         InputError: no image can be read.
@@ -86,6 +89,8 @@ def evaluate(
         for (record, _), instances in zip(waiting, found, strict=True):
             records.append(record)
             predictions.append(predictions_of(instances, record))
+            if hear:
+                hear(record, predictions[-1])
             leaks.add(instances, record)
         waiting.clear()
 

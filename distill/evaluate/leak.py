@@ -95,6 +95,7 @@ class Leaks:
 
     Attributes:
         margin: growth of covers, share of the object's longer side.
+        mask_grow: how far masks reached beyond their boxes, as the device reads them.
         thresholds: by class, from which its predictions are hidden.
         together: all classes hidden at once, each at its threshold; it does not matter for what
             an object was taken.
@@ -104,6 +105,7 @@ class Leaks:
     """
 
     margin: float
+    mask_grow: float
     thresholds: tuple[float, ...]
     together: Leak
     by_class: tuple[Leak, ...]
@@ -111,7 +113,7 @@ class Leaks:
 
     def to_json(self) -> dict[str, Any]:
         """All classes together, for programs."""
-        return {"margin": self.margin, **self.together.to_json()}
+        return {"margin": self.margin, "mask_grow": self.mask_grow, **self.together.to_json()}
 
 
 class LeakCounter:
@@ -129,11 +131,13 @@ class LeakCounter:
         self._classes = [_Histograms(len(steps)) for steps in self._steps]
         self._together = _Histograms(1)
         self._picture = 0
+        self._mask_grow = 0.0
 
     def add(self, found: Instances, record: ImageRecord) -> None:
         """Count one image: what was seen, and what is there."""
         size = (record.height, record.width)
         self._picture += record.height * record.width
+        self._mask_grow = max(self._mask_grow, found.mask_grow)
         background = np.ones(size, np.bool_)
         objects: dict[int, list[Pasted]] = {}
         for truth in record.annotations:
@@ -181,6 +185,7 @@ class LeakCounter:
         )
         return Leaks(
             self._margin,
+            self._mask_grow,
             self._thresholds,
             self.together(),
             tuple(

@@ -21,6 +21,7 @@ right              objects that are found; wrong: predictions that are none; mis
 best_f1            the highest F1 at any confidence; best_confidence: which that is
 threshold          score from which on objects of a class are hidden
 margin             growth of what is hidden, share of the object's longer side
+mask_grow          how far masks reach beyond their boxes in the next three alone, share of a side
 pixel_leak         share of the objects' pixels that is not hidden
 instance_leak      share of objects of which less than 95 % is hidden
 over_redaction     share of the whole picture that is hidden in vain

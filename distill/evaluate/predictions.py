@@ -10,6 +10,8 @@ import numpy.typing as npt
 from faster_coco_eval.core import mask as coco_mask
 
 from distill.data import rle as run_length
+from models.instances import MASK_THRESHOLD, Mask
+from models.masks import whole_mask, whole_rectangle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,18 +41,34 @@ class Prediction:
 
 
 def predictions_of(found: Instances, record: ImageRecord) -> tuple[Prediction, ...]:
-    """A network's instances, best score first, their masks packed."""
+    """A network's instances, best score first, their masks packed and as the network means them."""
     size = (record.height, record.width)
     order = np.argsort(-found.scores, kind="stable")
+    masks = _ungrown(found, size)
     return tuple(
         Prediction(
             int(found.classes[i]),
             tuple(found.boxes[i].tolist()),
             float(found.scores[i]),
-            None if found.masks is None else run_length.from_mask(found.masks[i], size),
+            None if masks is None else run_length.from_mask(masks[i], size),
         )
         for i in order
     )
+
+
+def _ungrown(found: Instances, size: tuple[int, int]) -> tuple[Mask, ...] | None:
+    """The masks as they would have been read with `mask_grow` 0: they end at their boxes."""
+    if not found.mask_grow or found.masks is None:
+        return found.masks
+    masks = []
+    for box, mask in zip(found.boxes, found.masks, strict=True):
+        x0, y0, x1, y1 = rectangle = whole_rectangle(box, size[::-1], grow=0)
+        inside = mask.pixels[max(0, y0 - mask.y) : y1 - mask.y, max(0, x0 - mask.x) : x1 - mask.x]
+        if inside.size and inside.max() >= MASK_THRESHOLD:
+            masks.append(Mask(max(x0, mask.x), max(y0, mask.y), inside))
+        else:  # it is anywhere in its box, as the decoder has it
+            masks.append(whole_mask(rectangle))
+    return tuple(masks)
 
 
 def overlaps(

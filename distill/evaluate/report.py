@@ -60,6 +60,12 @@ def table(names: Sequence[str], evaluations: Sequence[Evaluation]) -> str:
     for word, leak in _LEAKS:
         values = [getattr(e.leaks.together, leak) for e in evaluations]
         lines.append(_line(word, values, digits=4))
+    grow = max(evaluation.leaks.mask_grow for evaluation in evaluations)
+    if grow:
+        lines.append(
+            f"  (YOLO's masks: up to {grow:.0%} beyond their boxes here, as the device hides; "
+            "0% in all else)"
+        )
     lines.append(_line("ms an image", [e.milliseconds for e in evaluations], digits=1))
     return "\n".join([*lines, "", *_classes(evaluations), *_class_leaks(evaluations)])
 

@@ -18,7 +18,6 @@ from distill.files import reading
 from models.classes import nearest
 from models.decode import decoder_for
 from models.errors import UnknownClassError
-from models.instances import Instances
 from models.preprocess import preprocess
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from distill.evaluate.evaluator import Predict
     from distill.predict.predictor import Predictor
     from models.bundle import Bundle
+    from models.instances import Instances
     from models.manifest import Manifest, Role
     from models.runtime.network import Network
 
@@ -94,7 +94,7 @@ def renumbered(found: Instances, index_of: Mapping[int, int]) -> Instances:
     """What was seen of a data set's classes, by its class ids; see `class_index`."""
     kept = found.take([i for i, number in enumerate(found.classes.tolist()) if number in index_of])
     classes = np.array([index_of[number] for number in kept.classes.tolist()], np.int64)
-    return Instances(kept.boxes, kept.scores, classes, kept.masks)
+    return replace(kept, classes=classes)
 
 
 def subject_of_manifest(name: str, sha256: str, manifest: Manifest, network: Network) -> Subject:
@@ -165,7 +165,7 @@ def subject_of_weights(path: str, size: int | None, device: str) -> Subject:
     """
     from distill.predict.open import load_teacher  # noqa: PLC0415 torch takes a second
 
-    predictor: Predictor = load_teacher(path, image_size=size, device=device)
+    predictor: Predictor = load_teacher(path, image_size=size, device=device, as_device=True)
 
     def predict(images: list[Image]) -> list[Instances]:
         return predictor.predict(images, min_score=MIN_SCORE)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from distill.settings.document import Strict, read_document
 from distill.settings.kinds import Location, Rate, Share, Source, SourceList  # noqa: TC001 likewise
+from distill.tracker import Service  # noqa: TC001 likewise
 
 _MULTIPLE = 32  # px; the coarsest level's stride
 
@@ -59,6 +60,11 @@ class Data(Strict):
     public_empty: bool = Field(
         False,
         description="use its other images, too; for files in which every object was looked for",
+    )
+    balance: Share = Field(
+        0.0,
+        description="classes in fewer than this share of the images (0 to 1) come up more often; "
+        "0: none",
     )
     val: Source = Field(description="held-out images to measure on; never trained on")
 
@@ -151,7 +157,18 @@ class FinetuneConfig(Strict):
     seed: int = Field(0, ge=0, lt=2**31, description="fixes weights, images and augmentation")
     workers: int = Field(0, ge=0, le=64, description="loader processes; 0 loads between steps")
     evaluate_every: int = Field(500, ge=1, description="steps between evaluations on data.val")
+    patience: int = Field(
+        0,
+        ge=0,
+        description="evaluations of the last stage in a row without a better mask mAP that end the "
+        "run; 0: it never ends early",
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between snapshots to resume from")
+    logger: Service | None = Field(
+        None,
+        description="wandb or mlflow: who hears of the figures, and of nothing else; tensorboard: "
+        "curves in the run's folder; none: nobody",
+    )
 
     @model_validator(mode="after")
     def _shares_have_images(self) -> FinetuneConfig:

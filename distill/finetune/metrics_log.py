@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from distill.files import writing
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -22,27 +24,43 @@ class MetricsLog:
     Args:
         path: the file.
         done: steps that the run goes on from; later lines are cut, and all at the start.
+
+    Raises:
+        OutputError: it can't be written.
     """
 
     def __init__(self, path: Path, done: int) -> None:
         # Before the first snapshot a run begins anew, maybe with other settings.
         kept = [line for line in read_metrics(path) if done and line["step"] <= done]
-        with whole_file(path) as file:
-            file.writelines(_line(content) for content in kept)
-        self._file = path.open("ab")
+        self._path = path
+        with writing(path):
+            with whole_file(path) as file:
+                file.writelines(_line(content) for content in kept)
+            self._file = path.open("ab")
 
     def add(self, **content: Any) -> None:
-        """Write a line; it outlives the process, and after `sync` a loss of power."""
-        self._file.write(_line(content))
-        self._file.flush()
+        """Write a line; it outlives the process, and after `sync` a loss of power.
+
+        Raises:
+            OutputError: it can't be written.
+        """
+        with writing(self._path):
+            self._file.write(_line(content))
+            self._file.flush()
 
     def sync(self) -> None:
-        """Have the disk hold all lines."""
-        os.fsync(self._file.fileno())
+        """Have the disk hold all lines.
+
+        Raises:
+            OutputError: it can't.
+        """
+        with writing(self._path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """End the file."""
-        self._file.close()
+        with suppress(OSError):  # of a line that a full disk did not take; that was said
+            self._file.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

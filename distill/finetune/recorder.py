@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from distill.files import writing
 from distill.finetune.metrics_log import MetricsLog, read_metrics
 from distill.finetune.results import figures, table
 from distill.finetune.samples_page import drawn, grid, write_png
+from distill.finetune.schedule import position_of
 from distill.finetune.snapshot import write_snapshot
+from distill.finetune.training_curves import Curves
 from distill.finetune.validation import measured, pictured, predictor_of
+from distill.progress import progress
+from distill.tracker import EVERY_STEPS, Tracker
 from models.nets.checkpoint import save_safetensors
 from models.whole_file import whole_file
 
@@ -49,6 +51,7 @@ class Recorder:
         start: where its weights came from.
         done: steps that it goes on from; what is written of later ones is cut.
         best: the best mask mAP so far.
+        stale: evaluations of the last stage in a row that were no better.
     """
 
     def __init__(
@@ -58,26 +61,29 @@ class Recorder:
         start: InitialNetwork,
         done: int,
         best: float,
+        stale: int = 0,
     ) -> None:
         folder.begin(config)
-        self.best = best
+        self.best, self.stale = best, stale
         self._folder, self._config, self._start = folder, config, start
         self._said: set[str] = set()
         self._metrics = MetricsLog(folder.metrics, done)
         if not done:
             shutil.rmtree(folder.tensorboard, ignore_errors=True)
-        self._board = SummaryWriter(str(folder.tensorboard), purge_step=done + 1)
-        self._progress = tqdm(
-            total=config.steps, initial=done, unit="step", disable=not sys.stderr.isatty()
-        )
+        self._curves = Curves(folder.tensorboard, done + 1)
+        self._tracker = None
+        if config.logger and config.logger != "tensorboard":  # that has its curves anyway
+            self._tracker = Tracker(config.logger, folder.path, _told(config))
+        self._progress = progress(total=config.steps, initial=done, unit="step", leave=True)
 
     def step(self, done: int, stage: str, losses: dict[str, float], **more: float | None) -> None:
         """A step is done."""
         line = {"loss": sum(losses.values()), **losses, **more}
         self._metrics.add(step=done, stage=stage, **line)
-        for name, value in line.items():
-            if value is not None:
-                self._board.add_scalar(f"train/{name}", value, done)
+        known = {f"train/{name}": value for name, value in line.items() if value is not None}
+        self._curves.scalars(known, done)
+        if self._tracker and done % EVERY_STEPS == 0:
+            self._tracker.log(known, done)
         self._progress.set_postfix(
             stage=stage,
             loss=f"{line['loss']:.3f}",
@@ -111,9 +117,14 @@ class Recorder:
         self.say(first_lines(evaluation.problems))
         result = figures(evaluation)
         self._metrics.add(step=done, ends=ends, evaluation=result)
-        for name, value in result.items():
-            self._board.add_scalar(f"val/{name}", value, done)
-        self._board.add_image("val", pictured(predictor, val), done, dataformats="HWC")
+        known = {f"val/{name}": value for name, value in result.items()}
+        self._curves.scalars(known, done)
+        if self._tracker:
+            self._tracker.log(known, done)
+        self._curves.image("val", pictured(predictor, val), done)
+        better = result["mask_map"] > self.best or self.best <= 0  # while nothing is found at all
+        last = position_of(self._config, max(done - 1, 0)).number == len(self._config.stages) - 1
+        self.stale = 0 if better or not last else self.stale + 1
         if result["mask_map"] >= self.best:
             self.best = result["mask_map"]
             self._keep(net, self._folder.best)
@@ -136,16 +147,19 @@ class Recorder:
         """
         self._metrics.sync()
         self._keep(net, self._folder.last)
-        if snapshot.step == self._config.steps:
+        if snapshot.ends(self._config):
             content = table(read_metrics(self._folder.metrics))
-            with whole_file(self._folder.table) as file:
+            table_file = self._folder.table
+            with writing(table_file), whole_file(table_file) as file:
                 file.write(content.encode())
         write_snapshot(self._folder.snapshot, snapshot)
 
     def close(self) -> None:
         """End all files."""
         self._progress.close()
-        self._board.close()
+        if self._tracker:
+            self._tracker.close()
+        self._curves.close()
         self._metrics.close()
         self._folder.close()
 
@@ -159,6 +173,17 @@ class Recorder:
                 source_sha256=self._start.source_sha256,
                 image_size=self._config.model.image_size,
             )
+
+
+def _told(config: FinetuneConfig) -> dict[str, Any]:
+    """What a tracker hears of the settings: no paths."""
+    return {
+        "network": f"rtmdet-ins-{config.model.size}",
+        "image_size": config.model.image_size,
+        "batch_size": config.batch_size,
+        "steps": config.steps,
+        "seed": config.seed,
+    }
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:
@@ -182,11 +207,15 @@ def draw_samples(folder: FinetuneFolder, config: FinetuneConfig, samples: Sample
 
 
 def write_failed_batch(path: Path, step: int, what: str, batch: Batch) -> None:
-    """Keep the names of the images that a step failed on."""
+    """Keep the names of the images that a step failed on.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
     content: dict[str, Any] = {
         "step": step,
         "not_finite": what,
         "images": [[str(path) for path in paths] for paths in batch.paths],
     }
-    with whole_file(path) as file:
+    with writing(path), whole_file(path) as file:
         file.write(json.dumps(content, indent=1).encode())

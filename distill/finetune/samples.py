@@ -14,6 +14,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from distill.data.next_readable import next_readable
+from distill.data.repeat_factors import repeat_factors, repeated
 from distill.finetune import augment
 from distill.finetune.mixup import mixup
 from distill.finetune.mosaic import IMAGES, mosaic
@@ -54,6 +55,10 @@ class Samples(Dataset[Sample]):
     ) -> None:
         self._config = config
         self._pools = {"own": own, "public": public}
+        balance = config.data.balance
+        self._factors = {
+            name: repeat_factors(pool, balance) for name, pool in self._pools.items() if balance
+        }
         self._kept: dict[tuple[str, int], Picture] = {}
         self._keeps = {
             name: sum(map(_decoded_bytes, pool)) <= _MAX_KEPT_BYTES
@@ -73,7 +78,7 @@ class Samples(Dataset[Sample]):
 
         def partner() -> Picture:
             name = "own" if random.random() < position.stage.own_share else "public"
-            return self._read(name, int(random.integers(len(self._pools[name]))), problems)
+            return self._read(name, self._any(name, random), problems)
 
         def varied(picture: Picture, *, strong: bool) -> Picture:
             jitter = augment.random_jitter(recipe, random)
@@ -102,9 +107,19 @@ class Samples(Dataset[Sample]):
         before = math.floor(count * position.stage.own_share)
         mine = math.floor((count + 1) * position.stage.own_share) > before
         name, turn = ("own", before) if mine else ("public", count - before)
-        length = len(self._pools[name])
+        factors = self._factors.get(name)
+        length = len(self._pools[name]) if factors is None else round(factors.sum())
         key = (config.seed, position.number, int(mine), turn // length)
-        return name, int(_order(key, length)[turn % length])
+        order = _order(key, length) if factors is None else _balanced(key, tuple(factors))
+        return name, int(order[turn % length])
+
+    def _any(self, pool: str, random: np.random.Generator) -> int:
+        """An image by chance, each as often as its factor says."""
+        factors = self._factors.get(pool)
+        if factors is None:
+            return int(random.integers(len(self._pools[pool])))
+        ends = factors.cumsum()
+        return min(int(np.searchsorted(ends, random.random() * ends[-1], "right")), len(ends) - 1)
 
     def _read(self, pool: str, number: int, problems: list[str]) -> Picture:
         """An image, or the next that can be read."""
@@ -148,3 +163,9 @@ def _decoded_bytes(record: ImageRecord) -> int:
 @lru_cache(maxsize=8)
 def _order(key: tuple[int, ...], length: int) -> np.ndarray:
     return np.random.default_rng(key).permutation(length)
+
+
+@lru_cache(maxsize=8)
+def _balanced(key: tuple[int, ...], factors: tuple[float, ...]) -> np.ndarray:
+    random = np.random.default_rng(key)
+    return random.permutation(repeated(np.array(factors), random))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from distill.finetune.config import FinetuneConfig
     from models.nets.rtmdet_ins import RTMDetIns
 
 
@@ -40,6 +41,7 @@ class Snapshot:
         source: name of the file that the run began with, empty for random weights.
         source_sha256: of that file.
         auxiliary: tensors of what learned beside the network, by name.
+        stale: evaluations in a row, of the last stage, that were no better.
     """
 
     step: int
@@ -52,6 +54,11 @@ class Snapshot:
     source: str
     source_sha256: str
     auxiliary: dict[str, Tensor] = field(default_factory=dict)
+    stale: int = 0
+
+    def ends(self, config: FinetuneConfig) -> bool:
+        """Whether nothing is left to do."""
+        return self.step == config.steps or 0 < config.patience <= self.stale
 
 
 def tensors_of(net: RTMDetIns) -> dict[str, Tensor]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distill.data.coco import CocoDataset
+from distill.data.labelled_size import as_labelled
+from distill.data.repeat_factors import balance_lines
 from distill.errors import InputError
 from distill.files import sha256_of
 
@@ -46,18 +48,27 @@ class Sources:
             for name, records in parts
         ]
 
+    def balance_lines(self, config: FinetuneConfig) -> list[str]:
+        """Which classes come up more often, a line each."""
+        classes, threshold = config.model.classes, config.data.balance
+        return [
+            f"{name}: {line}"
+            for name, records in (("own", self.own), ("public", self.public))
+            for line in balance_lines(records, threshold, classes)
+        ]
+
 
 def read_sources(config: FinetuneConfig) -> Sources:
     """Read all annotation files.
 
     Raises:
         InputError: one can't be used, or images for a stage are missing, or an image is both
-            learned from and measured on.
+            learned from and measured on, or there is nothing to learn or to measure on.
     """
     data, classes = config.data, config.model.classes
-    own = [_read(source, classes) for source in data.own]
-    public = [_read(source, classes) for source in data.public]
-    val = replace(_read(data.val, classes), classes=classes)
+    own = [read_source(source, classes) for source in data.own]
+    public = [read_source(source, classes) for source in data.public]
+    val = replace(read_source(data.val, classes), classes=classes)
     shown = tuple(
         record
         for dataset in public
@@ -70,9 +81,41 @@ def read_sources(config: FinetuneConfig) -> Sources:
         )
     mine = tuple(record for dataset in own for record in dataset.images)
     check_apart((*mine, *shown), val.images)
+    problems = [line for dataset in (*own, *public, val) for line in dataset.problems]
+    mine, shown, measured = (unspoilt(part, problems) for part in (mine, shown, val.images))
+    val = replace(val, images=measured)
     check_shows(data.val.annotations, val)
-    problems = (line for dataset in (*own, *public, val) for line in dataset.problems)
+    shares = [stage.own_share for stage in config.stages]
+    learned = (*(mine if max(shares) > 0 else ()), *(shown if min(shares) < 1 else ()))
+    check_teaches(learned, classes)
     return Sources(mine, shown, val, tuple(problems), _sha256((*data.own, *data.public, data.val)))
+
+
+def read_source(source: Source, classes: Sequence[str]) -> CocoDataset:
+    """A file's images and objects, by the names that it has for these classes.
+
+    Raises:
+        InputError: it can't be used, or lacks a class.
+    """
+    names = [source.names.get(name, name) for name in classes]
+    return CocoDataset.read(source.annotations, source.images, names)
+
+
+def unspoilt(records: Sequence[ImageRecord], problems: list[str]) -> tuple[ImageRecord, ...]:
+    """The images that still are those that were labelled, as far as their headers tell.
+
+    Args:
+        records: the images.
+        problems: grows by a line for each of the others.
+
+    Raises:
+        InputError: there are only others.
+    """
+    kept, lines = as_labelled(records)
+    if records and not kept:
+        raise InputError(f"none of {len(records)} images can be used; the first: {lines[0]}")
+    problems += lines
+    return tuple(kept)
 
 
 def check_apart(learned: Iterable[ImageRecord], measured: Iterable[ImageRecord]) -> None:
@@ -102,9 +145,18 @@ def check_shows(path: Path, measured: CocoDataset) -> None:
         )
 
 
-def _read(source: Source, classes: Sequence[str]) -> CocoDataset:
-    names = [source.names.get(name, name) for name in classes]
-    return CocoDataset.read(source.annotations, source.images, names)
+def check_teaches(learned: Sequence[ImageRecord], classes: Sequence[str]) -> None:
+    """See that there is something to learn.
+
+    Raises:
+        InputError: no image has an object of these classes.
+    """
+    if not _count(learned, ignored=False):
+        regions = _count(learned, ignored=True)
+        raise InputError(
+            f"none of {len(learned)} images to learn from shows a {' or '.join(classes)} "
+            f"({regions} regions don't count); label some"
+        )
 
 
 def _sha256(sources: Sequence[Source]) -> str:

@@ -76,7 +76,7 @@ def finetune(
     folder = FinetuneFolder(config.run)
     folder.check(config)
     snapshot = read_snapshot(folder.snapshot)
-    if snapshot and snapshot.step == config.steps:
+    if snapshot and snapshot.ends(config):
         return False
     sources = read_sources(config)
     if snapshot and snapshot.data_sha256 != sources.sha256:
@@ -90,12 +90,12 @@ def finetune(
         start = InitialNetwork(fresh, snapshot.source, snapshot.source_sha256)
     else:
         start = initial_network(config.model, config.seed)
-    net, done, best = start.net, 0, NO_MAP
+    net, done, best, stale = start.net, 0, NO_MAP, 0
     ema = Ema(net, config.ema_momentum, config.steps)
     if snapshot:
         load_tensors(net, snapshot.net)
         load_tensors(ema.net, snapshot.ema)
-        done, best = snapshot.step, snapshot.best
+        done, best, stale = snapshot.step, snapshot.best, snapshot.stale
     for each in (net, ema.net):
         each.to(accelerator.device).to(memory_format=torch.channels_last)
     extra = auxiliary(net, accelerator.device) if auxiliary else None
@@ -116,10 +116,11 @@ def finetune(
     accelerator.wait_for_everyone()  # every process has looked at the folder
     recorder = None
     if accelerator.is_main_process:
-        recorder = Recorder(folder, config, start, done, best)
+        recorder = Recorder(folder, config, start, done, best, stale)
     with closing(recorder) if recorder else nullcontext():
         if recorder:
-            recorder.say([*sources.lines(), *first_lines(sources.problems)])
+            balance = sources.balance_lines(config)
+            recorder.say([*sources.lines(), *balance, *first_lines(sources.problems)])
             if done == 0:
                 draw_samples(folder, config, samples)
                 recorder.evaluate(ema.net, sources.val, accelerator.device, 0, "start")
@@ -153,6 +154,8 @@ def finetune(
             ema.update(net, done)
             done += 1
 
+            ends = position.step + 1 == position.stage.steps
+            measures = ends or done % config.evaluate_every == 0
             if recorder:
                 now = time.perf_counter()
                 recorder.say(batch.problems)
@@ -166,28 +169,41 @@ def finetune(
                     images_per_s=round(config.batch_size / (now - before), 2),
                     loading_share=round((loaded_at - before) / (now - before), 3),
                 )
-                ends = position.step + 1 == position.stage.steps
-                if ends or done % config.evaluate_every == 0:
+                if measures:
                     over = position.stage.name if ends else ""
                     recorder.evaluate(ema.net, sources.val, accelerator.device, done, over)
-                if done == config.steps or done % config.checkpoint_every == 0:
-                    state = Snapshot(
-                        step=done,
-                        net=tensors_of(net),
-                        ema=tensors_of(ema.net),
-                        optimizer=optimizer.state_dict(),
-                        scaler=accelerator.scaler.state_dict() if accelerator.scaler else {},
-                        best=recorder.best,
-                        data_sha256=sources.sha256,
-                        source=start.source,
-                        source_sha256=start.source_sha256,
-                        auxiliary=plain(extra.module.state_dict()) if extra else {},
-                    )
-                    recorder.snapshot(ema.net, state)
+            stops = measures and _stops(accelerator, config, recorder)
+            if recorder and (stops or done == config.steps or done % config.checkpoint_every == 0):
+                state = Snapshot(
+                    step=done,
+                    net=tensors_of(net),
+                    ema=tensors_of(ema.net),
+                    optimizer=optimizer.state_dict(),
+                    scaler=accelerator.scaler.state_dict() if accelerator.scaler else {},
+                    best=recorder.best,
+                    data_sha256=sources.sha256,
+                    source=start.source,
+                    source_sha256=start.source_sha256,
+                    auxiliary=plain(extra.module.state_dict()) if extra else {},
+                    stale=recorder.stale,
+                )
+                recorder.snapshot(ema.net, state)
+            if stops:
+                break
             before = time.perf_counter()
     accelerator.wait_for_everyone()  # the first process may still measure and write
     accelerator.end_training()
     return True
+
+
+def _stops(accelerator: Accelerator, config: FinetuneConfig, recorder: Recorder | None) -> bool:
+    """Whether all processes end here, because the first has seen nothing better for too long."""
+    if not config.patience:
+        return False
+    if recorder and recorder.stale >= config.patience:
+        recorder.say([f"no better in {recorder.stale} evaluations; that is the end of the run"])
+        accelerator.set_trigger()
+    return bool(accelerator.check_trigger())
 
 
 def _means(accelerator: Accelerator, losses: dict[str, Tensor]) -> dict[str, float]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from distill.data.rle import Rle
     from distill.label.detection import Detection
+    from distill.label.entries import Moment
     from distill.label.labelled_frame import LabelledFrame
-    from distill.label.progress_log import Moment
     from distill.label.settings import Settings
 
 ACCEPT, REVIEW, IGNORE = BANDS = "accept", "review", "ignore"
@@ -58,8 +58,7 @@ def annotate(
                 loose += track.detections.items()
                 continue
             for position, detection in track.detections.items():
-                band = band_of(detection.score, settings)
-                found[start + position].append(_annotation(detection, band, number))
+                found[start + position].append(_judged(detection, settings, number))
             for position, mask in fill(track, part):
                 found[start + position].append(_filled(track.class_id, mask, REVIEW, number))
             number += 1
@@ -71,8 +70,14 @@ def annotate(
     return [_in_order(_unexplained(annotations)) for annotations in found], number
 
 
+def annotate_still(frame: LabelledFrame, settings: Settings) -> list[Annotation]:
+    """What is in an image that belongs to no clip: its score alone decides."""
+    found = [_judged(one, settings, None) for one in frame.detections]
+    return _in_order(_unexplained(found))
+
+
 def band_of(score: float, settings: Settings) -> str:
-    """The band of a label in a track that is believed."""
+    """The band of a label that its track, if it can have one, does not speak against."""
     if score >= settings.accept:
         return ACCEPT
     return REVIEW if score >= settings.ignore else IGNORE
@@ -85,6 +90,13 @@ def _scenes(moments: Sequence[Moment]) -> Iterator[tuple[int, int]]:
         end = start + len(list(scene))
         yield start, end
         start = end
+
+
+def _judged(detection: Detection, settings: Settings, track_id: int | None) -> Annotation:
+    band = band_of(detection.score, settings)
+    if band == ACCEPT and not detection.placed:
+        band = REVIEW  # a box is no mask to learn from
+    return _annotation(detection, band, track_id)
 
 
 def _annotation(detection: Detection, band: str, track_id: int | None) -> Annotation:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from io import BytesIO
 from typing import TYPE_CHECKING
-
-from PIL import Image as PilImage
-from tqdm import tqdm
 
 from distill.data.clips import Clip
 from distill.errors import InputError
 from distill.files import writing
-from distill.label.detection import detections_of
+from distill.label.entries import Moment, image_path
 from distill.label.labelled_frame import LabelledFrame
-from distill.label.progress_log import Moment
+from distill.label.observer import BATCH, write_jpeg
 from distill.label.sampling import Sampler
-from distill.label.tta import predict_flipped
+from distill.progress import progress
 from models.part_file import sync
 
 if TYPE_CHECKING:
@@ -25,18 +20,10 @@ if TYPE_CHECKING:
 
     from distill.data.clip_frame import ClipFrame
     from distill.data.images import Image
-    from distill.label.progress_log import ClipEntry, ProgressLog
+    from distill.label.entries import ClipEntry
+    from distill.label.observer import Observer
+    from distill.label.progress_log import ProgressLog
     from distill.label.settings import Settings
-    from distill.predict.predictor import Predictor
-
-_BATCH = 4
-"""Frames that the teacher sees at once; a kill costs no more of them. Chosen, not measured."""
-_JPEG_QUALITY = 95
-
-
-def image_path(folder: Path, entry: ClipEntry, index: int) -> Path:
-    """Where a frame's JPEG is."""
-    return folder / "images" / entry.name / f"{index:06d}.jpg"
 
 
 class ClipLabeller:
@@ -47,14 +34,12 @@ class ClipLabeller:
         path: Path,
         sha256: str,
         name: str,
-        teacher: Predictor,
+        observer: Observer,
         settings: Settings,
         log: ProgressLog,
     ) -> None:
         self._path, self._sha256, self._name = path, sha256, name
-        self._teacher, self._settings, self._log = teacher, settings, log
-        known = {name: number for number, name in enumerate(teacher.classes)}
-        self._class_of = {known[name]: i for i, name in enumerate(settings.classes)}
+        self._observer, self._settings, self._log = observer, settings, log
         self._entry: ClipEntry | None = None
         self._batch: list[tuple[ClipFrame, Image | None]] = []
 
@@ -70,7 +55,7 @@ class ClipLabeller:
         times_seen: list[int] = []
         with (
             Clip(self._path) as clip,
-            tqdm(total=clip.expected, desc=title, unit="frame", disable=None) as bar,
+            progress(desc=title, total=clip.expected, unit="frame", leave=True) as bar,
         ):
             for frame in clip:
                 decision = sampler.judge(frame)
@@ -107,7 +92,7 @@ class ClipLabeller:
             self._entry = entry or self._log.begin(self._name, self._path.name, self._sha256)
         known = frame.index in self._entry.frames
         self._batch.append((frame, None if known else frame.rgb()))
-        if len(self._batch) == _BATCH:
+        if len(self._batch) == BATCH:
             self._flush()
 
     def _flush(self) -> None:
@@ -120,36 +105,16 @@ class ClipLabeller:
         if self._entry is None or all(image is None for _, image in batch):
             return
         images = [frame.rgb() if image is None else image for frame, image in batch]
-        if self._settings.tta == "flip":
-            predictions = predict_flipped(self._teacher, images, min_score=self._settings.floor)
-        else:
-            predictions = self._teacher.predict(images, min_score=self._settings.floor)
         frames = []
-        for (frame, _), image, instances in zip(batch, images, predictions, strict=True):
+        for (frame, _), image, seen in zip(
+            batch, images, self._observer.detections(images), strict=True
+        ):
             size = image.shape[0], image.shape[1]
-            seen = detections_of(instances, self._class_of, size, self._settings.floor)
-            count = self._store(frame.index, image)
+            count = write_jpeg(image_path(self._log.folder, self._entry, frame.index), image)
             frames.append(LabelledFrame(frame.index, round(frame.time_s, 6), size, count, seen))
         with writing(self._log.folder):
             sync(self._log.folder / "images" / self._entry.name)
         self._log.add_frames(self._entry, frames)
-
-    def _store(self, index: int, image: Image) -> int:
-        """Write a frame's JPEG to the disk; how many bytes it has."""
-        assert self._entry is not None  # noqa: S101  for the type checker
-        path = image_path(self._log.folder, self._entry, index)
-        buffer = BytesIO()
-        PilImage.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # What a kill leaves of it is written over when the same frame is stored again.
-            unseen = path.with_name(f".{path.name}")
-            with unseen.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            unseen.replace(path)
-        return buffer.getbuffer().nbytes
 
 
 def without_folders(path: Path, problem: str) -> str:

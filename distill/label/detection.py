@@ -26,17 +26,19 @@ class Detection:
         score: 0 to 1.
         rle: the mask; never empty.
         box: x0, y0, x1, y1 around it, pixels.
+        placed: whether the teacher says where in its box it is; else its mask is all of the box.
     """
 
     class_id: int
     score: float
     rle: Rle
     box: tuple[float, float, float, float]
+    placed: bool = True
 
     @classmethod
-    def of_mask(cls, class_id: int, score: float, rle: Rle) -> Detection:
+    def of_mask(cls, class_id: int, score: float, rle: Rle, *, placed: bool = True) -> Detection:
         """A detection whose box is that of its mask."""
-        return cls(class_id, score, rle, run_length.box(rle))
+        return cls(class_id, score, rle, run_length.box(rle), placed)
 
 
 def detections_of(
@@ -62,5 +64,12 @@ def detections_of(
         if class_id in class_of and score >= floor:
             packed = run_length.from_mask(mask, size)
             if run_length.area(packed):
-                found.append(Detection.of_mask(class_of[class_id], round(score, _DIGITS), packed))
+                found.append(
+                    Detection.of_mask(
+                        class_of[class_id],
+                        round(score, _DIGITS),
+                        packed,
+                        placed=not mask.anywhere,
+                    )
+                )
     return tuple(sorted(found, key=lambda one: -one.score))

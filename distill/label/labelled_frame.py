@@ -11,6 +11,9 @@ from distill.label.detection import Detection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_UNPLACED = "box"
+"""Stands behind what is anywhere in its box."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledFrame:
@@ -37,7 +40,10 @@ class LabelledFrame:
             "time_s": self.time_s,
             "size": list(self.size),
             "bytes": self.bytes,
-            "seen": [[s.class_id, s.score, s.rle.counts] for s in self.detections],
+            "seen": [
+                [s.class_id, s.score, s.rle.counts, *([] if s.placed else [_UNPLACED])]
+                for s in self.detections
+            ],
         }
 
     @classmethod
@@ -45,7 +51,9 @@ class LabelledFrame:
         """What was written by `to_json`."""
         height, width = line["size"]
         detections = tuple(
-            Detection.of_mask(class_id, score, Rle((height, width), counts))
-            for class_id, score, counts in line["seen"]
+            Detection.of_mask(
+                class_id, score, Rle((height, width), counts), placed=_UNPLACED not in more
+            )
+            for class_id, score, counts, *more in line["seen"]
         )
         return cls(line["index"], line["time_s"], (height, width), line["bytes"], detections)

@@ -3,7 +3,6 @@
     settings   the first line
     clip       a clip was begun, and got its name
     frames     a batch of its frames is labelled; their JPEGs are on the disk
-    done       every frame was seen: which were labelled, and what the others were
     failed     it can't be decoded
     written    the data set is written; annotations.json, with this digest, comes last
 
@@ -14,11 +13,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, final
 
 from distill.errors import OutputError, UsageError
 from distill.files import sha256_of, writing
+from distill.label.entries import ClipEntry, Moment, Still
 from distill.label.labelled_frame import LabelledFrame
 from distill.lock import Lock
 from models.whole_file import whole_file
@@ -31,46 +30,6 @@ if TYPE_CHECKING:
     from distill.label.settings import Settings
 
 NAME, MASTER = "labels.jsonl", "annotations.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Where a labelled frame stands in its clip.
-
-    Attributes:
-        index: of the frame in its clip.
-        segment: scene cuts before it.
-        times_seen: itself, and the near-duplicates of it that were dropped.
-    """
-
-    index: int
-    segment: int
-    times_seen: int
-
-
-@dataclass
-class ClipEntry:
-    """What is known of a clip.
-
-    Attributes:
-        name: its folder under `images`.
-        file: the file's name, without folders.
-        sha256: of the file.
-        frames: that are labelled, by index.
-        moments: of all labelled frames, in order; None while it is not finished.
-        seen: frames that were decoded.
-        dropped: how many were, by the reason.
-        problem: what was wrong with the file, if anything.
-    """
-
-    name: str
-    file: str
-    sha256: str
-    frames: dict[int, LabelledFrame] = field(default_factory=dict)
-    moments: tuple[Moment, ...] | None = None
-    seen: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    problem: str | None = None
 
 
 @final
@@ -86,6 +45,10 @@ class ProgressLog:
         self.folder = folder
         self.clips: dict[str, ClipEntry] = {}
         """By sha256, in the order in which they were begun."""
+        self.stills: dict[str, Still] = {}
+        """Likewise."""
+        self.order: dict[str, None] = {}
+        """The sha256 of both, in the order in which they were begun."""
         self.failed: dict[str, dict[str, str]] = {}
         """File name and problem of what can't be decoded, by sha256."""
         self.written: str | None = None
@@ -147,6 +110,18 @@ class ProgressLog:
             }
         )
 
+    def add_stills(self, stills: Sequence[Still]) -> None:
+        """Still images are labelled."""
+        self._add(
+            {
+                "kind": "stills",
+                "stills": [
+                    {"name": s.name, "file": s.file, "sha256": s.sha256, "frame": s.frame.to_json()}
+                    for s in stills
+                ],
+            }
+        )
+
     def fail(self, file: str, sha256: str, problem: str) -> None:
         """A clip can't be decoded."""
         self._add({"kind": "failed", "file": file, "sha256": sha256, "problem": problem})
@@ -202,8 +177,17 @@ class ProgressLog:
             self._digests.add(self.written)
             return
         self.written = None
+        if kind == "stills":
+            for still in line["stills"]:
+                frame = LabelledFrame.from_json(still["frame"])
+                sha256 = still["sha256"]
+                self.stills[sha256] = Still(still["name"], still["file"], sha256, frame)
+                self.order[sha256] = None
+                self.failed.pop(sha256, None)
+            return
         sha256 = line["sha256"]
         if kind == "clip":
+            self.order[sha256] = None
             self.clips.setdefault(sha256, ClipEntry(line["name"], line["file"], sha256))
             return
         if kind == "failed":

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from distill.label.progress_log import ClipEntry, ProgressLog
+    from distill.label.entries import ClipEntry
+    from distill.label.progress_log import ProgressLog
     from distill.label.settings import Settings
 
 
 def provenance(
     settings: Settings, clips: Sequence[ClipEntry], held_out: Collection[str], log: ProgressLog
 ) -> dict[str, Any]:
-    """Teacher, thresholds, tool, classes, and what became of each clip."""
+    """Teacher, thresholds, tool, classes, what became of each clip, and how many stills there are."""
     chosen = settings.to_json()
     return {
         "description": "clips labelled by a teacher",
@@ -39,5 +40,6 @@ def provenance(
             }
             for clip in clips
         ],
+        **({"stills": len(log.stills)} if log.stills else {}),
         "not_decoded": [{**failed, "sha256": sha256} for sha256, failed in log.failed.items()],
     }

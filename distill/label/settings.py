@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-FORMAT = 1
-"""Of the log."""
+FORMAT = 2
+"""Of the log. In the first, masks of YOLO reached beyond their boxes."""
 
 _MIN_SCORE = 0.1
 """What the teacher itself hardly believes helps nobody; ByteTrack's lower bound."""

@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
-from tqdm import tqdm
 
 from distill.data import rle as run_length
 from distill.errors import InputError, OutputError
 from distill.files import writing
 from distill.label.bands import ACCEPT, BANDS, IGNORE, REVIEW
+from distill.label.entries import STILLS
+from distill.progress import progress
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _COLOURS: dict[str, Colour] = {
 _DARK: Colour = (12, 14, 16)
 _SHIFT = 4
 """Outlines are drawn in sixteenths of a pixel."""
+_MAX_STEM = 20
+"""Letters of a still image's name."""
 _MAX_LABELS, _MIN_LABELLED, _MAX_NAME = 8, 10, 8
 """More labels than this would hide the picture; what is smaller than this, in pixels, has none;
 a class's name has so many letters, where there are several classes. Chosen, not measured."""
@@ -53,6 +56,8 @@ a class's name has so many letters, where there are several classes. Chosen, not
 
 def write_sheets(folder: Path, clips: Sequence[LabelledClip], settings: Settings) -> None:
     """Draw the sheets that are not there yet; what is in a finished clip never changes.
+
+    Still images may become more, at the end of their last page.
 
     Raises:
         OutputError: one can't be written.
@@ -62,8 +67,13 @@ def write_sheets(folder: Path, clips: Sequence[LabelledClip], settings: Settings
         for clip in clips
         for number in range(-(-len(clip.images) // PER_PAGE))
     ]
-    missing = [page for page in pages if not page[2].exists()]
-    for clip, number, path in tqdm(missing, "sheets", unit="page", leave=False, disable=None):
+    missing = [
+        (clip, number, path)
+        for clip, number, path in pages
+        if not path.exists()
+        or (clip.entry.name == STILLS and number == (len(clip.images) - 1) // PER_PAGE)
+    ]
+    for clip, number, path in progress(missing, "sheets", unit="page"):
         data = draw_page(clip, number, settings)
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +193,8 @@ def _draw_caption(
     left, top = corner
     minutes, seconds = divmod(time_s, 60)
     text = f"{image.frame}  {int(minutes)}:{seconds:04.1f}"
+    if image.frame is None:
+        text = image.path.stem[:_MAX_STEM]
     draw.text((left, top + 1), text, _FAINT, font)
     if cut:
         draw.text((left + draw.textlength(text, font) + 8, top + 1), "cut", _CUT, font)
@@ -206,8 +218,8 @@ def _draw_header(
     last = min(len(clip.images), first + PER_PAGE - 1)
     draw.text((_MARGIN, 12), clip.entry.file[:80], _INK, _font(30))
     title = draw.textlength(clip.entry.file[:80], _font(30))
-    where = f"labelled frames {first} to {last} of {len(clip.images)}"
-    where += f", from {clip.entry.seen} in the clip"
+    where = f"labelled images {first} to {last} of {len(clip.images)}"
+    where += f", from {clip.entry.seen} in the clip" if clip.entry.name != STILLS else ""
     where += f"   page {number + 1} of {pages}" if pages > 1 else ""
     draw.text((_MARGIN + title + 28, 22), where, _FAINT, _font(20))
     x = float(_MARGIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,7 @@ def unflipped(instances: Instances, width: int) -> Instances:
     masks = None
     if instances.masks is not None:
         masks = tuple(
-            Mask(width - mask.x - mask.pixels.shape[1], mask.y, mask.pixels[:, ::-1])
+            replace(mask, x=width - mask.x - mask.pixels.shape[1], pixels=mask.pixels[:, ::-1])
             for mask in instances.masks
         )
     return Instances(boxes, instances.scores, instances.classes, masks)
@@ -80,7 +81,12 @@ def merged(a: Instances, b: Instances, min_score: float) -> Instances:
 
 
 def _mean(a: Mask, b: Mask) -> Mask:
-    """The mean of two masks' probabilities, in the rectangle around both."""
+    """The mean of two masks' probabilities, in the rectangle around both.
+
+    What is placed in one view alone is where that says.
+    """
+    if a.anywhere or b.anywhere:
+        return b if a.anywhere else a
     x0, y0 = min(a.x, b.x), min(a.y, b.y)
     x1 = max(a.x + a.pixels.shape[1], b.x + b.pixels.shape[1])
     y1 = max(a.y + a.pixels.shape[0], b.y + b.pixels.shape[0])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from distill.files import writing
 from distill.pack.compare import check_judged, check_parity, network_of
+from distill.pack.engines import check_engines, engine_files
 from distill.pack.golden import golden_of
 from distill.pack.half import halved
 from distill.pack.manifest import NetworkFile, sealed, unsealed
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from distill.pack.student import Student
     from models.golden import GoldenFrame
     from models.manifest import Manifest, Role
+    from models.runtime.engine_file import EngineFile
     from models.signing import PrivateKey
 
 Stored = Literal["fp32", "fp16"]
@@ -54,6 +56,7 @@ def pack(
     judged: Mapping[Role, NetworkFile] | None = None,
     dynamic: bool = False,
     for_tensorrt: bool = False,
+    engines: Sequence[EngineFile] = (),
     key: PrivateKey | None,
 ) -> Packed:
     """Export, compare with PyTorch, seal, open again as the device does, and put in place.
@@ -67,12 +70,14 @@ def pack(
         judged: files that `sfumato-distill quantize` made of this student.
         dynamic: for any batch.
         for_tensorrt: refuse what its parser would refuse.
+        engines: of these very files, built on devices.
         key: signs it; None leaves it unsigned.
 
     Raises:
         ModelError: a file differs from PyTorch or breaks a rule of TensorRT's, or at one of the
             sizes nothing is seen in any picture.
-        InputError: the manifest can't hold something that the release says.
+        InputError: the manifest can't hold something that the release says, or an engine is of
+            another network.
         OutputError: the bundle can't be written.
     """
     judged = judged or {}
@@ -90,12 +95,15 @@ def pack(
     files = exported | dict(judged)
     if for_tensorrt:
         _check_rules(student, files.values(), dynamic=dynamic)
+    check_engines(engines, files, manifest)
+    built = engine_files(engines)
     names = {spec.id: spec.name for spec in manifest.classes}
     contents = dict(_contents(frames, names))
     specs = [FileSpec.of(path, data) for path, data in contents.items()]
     pairs = [*zip(specs[::2], specs[1::2], strict=True)]
-    manifest = sealed(manifest, student.classes, files, frames, pairs)
-    _write(out, manifest, {role: file.model for role, file in files.items()}, contents, key)
+    manifest = sealed(manifest, student.classes, files, frames, pairs, built)
+    models = {role: file.model for role, file in files.items()}
+    _write(out, manifest, models, contents, built, key)
     return Packed(manifest, parity)
 
 
@@ -131,13 +139,14 @@ def _write(
     manifest: Manifest,
     files: Mapping[Role, bytes],
     golden: Mapping[str, bytes],
+    engines: Mapping[str, bytes],
     key: PrivateKey | None,
 ) -> None:
     """Write under another name, open and ask each network as the device does, then rename."""
     written = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         with writing(out):
-            write_bundle(written, manifest, files, key, golden)
+            write_bundle(written, manifest, files, key, golden, engines)
             trusted = [key.public] if key else []
             bundle = Bundle.open(written, trusted, allow_unsigned=key is None)
             for role in files:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from distill.data.images import Image
     from distill.data.record import ImageRecord
-    from models.preprocess import InputSpec
+    from models.input_spec import InputSpec
 
 _CELLS = 12
 """Along the longer side of what is left of a background: as many as an effect of the device leaves
@@ -41,6 +41,7 @@ def labelled_frames(
     spec: InputSpec,
     *,
     shows_nobody: bool,
+    problems: list[str],
 ) -> list[Image]:
     """A few images with objects, as they are, evenly over the data set.
 
@@ -52,25 +53,32 @@ def labelled_frames(
             smaller, and the frames contain nothing that the network can't see.
         shows_nobody: whether a person has looked at them and says so; without, they have to be
             of `sfumato-distill synth`.
+        problems: grows by a line for each image that can't be read; another stands in for it.
 
     Raises:
         InputError: a file can't be read, or no image has an object.
         UsageError: an image was not rendered, and nobody has said that it may travel.
     """
     dataset = CocoDataset.read(path, images)
-    chosen = _chosen(dataset, dataset.classes, path, count)
-    real = [record for record in chosen if not (shows_nobody or is_rendered(record.path))]
+    chosen = _chosen(dataset, dataset.classes, path, count, problems)
+    real = [record for record, _ in chosen if not (shows_nobody or is_rendered(record.path))]
     if real:
         raise UsageError(
             f"golden frames travel to every device as they are, and {real[0].path} is no rendered "
             "picture; --redact-background dissolves all but the labelled objects, --render-golden "
             "(instead of --golden) renders others, --golden-shows-nobody says that you have looked"
         )
-    return [_shrunk(record.read(), spec) for record in chosen]
+    return [_shrunk(image, spec) for _, image in chosen]
 
 
 def redacted_frames(
-    path: Path, images: Path | None, count: int, spec: InputSpec, classes: Collection[str]
+    path: Path,
+    images: Path | None,
+    count: int,
+    spec: InputSpec,
+    classes: Collection[str],
+    *,
+    problems: list[str],
 ) -> list[Image]:
     """The same, but all that is no labelled object of these classes is dissolved.
 
@@ -80,20 +88,21 @@ def redacted_frames(
         count: how many; fewer where it has fewer.
         spec: see `labelled_frames`.
         classes: of the network; objects of others are background.
+        problems: see `labelled_frames`.
 
     Raises:
         InputError: a file can't be read, or no image has an object of these classes.
     """
     dataset = CocoDataset.read(path, images)
     frames = []
-    for record in _chosen(dataset, classes, path, count):
+    for record, image in _chosen(dataset, classes, path, count, problems):
         kept = np.zeros((record.height, record.width), np.uint8)
         hidden = kept.copy()
         for annotation in record.annotations:
             shown = not annotation.ignore and dataset.classes[annotation.class_id] in classes
             where = kept if shown else hidden
             where |= run_length.decode(annotation.rle)
-        frames.append(_shrunk(_dissolved(record.read(), kept & (1 - hidden)), spec))
+        frames.append(_shrunk(_dissolved(image, kept & (1 - hidden)), spec))
     return frames
 
 
@@ -119,8 +128,9 @@ def rendered_frames(count: int, spec: InputSpec, classes: Collection[str]) -> li
 
 
 def _chosen(
-    dataset: CocoDataset, classes: Collection[str], path: Path, count: int
-) -> list[ImageRecord]:
+    dataset: CocoDataset, classes: Collection[str], path: Path, count: int, problems: list[str]
+) -> list[tuple[ImageRecord, Image]]:
+    """Images with objects, evenly over those that can be read."""
     wanted = {number for number, name in enumerate(dataset.classes) if name in classes}
     labelled = [
         record
@@ -132,8 +142,23 @@ def _chosen(
             f"{path} has no image with a labelled object of the student's classes; golden frames "
             "need some"
         )
-    count = min(count, len(labelled))
-    return [labelled[(2 * i + 1) * len(labelled) // (2 * count)] for i in range(count)]
+    while True:  # until all that are chosen can be read
+        many = min(count, len(labelled))
+        records = [labelled[(2 * i + 1) * len(labelled) // (2 * many)] for i in range(many)]
+        chosen = []
+        for record in records:
+            try:
+                chosen.append((record, record.read()))
+            except InputError as error:
+                problems.append(str(error))
+                labelled.remove(record)
+        if len(chosen) == len(records) > 0:
+            return chosen
+        if not labelled:
+            raise InputError(
+                f"none of the {len(problems)} images with objects of {path} can be read; the "
+                f"first: {problems[0]}"
+            )
 
 
 def _scenes(known: Collection[int]) -> Iterator[Image]:

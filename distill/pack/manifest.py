@@ -100,6 +100,7 @@ def sealed(
     files: Mapping[Role, NetworkFile],
     frames: Sequence[GoldenFrame],
     golden: Sequence[tuple[FileSpec, FileSpec]],
+    engines: Mapping[str, bytes],
 ) -> Manifest:
     """The same with all that the archive holds.
 
@@ -109,6 +110,7 @@ def sealed(
         files: the networks.
         frames: the golden frames.
         golden: what each is in the archive: picture and expectation.
+        engines: their files by their places in the archive.
 
     Raises:
         InputError: a golden frame is too large.
@@ -124,7 +126,8 @@ def sealed(
     except ValidationError as error:
         raise InputError(f"the golden frames are not valid: {first_problem(error)}") from error
     listed = {role: _network(role, file, manifest, names) for role, file in files.items()}
-    return manifest.model_copy(update={"files": listed, "golden_files": pairs})
+    built = tuple(FileSpec.of(path, data) for path, data in engines.items())
+    return manifest.model_copy(update={"files": listed, "golden_files": pairs, "engines": built})
 
 
 def _network(

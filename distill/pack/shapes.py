@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.input_size import shaped
-from models.preprocess import InputSpec
+from models.input_spec import InputSpec
 
 _PICTURES = ((16, 9), (9, 16), (4, 3), (3, 4))
 

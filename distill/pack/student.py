@@ -13,7 +13,7 @@ from distill.export import Flat, metadata_of, to_onnx
 from distill.pack.shapes import shapes_of
 from models.decode.rtmdet_ins import OUTPUT_NAMES, input_spec
 from models.decode.yolo_seg_heads import RAW_OUTPUTS
-from models.preprocess import InputSpec
+from models.input_spec import InputSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

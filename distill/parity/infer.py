@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from distill.parity.fixture import Fixture
     from models.decode.rtmdet_ins import Detections
+    from models.input_spec import InputSpec
     from models.instances import Instances
-    from models.preprocess import InputSpec
 
     Image = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]

@@ -21,9 +21,10 @@ from distill.files import sha256_of
 from distill.predict.hooks import tap
 from distill.predict.predictor import Dense
 from models.classes import class_specs
-from models.decode.yolo_seg import YoloSegDecoder
+from models.decode.yolo_seg import MASK_GROW, YoloSegDecoder
 from models.errors import ModelError
-from models.preprocess import InputSpec, preprocess
+from models.input_spec import InputSpec
+from models.preprocess import preprocess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,14 @@ class FusedModel:
 class UltralyticsTeacher:
     """One network in eval mode; a `distill.predict.predictor.Teacher`."""
 
-    def __init__(self, path: Path, *, image_size: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        image_size: int | None = None,
+        device: str = "auto",
+        as_device: bool = False,
+    ) -> None:
         """Load it.
 
         Args:
@@ -73,6 +81,8 @@ class UltralyticsTeacher:
             image_size: side of the square that images are fitted into, pixels, a multiple of 32;
                 None for the one that it was trained at.
             device: see `device_of`.
+            as_device: masks reach beyond their boxes, as the device hides them; else they end
+                there, as Ultralytics has it.
 
         Raises:
             ModelError: it can't be loaded, does not segment, or has a class name twice.
@@ -87,7 +97,8 @@ class UltralyticsTeacher:
         self._head, self._model = loaded.head, loaded.model.to(self._device)
         side = image_size or loaded.image_size
         self._spec = InputSpec(width=side, height=side)
-        self._decoder = YoloSegDecoder(self._spec, len(self.classes))
+        grow = MASK_GROW if as_device else 0.0
+        self._decoder = YoloSegDecoder(self._spec, len(self.classes), mask_grow=grow)
 
     def predict(self, images: Sequence[Image], *, min_score: float) -> list[Instances]:
         """Instances of each RGB uint8 [h, w, 3] image, in its own pixels, best score first."""

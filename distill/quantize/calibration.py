@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from distill.quantize.camera_frames import Frames
     from distill.quantize.ranges import Progress
-    from models.preprocess import InputSpec
+    from models.input_spec import InputSpec
 
     Floats = npt.NDArray[np.float32]
 

@@ -10,8 +10,11 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from distill.data.clips import SUFFIXES, Clip
-from distill.data.images import read_rgb
+from distill.data.clips import SUFFIXES as CLIPS
+from distill.data.clips import Clip
+from distill.data.files_below import files_below
+from distill.data.images import SUFFIXES as IMAGES
+from distill.data.images import is_still, read_rgb
 from distill.errors import InputError
 from distill.files import reading, sha256_of
 
@@ -28,8 +31,6 @@ CALIBRATE, JUDGE = 200, 300
 _FEW = 20
 """Less than this, and nothing is said of a camera. Chosen, not measured."""
 
-_IMAGES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
 
 @dataclass(frozen=True)
 class Source:
@@ -41,7 +42,7 @@ class Source:
     @property
     def is_clip(self) -> bool:
         """Whether it is a video."""
-        return self.path.suffix.lower() not in _IMAGES
+        return not is_still(self.path)
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,13 @@ def sources(paths: Sequence[Path]) -> list[Source]:
     found: list[Source] = []
     for path in paths:
         with reading(path):
-            named = [path] if not path.is_dir() else sorted(path.rglob("*"))
-        known = [
-            file
-            for file in named
-            if file == path or (file.is_file() and file.suffix.lower() in _IMAGES | SUFFIXES)
-        ]
+            known = files_below(path, IMAGES | CLIPS) if path.is_dir() else [path]
         if not known:
             raise InputError(f"{path} is a folder without images or videos; name others")
-        found += [Source(file, _pictures(file)) for file in known]
+        if path.is_dir():
+            found += map(_source, known)
+        else:
+            found.append(Source(path, _pictures(path)))
     return found
 
 
@@ -159,9 +158,17 @@ def _frames(every: Sequence[Source], places: Sequence[int]) -> Frames:
     return Frames(tuple(chosen))
 
 
+def _source(file: Path) -> Source:
+    """A file of a folder; one that can't be read is said when its turn comes, as a picture is."""
+    try:
+        return Source(file, _pictures(file))
+    except InputError:
+        return Source(file, 1)
+
+
 def _pictures(path: Path) -> int:
     """How many a file holds, by what its container says, or by counting."""
-    if path.suffix.lower() in _IMAGES:
+    if is_still(path):
         return 1
     with Clip(path) as clip:
         return clip.expected or sum(1 for _ in clip)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from distill.quantize.silu import least_low
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,7 +22,8 @@ Method = Literal["percentile", "minmax", "mse"]
 
 PERCENTILE = 99.999
 """Share (%) of a tensor's values that keep their place: YOLOv8n-seg of 640 px lost 0.8 points of
-mask mAP in uint8, with all values kept 1.5, and with the least squared error 1.0."""
+mask mAP in uint8, with all values kept 1.5, and with the least squared error 1.0 (before what is
+gated had bounds of its own)."""
 
 BINS = 2048
 _CODES = 256
@@ -53,28 +56,44 @@ class Histograms:
         extremes: by the tensor's name.
         counts: values a bin, `BINS` of equal width between the extremes, int64, by the tensor's
             name; a calibration that was stopped has them of some tensors only.
+        gated: names of the tensors that nothing but a SiLU reads.
     """
 
     extremes: Mapping[str, Extremes]
     counts: Mapping[str, Counts]
+    gated: frozenset[str] = frozenset()
 
     def ranges(
         self, method: Method = "percentile", percentile: float = PERCENTILE
     ) -> dict[str, Range]:
         """The ranges that eight bits shall reach, by the tensor's name.
 
+        What is gated reaches down only as far as serves its SiLU, with any method.
+
         Args:
             method: `percentile` lets the rarest values saturate, as many at either end;
                 `minmax` none; `mse` those that make the squared error least.
             percentile: share of the values that keep their place, %.
         """
-        return {name: _with_zero(*self._bounds(name, method, percentile)) for name in self.extremes}
+        bounds = {name: self._bounds(name, method, percentile) for name in self.extremes}
+        return {
+            name: _with_zero(self._low(name, high) if name in self.gated else low, high)
+            for name, (low, high) in bounds.items()
+        }
+
+    def _low(self, name: str, high: float) -> float:
+        """The lower bound of what a SiLU reads."""
+        edges = self._edges(name)
+        return least_low((edges[:-1] + edges[1:]) / 2, self.counts[name], max(high, 0.0))
+
+    def _edges(self, name: str) -> npt.NDArray[np.float64]:
+        return np.linspace(self.extremes[name].low, self.extremes[name].high, BINS + 1)
 
     def _bounds(self, name: str, method: Method, percentile: float) -> tuple[float, float]:
         seen = self.extremes[name]
         if method == "minmax" or seen.low == seen.high:
             return seen.low, seen.high
-        edges, counts = np.linspace(seen.low, seen.high, BINS + 1), self.counts[name]
+        edges, counts = self._edges(name), self.counts[name]
         if method == "mse":
             return _least_error(edges, counts)
         share = counts.cumsum() / counts.sum()
@@ -88,7 +107,9 @@ class Histograms:
         extremes = {name: [seen.low, seen.high, seen.size] for name, seen in self.extremes.items()}
         counts = np.stack(list(self.counts.values())) if self.counts else np.zeros((0, BINS))
         file = io.BytesIO()
-        told = json.dumps({"extremes": extremes, "counted": list(self.counts)})
+        told = json.dumps(
+            {"extremes": extremes, "counted": list(self.counts), "gated": sorted(self.gated)}
+        )
         np.savez_compressed(
             file, told=np.frombuffer(told.encode(), np.uint8), counts=counts.astype(np.int64)
         )
@@ -101,7 +122,7 @@ class Histograms:
             told: dict[str, Any] = json.loads(file["told"].tobytes())
             counts = dict(zip(told["counted"], file["counts"], strict=True))
         extremes = {name: Extremes(*seen) for name, seen in told["extremes"].items()}
-        return cls(extremes, counts)
+        return cls(extremes, counts, frozenset(told["gated"]))
 
 
 def _with_zero(low: float, high: float) -> Range:

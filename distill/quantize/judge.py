@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from distill.data.coco import CocoDataset
     from distill.data.images import Image
     from distill.data.record import ImageRecord
+    from models.input_spec import InputSpec
     from models.instances import Instances
     from models.manifest import Manifest
-    from models.preprocess import InputSpec, Letterbox
+    from models.preprocess import Letterbox
 
     Floats = npt.NDArray[np.float32]
     Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from distill.quantize.graph import Model, Node, float_tensors, read_model, replace_nodes
 from distill.quantize.histograms import BINS, PERCENTILE, Extremes, Histograms, Method, Range
+from distill.quantize.silu import read_by_silu
 from models.errors import ModelError
 from models.runtime.onnxruntime import session_options
 
@@ -94,12 +95,13 @@ def collect_histograms(
         ModelError: it can't be run, or a value is not finite.
     """
     proto = read_model(model)
-    seen = start or Histograms(_extremes(proto, _reported(batches, progress)), {})
+    gated = read_by_silu(proto.graph)
+    seen = start or Histograms(_extremes(proto, _reported(batches, progress)), {}, gated)
     if keep and not start:
         keep(seen)
     for group in _groups(seen, group_bytes):
         counted = _counts(proto, group, seen.extremes, _reported(batches, progress))
-        seen = Histograms(seen.extremes, {**seen.counts, **counted})
+        seen = Histograms(seen.extremes, {**seen.counts, **counted}, gated)
         if keep:
             keep(seen)
     return seen

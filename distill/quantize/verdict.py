@@ -53,7 +53,7 @@ def verdicts(
         raise InputError(
             f"the student sees {answers} objects in {len(seen[REFERENCE].agreement)} frames at "
             f"a confidence of {confidence:g}, too few to compare by; give --calibration frames "
-            "with such objects in them, or lower --conf"
+            "with such objects in them"
         )
     measured = figures(seen, confidence)
     found: dict[Role, FileRecord] = {}

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from distill.settings.document import Strict, read_document
 from distill.settings.kinds import Location, Rate, Share, Source, SourceList  # noqa: TC001 likewise
+from distill.tracker import Service  # noqa: TC001 likewise
 
 _MULTIPLE = 32  # px; the coarsest level's stride
 _RTMDET = "rtmdet-ins-"
@@ -87,6 +88,11 @@ class Data(Strict):
     labelled_share: Share = Field(
         0.25, description="share of the images of an epoch drawn from data.labelled"
     )
+    balance: Share = Field(
+        0.0,
+        description="classes in fewer than this share of the images (0 to 1) come up more often; "
+        "0: none",
+    )
     val: Source = Field(description="held-out images to measure on; never trained on")
 
     @model_validator(mode="after")
@@ -107,6 +113,12 @@ class Schedule(Strict):
     lr: Rate = Field(0.001, description="peak learning rate of AdamW")
     warmup_epochs: float = Field(1.0, ge=0, description="linear rise of the learning rate")
     close_mosaic: int = Field(10, ge=0, description="last epochs without mosaic")
+    patience: int = Field(
+        0,
+        ge=0,
+        description="epochs in a row without a better mask mAP on data.val that end the run, whose "
+        "student is then the best epoch's; 0: it never ends early, and nothing is chosen by data.val",
+    )
 
 
 class TeacherLosses(Strict):
@@ -145,6 +157,11 @@ class DistillConfig(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="fixes weights, images and augmentation")
     workers: int = Field(0, ge=0, le=64, description="loader processes; 0 loads between steps")
+    logger: Service | None = Field(
+        None,
+        description="wandb or mlflow: who hears of the figures, and of nothing else; tensorboard: "
+        "curves in the run's folder; none: nobody",
+    )
 
     @field_validator("augmentation")
     @classmethod

@@ -20,7 +20,9 @@ class StudentFolder(RunFolder):
         losses: a line for each step, term by term.
         training: the folder of whoever trains; Ultralytics empties it where it starts processes.
         checkpoint: Ultralytics' own of the latest epoch.
+        best: likewise, of the epoch with the best mask mAP.
         resume: what a run of Ultralytics' that was stopped goes on from.
+        tensorboard: curves, where they are asked for.
         failed_batch: terms and files of a batch whose loss was not finite.
         report: what the student is worth on data.val.
     """
@@ -31,6 +33,8 @@ class StudentFolder(RunFolder):
         self.training = path / "training"
         self.resume = path / _RESUME
         self.checkpoint = self.resume.with_name("last.pt")
+        self.best = self.resume.with_name("best.pt")
+        self.tensorboard = path / "tensorboard"
         self.failed_batch = path / "failed-batch.json"
         self.report = path / "val.json"
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from distill.data.coco import CocoDataset
 from distill.data.next_readable import next_readable
-from distill.finetune.sources import check_apart, check_shows
+from distill.finetune.sources import (
+    check_apart,
+    check_shows,
+    check_teaches,
+    read_source,
+    unspoilt,
+)
 
 if TYPE_CHECKING:
+    from distill.data.coco import CocoDataset
     from distill.data.record import ImageRecord
-    from distill.settings.kinds import Source
     from distill.student.config import DistillConfig
 
 
@@ -37,26 +42,27 @@ def read_images(config: DistillConfig) -> TrainingImages:
 
     Raises:
         InputError: one can't be used, an image is both learned from and measured on, or there
-            is nothing to measure on, or none of that can be read.
+            is nothing to learn or to measure on, or none of that can be read.
     """
-    classes = config.student.classes
-
-    def read(source: Source) -> CocoDataset:
-        names = [source.names.get(name, name) for name in classes]
-        return CocoDataset.read(source.annotations, source.images, names)
-
+    classes, data = config.student.classes, config.data
+    parts = [[read_source(one, classes) for one in part] for part in (data.labelled, data.pseudo)]
+    val = replace(read_source(data.val, classes), classes=classes)
+    problems = [line for dataset in (*parts[0], *parts[1], val) for line in dataset.problems]
     labelled, pseudo = (
-        [read(source) for source in part] for part in (config.data.labelled, config.data.pseudo)
+        tuple(record for dataset in part for record in dataset.images) for part in parts
     )
-    val = replace(read(config.data.val), classes=classes)
-    learned = [record for dataset in (*labelled, *pseudo) for record in dataset.images]
-    check_apart(learned, val.images)
-    check_shows(config.data.val.annotations, val)
+    check_apart((*labelled, *pseudo), val.images)
+    labelled, pseudo, held_out = (
+        unspoilt(part, problems) for part in (labelled, pseudo, val.images)
+    )
+    val = replace(val, images=held_out)
+    check_shows(data.val.annotations, val)
+    share = data.labelled_share
+    learned = (
+        *(labelled if share > 0 or not pseudo else ()),
+        *(pseudo if share < 1 or not labelled else ()),
+    )
+    check_teaches(learned, classes)
     count = len(val.images)  # each may be left out, but not all
     next_readable(lambda number: val.images[number].read(), 0, count, lambda _: None, most=count)
-    return TrainingImages(
-        tuple(record for dataset in labelled for record in dataset.images),
-        tuple(record for dataset in pseudo for record in dataset.images),
-        val,
-        tuple(line for dataset in (*labelled, *pseudo, val) for line in dataset.problems),
-    )
+    return TrainingImages(labelled, pseudo, val, tuple(problems))

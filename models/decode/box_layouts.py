@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from models.decode.outputs import Floats, Outputs
+    from models.input_spec import InputSpec
     from models.instances import Instances
-    from models.preprocess import InputSpec, Letterbox
+    from models.preprocess import Letterbox
 
 YOLOX_STRIDES = (8, 16, 32)
 """Input pixels per cell of YOLOX's three grids, in the order of its anchors."""
@@ -53,6 +54,7 @@ class DetsDecoder:
         *,
         min_score: float = MIN_SCORE,
         classes: Collection[int] | None = None,
+        sought: Collection[Collection[int]] = (),  # noqa: ARG002 - the network gives each one class
     ) -> Instances:
         """Instances in source pixels, best score first, without masks."""
         by_rank = sorted(outputs, key=lambda output: -output.ndim)
@@ -83,6 +85,7 @@ class YoloxDecoder:
         *,
         min_score: float = MIN_SCORE,
         classes: Collection[int] | None = None,
+        sought: Collection[Collection[int]] = (),
     ) -> Instances:
         """Instances in source pixels, best score first, without masks."""
         cells = self._cells()
@@ -95,7 +98,7 @@ class YoloxDecoder:
         raw = finite_floats(outputs[0][0], "predictions")
         # Objectness times class score, as YOLOX's `postprocess` has it.
         every_score = (raw[:, 5:] * raw[:, 4:5]).T
-        anchors, labels, scores = best_class(every_score, classes, min_score)
+        anchors, labels, scores = best_class(every_score, classes, min_score, sought)
         left, top, stride = cells[anchors].T
         centres = (raw[anchors, :2] + np.stack([left, top], axis=1)) * stride[:, None]
         with np.errstate(over="ignore"):  # what overflows is refused below
@@ -131,6 +134,7 @@ class SsdDecoder:
         *,
         min_score: float = MIN_SCORE,
         classes: Collection[int] | None = None,
+        sought: Collection[Collection[int]] = (),  # noqa: ARG002 - the network gives each one class
     ) -> Instances:
         """Instances in source pixels, best score first, without masks."""
         n = outputs[0].shape[1] if outputs and outputs[0].ndim == 3 else 0

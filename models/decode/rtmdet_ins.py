@@ -17,9 +17,9 @@ from models.boxes import nms
 from models.decode.dynamic import KERNEL, MASK_STRIDE, PROTOTYPES, mask_logits
 from models.decode.outputs import MIN_SCORE, finite_floats, shapes
 from models.errors import FamilyError
+from models.input_spec import InputSpec
 from models.instances import MASK_THRESHOLD, Instances
 from models.masks import LOGIT_LIMIT, probability, whole_mask, whole_rectangle
-from models.preprocess import InputSpec
 from models.resample import Resampling, resample_part
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class RtmdetInsDecoder:
         *,
         min_score: float = MIN_SCORE,
         classes: Collection[int] | None = None,
+        sought: Collection[Collection[int]] = (),  # noqa: ARG002 - a cell counts for each class anyway
     ) -> Instances:
         """Instances in source pixels, best score first, each with its mask."""
         found, features = self.detect(outputs, fit, min_score=min_score, classes=classes)

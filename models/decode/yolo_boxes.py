@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from models.decode.outputs import Floats, Outputs
+    from models.input_spec import InputSpec
     from models.instances import Instances
-    from models.preprocess import InputSpec, Letterbox
+    from models.preprocess import Letterbox
 
 _COLUMNS = 6
 """Of an end-to-end head. Anchors come in multiples of 21 (a 32 px square has 16 + 4 + 1), so no
@@ -53,6 +54,7 @@ class YoloBoxesDecoder:
         *,
         min_score: float = MIN_SCORE,
         classes: Collection[int] | None = None,
+        sought: Collection[Collection[int]] = (),
     ) -> Instances:
         """Instances in source pixels, best score first, without masks."""
         if len(outputs) == 1 and outputs[0].ndim == 3 and len(outputs[0]) == 1:
@@ -60,7 +62,7 @@ class YoloBoxesDecoder:
             if predictions.shape[1] == _COLUMNS:
                 return self._end_to_end(predictions, fit, min_score, classes)
             if len(predictions) == 4 + self.class_count:
-                return self._dense(predictions, fit, min_score, classes)
+                return self._dense(predictions, fit, min_score, classes, sought)
         raise FamilyError(
             f"layout yolo with {self.class_count} classes gives [1, {4 + self.class_count}, "
             f"anchors] or [1, 300, {_COLUMNS}]; this network gave {shapes(outputs)}"
@@ -72,9 +74,10 @@ class YoloBoxesDecoder:
         fit: Letterbox,
         min_score: float,
         classes: Collection[int] | None,
+        sought: Collection[Collection[int]],
     ) -> Instances:
         predictions = finite_floats(output, "predictions")
-        anchors, labels, scores = best_class(predictions[4:], classes, min_score)
+        anchors, labels, scores = best_class(predictions[4:], classes, min_score, sought)
         boxes = xyxy_from_cxcywh(predictions[:4, anchors].T)
         keep = suppressed(boxes, scores, labels)
         return boxes_only(boxes[keep], scores[keep], labels[keep], fit)

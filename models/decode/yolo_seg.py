@@ -30,21 +30,24 @@ from models.decode.outputs import (
 from models.decode.yolo_seg_heads import COEFFICIENTS, Candidates, is_raw, read_heads
 from models.errors import FamilyError
 from models.instances import MASK_THRESHOLD, Instances
-from models.masks import mask_from_prototypes, whole_mask, whole_rectangle
+from models.masks import masks_from_prototypes, whole_mask, whole_rectangle
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from models.decode.outputs import Floats, Outputs
+    from models.input_spec import InputSpec
     from models.instances import Mask
-    from models.preprocess import InputSpec, Letterbox
+    from models.masks import PrototypeMasks
+    from models.preprocess import Letterbox
 
 MASK_GROW = 0.10
 """A mask may reach this share of its box's width or height beyond the box.
 
 The detector's box cuts limbs: on DAVIS (YOLOv8n-seg, 640 px) masks that end at the box leak
 more, and masks that may go on for a tenth of it hide hardly anything else. 0 is what
-Ultralytics does.
+Ultralytics does, and what labels and average precision are made of: there a grown mask is a wrong
+one.
 """
 
 
@@ -56,11 +59,13 @@ class YoloSegDecoder:
         spec: what the network was fed.
         class_count: how many classes it knows.
         mask_grow: see `MASK_GROW`.
+        masks_of: makes masks of prototypes.
     """
 
     spec: InputSpec
     class_count: int
     mask_grow: float = MASK_GROW
+    masks_of: PrototypeMasks = masks_from_prototypes
 
     def decode(
         self,
@@ -69,20 +74,24 @@ class YoloSegDecoder:
         *,
         min_score: float = MIN_SCORE,
         classes: Collection[int] | None = None,
+        sought: Collection[Collection[int]] = (),
     ) -> Instances:
         """Instances in source pixels, best score first, each with its mask."""
         if is_raw(outputs):
-            found, prototypes = read_heads(outputs, self.spec, self.class_count, min_score, classes)
+            found, prototypes = read_heads(
+                outputs, self.spec, self.class_count, min_score, classes, sought
+            )
         else:
             predictions, prototypes = self._checked(outputs)
-            read = self._end_to_end if _is_end_to_end(predictions) else self._dense
-            found = read(predictions, min_score, classes)
+            if _is_end_to_end(predictions):
+                found = self._end_to_end(predictions, min_score, classes)
+            else:
+                found = self._dense(predictions, min_score, classes, sought)
         boxes, index = visible(found.boxes, fit)
-        masks = tuple(
-            self._mask(prototypes, found.coefficients[i], box, fit)
-            for i, box in zip(index, boxes, strict=True)
+        masks = self._masks(prototypes, found.coefficients[index], boxes, fit)
+        return Instances(
+            boxes, found.scores[index], found.labels[index], masks, mask_grow=self.mask_grow
         )
-        return Instances(boxes, found.scores[index], found.labels[index], masks)
 
     def _checked(self, outputs: Outputs) -> tuple[Floats, Floats]:
         """Predictions [., .] and prototypes [32, h, w], whatever order they came in."""
@@ -105,10 +114,14 @@ class YoloSegDecoder:
         )
 
     def _dense(
-        self, predictions: Floats, min_score: float, classes: Collection[int] | None
+        self,
+        predictions: Floats,
+        min_score: float,
+        classes: Collection[int] | None,
+        sought: Collection[Collection[int]],
     ) -> Candidates:
         every_score = predictions[4 : 4 + self.class_count]
-        anchors, labels, scores = best_class(every_score, classes, min_score)
+        anchors, labels, scores = best_class(every_score, classes, min_score, sought)
         few = predictions[:, anchors].T  # [N, 4 + classes + 32]
         boxes = xyxy_from_cxcywh(few[:, :4])
         keep = suppressed(boxes, scores, labels)
@@ -125,19 +138,24 @@ class YoloSegDecoder:
         few = predictions[keep]
         return Candidates(few[:, :4], few[:, 4], labels, few[:, 6:])
 
-    def _mask(self, prototypes: Floats, coefficients: Floats, box: Floats, fit: Letterbox) -> Mask:
+    def _masks(
+        self, prototypes: Floats, coefficients: Floats, boxes: Floats, fit: Letterbox
+    ) -> tuple[Mask, ...]:
         _, height, width = prototypes.shape
-        mask = mask_from_prototypes(
+        masks = self.masks_of(
             prototypes,
             coefficients,
-            whole_rectangle(box, fit.source, grow=self.mask_grow),
+            [whole_rectangle(box, fit.source, grow=self.mask_grow) for box in boxes],
             fit,
             (self.spec.width / width, self.spec.height / height),
         )
-        if mask.pixels.max() >= MASK_THRESHOLD:
-            return mask
-        # Something is here, but the network can't say where: it may be anywhere in its box.
-        return whole_mask(whole_rectangle(box, fit.source, grow=0))
+        # Something may be here of which the network can't say where: it is anywhere in its box.
+        return tuple(
+            mask
+            if mask.pixels.max() >= MASK_THRESHOLD
+            else whole_mask(whole_rectangle(box, fit.source, grow=0))
+            for mask, box in zip(masks, boxes, strict=True)
+        )
 
 
 def _is_end_to_end(predictions: Floats) -> bool:

@@ -7,19 +7,26 @@ no tensor in which boxes share a scale with scores. The steps here are those of 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from models.decode.outputs import finite_floats, shapes, suppressed
+from models.decode.outputs import (
+    finite_floats,
+    outdone_by_others,
+    shapes,
+    sorted_ids,
+    suppressed,
+)
 from models.errors import FamilyError
 from models.masks import LOGIT_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from models.decode.outputs import Floats, Ints, Outputs
-    from models.preprocess import InputSpec
+    from models.input_spec import InputSpec
 
 STRIDES = (8, 16, 32)
 """Input pixels per cell of the three levels."""
@@ -77,6 +84,7 @@ def read_heads(
     class_count: int,
     min_score: float,
     classes: Collection[int] | None,
+    sought: Collection[Collection[int]] = (),
 ) -> tuple[Candidates, Floats]:
     """Corners and all, best score first, without duplicates, and prototypes [32, h, w].
 
@@ -86,15 +94,24 @@ def read_heads(
         class_count: how many classes it knows.
         min_score: candidates score more than this.
         classes: the class ids that matter; None for all.
+        sought: as `models.decode.Decoder` has it.
 
     Raises:
         FamilyError: shapes are not what these heads give for `spec`.
         InferenceError: values are not finite.
     """
     *heads, prototypes = _checked(outputs, spec, class_count)
-    wanted = None if classes is None else np.unique(np.fromiter(classes, np.int64))
     levels = zip(heads[:3], heads[3:6], heads[6:], STRIDES, strict=True)
-    parts = [_scoring(*level, min_score, wanted) for level in levels]
+    least = _least_logit(min_score)
+    cells = _Cells.joined([_Cells.scoring(*level, least) for level in levels])
+    wanted = np.arange(class_count) if classes is None else sorted_ids(classes)
+    parts = [_candidates(cells, wanted, min_score)]
+    for group in sought:
+        if len(group) == class_count:  # no class is left that could score higher
+            continue
+        ids = sorted_ids(group)
+        outdone = cells.take(np.flatnonzero(outdone_by_others(cells.logits, ids)))
+        parts.append(_candidates(outdone, ids, min_score))
     every = Candidates(*(np.concatenate(values) for values in zip(*parts, strict=True)))
     return every.take(suppressed(every.boxes, every.scores, every.labels)), prototypes
 
@@ -116,35 +133,64 @@ def _checked(outputs: Outputs, spec: InputSpec, class_count: int) -> list[Floats
     return [finite_floats(output, name)[0] for output, name in named]
 
 
-def _scoring(
-    sides: Floats,
-    logits: Floats,
-    coefficients: Floats,
-    stride: int,
-    min_score: float,
-    wanted: Ints | None,
-) -> Candidates:
-    """The cells of a level that score in a class that matters."""
-    width = logits.shape[2]
-    flat = logits.reshape(len(logits), -1)  # [classes, cells]
-    ids = np.arange(len(flat)) if wanted is None else wanted
-    flat = flat if wanted is None else flat[wanted]
-    with np.errstate(divide="ignore"):  # 0 and 1 are minus and plus infinity
-        least = np.log(np.clip(min_score, 0, 1)) - np.log1p(-np.clip(min_score, 0, 1))
-    # Logits are compared where they stand; of thousands of cells a few become scores and boxes.
-    cells = np.flatnonzero(flat.max(axis=0, initial=-np.inf) > least - _ROUNDING)
-    few = flat[:, cells]
-    best = few.argmax(axis=0) if len(few) else np.empty(0, np.int64)
-    top = few[best, np.arange(len(cells))]
+class _Cells(NamedTuple):
+    """N cells, of one level or of all, in which something scores.
+
+    Attributes:
+        logits: of all classes [classes, N].
+        boxes: corners in input pixels [N, 4].
+        coefficients: [N, 32].
+    """
+
+    logits: Floats
+    boxes: Floats
+    coefficients: Floats
+
+    @classmethod
+    def scoring(
+        cls, sides: Floats, logits: Floats, coefficients: Floats, stride: int, least: float
+    ) -> _Cells:
+        """The cells of a level in which a class, whichever it is, has more than the least logit.
+
+        Logits are compared where they stand: of thousands of cells a few become boxes.
+        """
+        width = logits.shape[2]
+        every = logits.reshape(len(logits), -1)
+        cells = np.flatnonzero(every.max(axis=0) > least)
+        return cls(
+            every[:, cells],
+            _corners(sides.reshape(len(sides), -1)[:, cells], cells, width, stride),
+            coefficients.reshape(COEFFICIENTS, -1)[:, cells].T,
+        )
+
+    @classmethod
+    def joined(cls, levels: Sequence[_Cells]) -> _Cells:
+        """Those of all levels."""
+        logits, boxes, coefficients = zip(*levels, strict=True)
+        return cls(
+            np.concatenate(logits, axis=1), np.concatenate(boxes), np.concatenate(coefficients)
+        )
+
+    def take(self, index: Ints) -> _Cells:
+        """The cells at these indices, in this order."""
+        return _Cells(self.logits[:, index], self.boxes[index], self.coefficients[index])
+
+
+def _least_logit(min_score: float) -> float:
+    """What a score's logit must exceed, or nearly so, for the score to be looked at."""
+    if not 0 < min_score < 1:
+        return -math.inf if min_score <= 0 else math.inf
+    return math.log(min_score) - math.log1p(-min_score) - _ROUNDING
+
+
+def _candidates(cells: _Cells, ids: Ints, min_score: float) -> Candidates:
+    """The cells that score in one of these classes [K], each with the best of them."""
+    logits = cells.logits[ids]
+    best = logits.argmax(axis=0) if len(ids) else np.empty(0, np.int64)
+    top = logits.max(axis=0, initial=-np.inf)
     scores = 1 / (1 + np.exp(-np.clip(top, -LOGIT_LIMIT, LOGIT_LIMIT)))
-    sure = scores > min_score
-    cells = cells[sure]
-    return Candidates(
-        _corners(sides.reshape(len(sides), -1)[:, cells], cells, width, stride),
-        scores[sure],
-        ids[best[sure]].astype(np.int64),
-        coefficients.reshape(COEFFICIENTS, -1)[:, cells].T,
-    )
+    sure = np.flatnonzero((top > _least_logit(min_score)) & (scores > min_score))
+    return Candidates(cells.boxes[sure], scores[sure], ids[best[sure]], cells.coefficients[sure])
 
 
 def _corners(sides: Floats, cells: Ints, width: int, stride: int) -> Floats:

@@ -94,7 +94,7 @@ def read_checkpoint(
     Args:
         path: the file.
         size: what it must be; None for any.
-        classes: names by class id, where the file doesn't say them.
+        classes: names by class id; without, those that the file says.
 
     Raises:
         ModelError: it is damaged, holds code, or is not the network that was asked for; one line

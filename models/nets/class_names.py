@@ -14,17 +14,18 @@ from models.manifest import first_problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAMED = 3
-"""Names that a message gives before it only hints at more."""
-
 
 def names_in_meta(meta: Any) -> tuple[str, ...]:
-    """Names as mmengine, or before it mmcv, wrote them beside the weights; none if it didn't."""
+    """Names as mmengine, or before it mmcv, wrote them beside the weights; none if it didn't.
+
+    Either has spelled their key both ways.
+    """
     if not isinstance(meta, dict):
         return ()
     dataset = meta.get("dataset_meta")
-    names = dataset.get("classes") if isinstance(dataset, dict) else None
-    names = names or meta.get("CLASSES")
+    places = [dataset, meta] if isinstance(dataset, dict) else [meta]
+    said = (place.get(key) for place in places for key in ("classes", "CLASSES"))
+    names = next(filter(None, said), None)
     if isinstance(names, str):  # a data set of one class is often described so
         names = (names,)
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
@@ -37,20 +38,18 @@ def class_names(said: Sequence[str], given: Sequence[str], count: int) -> tuple[
 
     Args:
         said: what the file says, if anything.
-        given: what a person says, if anything.
+        given: what a person says, if anything; it is what counts.
         count: how many classes the network has. With 80 that nobody names, it is COCO's.
 
     Raises:
-        ModelError: nobody says it, or the two differ, or the names don't fit.
+        ModelError: nobody says it, or the names don't fit.
     """
-    names = tuple(said or given or (COCO_NAMES if count == len(COCO_NAMES) else ()))
+    names = tuple(given or said or (COCO_NAMES if count == len(COCO_NAMES) else ()))
     if not names:
         raise ModelError(
             f"does not say what its {count} classes are called; name them in "
             "order: sfumato-distill teacher convert IN.pth OUT.safetensors --names a,b"
         )
-    if given and tuple(given) != names:
-        raise ModelError(f"its classes are {_some(names)}, not {_some(given)}")
     check_names(names, count)
     return names
 
@@ -70,7 +69,3 @@ def check_names(names: Sequence[str], count: int) -> None:
             ClassSpec(id=i, name=name)
     except ValidationError as error:
         raise ModelError(f"a class {first_problem(error)}") from error
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")

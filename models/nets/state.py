@@ -27,6 +27,7 @@ _STEM = "backbone.stem.0.conv.weight"
 _CLASSES = "bbox_head.rtm_cls.0.weight"
 _REG_TOWER = re.compile(r"^bbox_head\.reg_convs\.")
 _SHARED_CONV = re.compile(r"^(bbox_head\.cls_convs\.)\d+(\.\d+\.conv\.weight)$")
+_WRAPPERS = ("module", "_orig_mod")
 _NAMED = 3
 """Keys that a message names before it only counts."""
 
@@ -82,6 +83,7 @@ def checked(weights: Mapping[str, Tensor], size: str | None = None) -> tuple[str
         ModelError: it is another size, or no RTMDet-Ins, or not all of one, or a value is not
             finite.
     """
+    weights = _unwrapped(weights)
     found, classes = _size(weights), _class_count(weights)
     if size is not None and size != found:
         raise ModelError(f"is size {found}, not {size}")
@@ -108,6 +110,18 @@ def checked(weights: Mapping[str, Tensor], size: str | None = None) -> tuple[str
     wild = {key for key, value in state.items() if not torch.isfinite(value).all()}
     _refuse(found, {"has values that are not finite in": wild})
     return found, classes, state
+
+
+def _unwrapped(weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights by the names that they have where nothing is wrapped around the network.
+
+    DataParallel and EMA put `module.` in front, `torch.compile` `_orig_mod.`, of parts as well.
+    """
+    plain_names = {
+        ".".join(part for part in key.split(".") if part not in _WRAPPERS): value
+        for key, value in weights.items()
+    }
+    return plain_names if len(plain_names) == len(weights) else weights
 
 
 def _refuse(size: str, problems: Mapping[str, set[str]]) -> None:

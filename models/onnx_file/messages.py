@@ -54,8 +54,8 @@ def part_of(kind: Kind, field: Field) -> Kind | None:
     return PARTS[kind].get(field.number) if field.kind == BYTES else None
 
 
-def every_message(model: bytes) -> Iterator[tuple[Kind, memoryview]]:
-    """All messages of an ONNX file that `PARTS` leads to, itself first.
+def every_field(model: bytes) -> Iterator[tuple[Kind, Field]]:
+    """The fields of all messages of an ONNX file that `PARTS` leads to, with what they are fields of.
 
     Raises:
         DamagedOnnxError: it is damaged, or no ONNX file.
@@ -63,9 +63,10 @@ def every_message(model: bytes) -> Iterator[tuple[Kind, memoryview]]:
     waiting: list[tuple[Kind, memoryview, int]] = [("ModelProto", memoryview(model), 1)]
     while waiting:
         kind, message, depth = waiting.pop()
-        yield kind, message
-        for field in fields(message) if PARTS[kind] else ():
-            if part := part_of(kind, field):
+        parts = PARTS[kind]
+        for field in fields(message):
+            yield kind, field
+            if field.number in parts and (part := part_of(kind, field)):
                 if depth == _MAX_DEPTH:
                     raise DamagedOnnxError(f"it nests more than {_MAX_DEPTH} messages")
                 waiting.append((part, field.content, depth + 1))

@@ -6,9 +6,8 @@ folder it was started, is covered by nothing.
 
 from __future__ import annotations
 
-from models.onnx_file.messages import every_message
-from models.onnx_file.tensor import read_tensor
-from models.onnx_file.wire import fields
+from models.onnx_file.messages import every_field
+from models.onnx_file.tensor import DATA_LOCATION, EXTERNAL_DATA, read_tensor
 
 IMPORT_AGAIN = (
     "only what is in a bundle may run: export it as plain ONNX, and import it with "
@@ -30,15 +29,12 @@ def outside_reference(model: bytes) -> str | None:
     Raises:
         DamagedOnnxError: it is damaged, or no ONNX file.
     """
-    for kind, message in every_message(model):
+    for kind, field in every_field(model):
         if kind == "TensorProto":
-            tensor = read_tensor(message)
             # A place that is named but not used is refused as well: who reads it may see it otherwise.
-            if tensor.is_elsewhere or tensor.external:
-                place = tensor.external.get("location", "")[:80]
+            if field.number == EXTERNAL_DATA or (field.number == DATA_LOCATION and field.varint):
+                place = read_tensor(field.message).external.get("location", "")[:80]
                 return f"keeps its weights in another file ({place!r})"
-        elif kind == "NodeProto" and any(
-            field.number == _OP_TYPE and field.content == _COMPILED for field in fields(message)
-        ):
+        elif kind == "NodeProto" and field.number == _OP_TYPE and field.content == _COMPILED:
             return "was compiled for one accelerator (it has a node EPContext)"
     return None

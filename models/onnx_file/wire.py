@@ -33,15 +33,29 @@ class Field(NamedTuple):
         number: which field.
         kind: of its value: `VARINT`, `FIXED64`, `BYTES` or `FIXED32`.
         varint: the value of a `VARINT`, unsigned, 64 bits; else 0.
-        content: the bytes of a value of another kind.
-        whole: tag and value, as they stand in the message.
+        message: that it is a field of.
+        begin: where its tag begins in the message.
+        first: where its value begins: of `BYTES`, the content.
+        end: where it ends.
     """
 
     number: int
     kind: int
     varint: int
-    content: memoryview
-    whole: memoryview
+    message: memoryview
+    begin: int
+    first: int
+    end: int
+
+    @property
+    def content(self) -> memoryview:
+        """The bytes of a value that is no `VARINT`."""
+        return self.message[self.first : self.end]
+
+    @property
+    def whole(self) -> memoryview:
+        """Tag and value, as they stand in the message."""
+        return self.message[self.begin : self.end]
 
 
 def fields(message: memoryview) -> Iterator[Field]:
@@ -66,7 +80,7 @@ def fields(message: memoryview) -> Iterator[Field]:
             raise DamagedOnnxError(_DAMAGED)
         if not 0 < number <= _MAX_NUMBER or place > end:
             raise DamagedOnnxError(_DAMAGED)
-        yield Field(number, kind, varint, message[first:place], message[begin:place])
+        yield Field(number, kind, varint, message, begin, first, place)
 
 
 def read_varint(message: memoryview, place: int) -> tuple[int, int]:
@@ -75,6 +89,8 @@ def read_varint(message: memoryview, place: int) -> tuple[int, int]:
     Raises:
         DamagedOnnxError: there is none.
     """
+    if place < len(message) and (value := message[place]) < 128:  # almost every one
+        return value, place + 1
     value = shift = 0
     for byte in message[place : place + _MAX_VARINT_BYTES]:
         place += 1

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from models.manifest import Role
+    from models.manifest import Role, RuntimeName
 
-ONNXRUNTIME: Literal["onnxruntime-cpu"] = "onnxruntime-cpu"
-"""The runtime of this machine, by its name in manifests."""
-
-Outcome = Literal["chosen", "passed", "refused", "broken", "elsewhere"]
+Outcome = Literal["chosen", "passed", "refused", "broken", "elsewhere", "absent"]
 """`passed`: it may run, and another was chosen. `refused`: it runs, and sees other things than it
-should. `broken`: it can't be run. `elsewhere`: its manifest has it for other runtimes only."""
+should. `broken`: it can't be run. `elsewhere`: its manifest has it for other runtimes only.
+`absent`: this machine lacks the runtime itself."""
 
 MOST_LETTERS = 300
 """Of what is said. Chosen, not measured: twice what the longest class name makes of a line."""
@@ -21,22 +19,28 @@ MOST_LETTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Candidacy:
-    """A file, and what became of it.
+    """A file on a runtime, and what became of it.
 
     Attributes:
-        role: the precision that the file is.
+        role: the precision that the file is; None where the runtime is absent, for all files.
         said: why, in a few words: `passes, 1.52x`.
+        runtime: what ran it, or should have; None where no runtime of this machine may.
     """
 
-    role: Role
+    role: Role | None
     outcome: Outcome
     said: str
+    runtime: RuntimeName | None
+
+    @property
+    def what(self) -> str:
+        """Which file on which runtime: `int8 on tensorrt`."""
+        return " on ".join(part for part in (self.role, self.runtime) if part)
 
     @property
     def line(self) -> str:
         """For a person."""
-        where = "" if self.outcome == "elsewhere" else f" on {ONNXRUNTIME}"
-        return f"{self.role}{where}: {self.said}"
+        return f"{self.what}: {self.said}"
 
     @property
     def is_faulty(self) -> bool:

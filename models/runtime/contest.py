@@ -1,148 +1,85 @@
-"""Contest: a bundle's files on this machine, each tested, and then timed beside each other."""
+"""Contest: a bundle's files on the runtimes of this machine, the fastest kind of runtime first."""
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from models.decode import decoder_for
 from models.errors import ModelError
-from models.preprocess import preprocess
+from models.runtime.backend import ORDER
 from models.runtime.candidate import MOST_LETTERS, Candidacy
-from models.runtime.files import ORDER, candidates, load_network, unlike_expected
-from models.runtime.trial import WINS_BY, least_times
+from models.runtime.fastest_file import FastestFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from models.bundle import Bundle
-    from models.manifest import Role
-    from models.runtime.candidate import Choice, Outcome
+    from models.runtime.backend import Backend
+    from models.runtime.candidate import Choice
     from models.runtime.network import Network
-
-_REFERENCES: tuple[Role, ...] = ("fp32", "fp16", *ORDER)
-"""What others have to be faster than, the first that passes: the nearest to what was trained."""
-
-_TRIAL_SCORE = 0.001
-"""Chosen, not measured: so low that even a grey image may give something to decode."""
 
 
 class Contest:
-    """All of a bundle's candidates, one after the other, then beside each other.
-
-    They are timed at the manifest's first input: how much faster one is than another hardly depends
-    on the size (uint8 2.1 times at 320 px, 2.2 at 640).
+    """The first runtime that has a file which passes runs it; among its files a trial decides.
 
     Args:
+        backends: the preferred one first.
         threads: of a run.
     """
 
-    def __init__(self, bundle: Bundle, threads: int) -> None:
-        self._bundle, self._threads = bundle, threads
-        grey = np.full((480, 640, 3), 128, np.uint8)
-        self._fed, self._fit = preprocess(grey, bundle.manifest.input)
-        self._networks: dict[Role, Network] = {}
-        self._said: dict[Role, Candidacy] = {}
+    def __init__(self, bundle: Bundle, backends: Sequence[Backend], threads: int) -> None:
+        self._bundle, self._backends, self._threads = bundle, backends, threads
+        self._said: list[Candidacy] = []
 
     @property
     def choice(self) -> Choice:
-        """What became of each file."""
-        return tuple(self._said[role] for role in ORDER if role in self._said)
+        """What became of each file; nothing is said of runtimes that nobody had to ask."""
+        files = self._bundle.manifest.files
+        seen = {each.role for each in self._said}
+        elsewhere = [
+            Candidacy(role, "elsewhere", f"made for {', '.join(files[role].runtimes)}", None)
+            for role in ORDER
+            if role in files and role not in seen and files[role].runtimes
+        ]
+        return (*elsewhere, *self._said)
 
     @property
     def is_worth_keeping(self) -> bool:
         """Not where a file can't be loaded: it may lack nothing but memory, so it is tried again."""
-        return all(each.outcome != "broken" for each in self.choice)
+        return all(each.outcome != "broken" for each in self._said)
 
     def run(self) -> Network:
-        """The network that is to run; the others are closed.
+        """The network that is to run; all others are closed.
 
         Raises:
             BundleError: golden frames that can't be read.
             ModelError: there is none.
         """
-        manifest = self._bundle.manifest
-        there = candidates(manifest)
-        for role, file in manifest.files.items():
-            if role not in there:
-                self._say(role, "elsewhere", f"made for {', '.join(file.runtimes)}")
-        for role in there:
-            self._admit(role)
-        if len(there) > 1:
-            self._decode_grey()
-        self._check_reference()
-        best = self._fastest()
-        for role in [role for role in self._networks if role != best]:
-            self._networks.pop(role).close()
-        return self._networks[best]
+        for backend in self._backends:
+            if (reason := backend.why_not()) is not None:
+                said = reason[:MOST_LETTERS]
+                self._said.append(Candidacy(None, "absent", said, backend.name))
+                continue
+            fastest = FastestFile(self._bundle, backend, self._threads)
+            network = fastest.run()
+            self._said += fastest.choice
+            if network is not None:
+                return network
+        raise self._nothing()
 
-    def _say(self, role: Role, outcome: Outcome, said: str) -> None:
-        self._said[role] = Candidacy(role, outcome, said[:MOST_LETTERS])
-
-    def _drop(self, role: Role, said: str) -> None:
-        self._networks.pop(role).close()
-        self._say(role, "refused", f"refused: {said}")
-
-    def _admit(self, role: Role) -> None:
-        """Load a network, and have it look at the golden frames."""
-        try:
-            self._networks[role] = load_network(self._bundle, role, self._threads)
-        except ModelError as error:
-            self._say(role, "broken", str(error))
-            return
-        if (line := unlike_expected(self._bundle, self._networks[role])) is not None:
-            self._drop(role, line)
-
-    def _decode_grey(self) -> None:
-        """Have each see a grey picture: warm for the trial, and refused where that can't be read."""
-        decoder = decoder_for(self._bundle.manifest)
-        for role, network in list(self._networks.items()):
-            try:
-                decoder.decode(network.run(self._fed), self._fit, min_score=_TRIAL_SCORE)
-            except ModelError as error:
-                self._drop(role, f"a grey picture: {error}")
-
-    def _check_reference(self) -> None:
-        """Refuse to go on with nothing, or where fp32 itself is not what was trained."""
+    def _nothing(self) -> ModelError:
+        """Why there is nothing to run."""
         name = self._bundle.manifest.name
-        fp32 = self._said.get("fp32")
-        if self._networks and not (fp32 and fp32.outcome == "refused"):
-            return
-        for network in self._networks.values():
-            network.close()
-        lines = [fp32] if fp32 and fp32.outcome == "refused" else list(self.choice)
-        said = "; ".join(each.line for each in lines)
+        lines = [each for each in self.choice if each.outcome != "absent"]
+        unlike = [each for each in lines if (each.role, each.outcome) == ("fp32", "refused")]
+        said = "; ".join(each.line for each in unlike or lines)
         if any(each.outcome == "refused" for each in lines):
-            raise ModelError(
+            return ModelError(
                 f"bundle {name} fails its own test on this machine ({said}); "
                 "run `sfumato model verify`, or another bundle"
             )
         if all(each.outcome == "elsewhere" for each in lines):
-            raise ModelError(
+            return ModelError(
                 f"bundle {name} holds nothing that this machine can run ({said}); "
                 "use one that was packed for it"
             )
-        raise ModelError(f"bundle {name} holds nothing that can be run ({said})")
-
-    def _fastest(self) -> Role:
-        """The reference, or what is faster than it by enough; says of each how fast it is."""
-        reference = next(role for role in _REFERENCES if role in self._networks)
-        tested = "passes" if self._bundle.manifest.golden_files else "untested (no golden frames)"
-        gains = self._gains(reference) if len(self._networks) > 1 else {}
-        faster = [role for role in ORDER if gains.get(role, 0.0) >= WINS_BY]
-        best = max(faster, key=gains.__getitem__, default=reference)
-        for role in self._networks:
-            gain = "" if role == reference else f", {gains[role]:.2f}x"
-            self._say(role, "chosen" if role == best else "passed", f"{tested}{gain}")
-        return best
-
-    def _gains(self, reference: Role) -> dict[Role, float]:
-        """How much faster than the reference each of the others is."""
-        roles = list(self._networks)
-        runs = [partial(self._networks[role].run, self._fed) for role in roles]
-        # Of several threads that share a run, the caller's is one.
-        alone = self._threads == 1
-        times = least_times(runs, cost=time.thread_time if alone else time.perf_counter)
-        took = dict(zip(roles, times, strict=True))
-        return {role: took[reference] / took[role] for role in roles if role != reference}
+        return ModelError(f"bundle {name} holds nothing that can be run ({said})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,4 +73,15 @@ class Network(Protocol):
 
     def close(self) -> None:
         """Free the network once the runs under way are done; later ones get an error."""
+        ...
+
+
+@runtime_checkable
+class EventTimed(Protocol):
+    """A network whose device tells how long it took."""
+
+    def run_timed(
+        self, batch: npt.NDArray[np.float32], /
+    ) -> tuple[Sequence[npt.NDArray[Any]], float]:
+        """As `Network.run`; and seconds that the device took for the network alone, by events."""
         ...

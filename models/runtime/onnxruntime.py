@@ -1,23 +1,27 @@
-"""Run a network with ONNX Runtime on the CPU: needs no GPU, and is what others are compared with."""
+"""Run a network with ONNX Runtime: on the CPU, which is what others are compared with, or by CUDA."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import InferenceError, ModelError
-from models.onnx_file.references import IMPORT_AGAIN, outside_reference
+from models.onnx_file.whole_model import OutsideError, WholeModel
 from models.onnx_file.wire import DamagedOnnxError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from models.input_spec import InputSpec
     from models.manifest import Role
-    from models.preprocess import InputSpec
     from models.runtime.network import TensorShape
+
+Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
+CPU: Provider = "CPUExecutionProvider"
+CUDA: Provider = "CUDAExecutionProvider"
 
 _ERROR = 3
 """ONNX Runtime's severity (0 to 4) from which it prints."""
@@ -30,9 +34,9 @@ _TYPES: dict[str, type[np.generic]] = {
 
 
 class OnnxRuntimeNetwork:
-    """A `models.runtime.network.Network` on the CPU.
+    """A `models.runtime.network.Network`.
 
-    With one thread per run (the default) each caller computes on its own thread and there is no
+    On the CPU, with one thread per run (the default) each caller computes on its own thread and there is no
     pool at all: two detection workers are two busy cores, and nobody waits for the other.
 
     One session runs a network at all of its sizes. Fixing free dimensions when it is loaded gains
@@ -49,35 +53,42 @@ class OnnxRuntimeNetwork:
 
     def __init__(
         self,
-        model: bytes,
+        model: WholeModel | bytes,
         threads: int = 1,
         *,
         inputs: Sequence[InputSpec] = (),
         outputs: Sequence[str] = (),
         precision: Role | None = None,
+        provider: Provider = CPU,
     ) -> None:
         """Load a network.
 
         Args:
-            model: an ONNX file.
+            model: an ONNX file, perhaps one that somebody has looked into.
             threads: threads that share the work of one run.
             inputs: what the network will be fed, to check it now.
             outputs: names of the outputs to give, in this order; empty: all.
             precision: what its bundle says of it; None for what the file tells.
+            provider: what computes it; with CUDA, nodes that it has no kernel for run on the CPU.
 
         Raises:
             ModelError: it is no network that ONNX Runtime can run, or not the one described, or it
-                would take its weights from another file.
+                would take its weights from another file, or the provider does not start.
         """
-        _check_self_contained(model)
+        whole = model if isinstance(model, WholeModel) else _whole(model)
         import onnxruntime  # noqa: PLC0415 0.15 s, which --help need not wait for
 
         try:
             session = onnxruntime.InferenceSession(
-                model, session_options(threads), providers=["CPUExecutionProvider"]
+                whole.data, session_options(threads), providers=[provider], enable_fallback=0
             )
         except Exception as error:  # ONNX Runtime's errors share no base
             raise ModelError(f"ONNX Runtime can't load the model: {_first_line(error)}") from error
+        if (computes := session.get_providers()[0]) != provider:  # it only logs an error
+            raise ModelError(
+                f"ONNX Runtime's {provider} does not start, and {computes} would run instead; "
+                "see that CUDA and cuDNN are those of its release"
+            )
         self._session: Any = session
         self.metadata = _metadata(session)
         self.outputs: dict[str, TensorShape] = {
@@ -162,6 +173,13 @@ class OnnxRuntimeNetwork:
         self._session = None
 
 
+def available_providers() -> Sequence[str]:
+    """What this ONNX Runtime was built with; whether it starts is another question."""
+    import onnxruntime  # noqa: PLC0415
+
+    return [str(each) for each in onnxruntime.get_available_providers()]
+
+
 def runtime_version() -> str:
     """Of ONNX Runtime."""
     import onnxruntime  # noqa: PLC0415
@@ -191,14 +209,14 @@ def session_options(threads: int) -> Any:
     return options
 
 
-def _check_self_contained(model: bytes) -> None:
+def _whole(model: bytes) -> WholeModel:
     """Refuse a network that is not whole in its bytes, whoever made them."""
     try:
-        outside = outside_reference(model)
+        return WholeModel.of(model)
     except DamagedOnnxError as error:
         raise ModelError(f"ONNX Runtime can't load the model: {error}") from error
-    if outside:
-        raise ModelError(f"the network {outside}; {IMPORT_AGAIN}")
+    except OutsideError as error:
+        raise ModelError(f"the network {error}") from error
 
 
 def _metadata(session: Any) -> dict[str, str]:

@@ -6,7 +6,9 @@ half a second. `networks.py` and `worlds.py` lie beside it, or on the path.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -57,7 +59,8 @@ STOP_S = 120
 
 FRAMES = 12
 
-LEFT_OUT = ("models.nets", "agent.pictures.timeline", "agent.pictures.load_panel")
+DRAWING = ("agent.pictures.timeline", "agent.pictures.load_panel", "agent.bench.chart")
+LEFT_OUT = ("models.nets", *DRAWING)
 """Modules of the workstation (PyTorch), and those of the extra `plots`."""
 
 
@@ -160,6 +163,20 @@ def golden(made):
     return f"{verdict.share:.2g} of what is tolerated; another network is refused"
 
 
+def doctor(made):
+    """The machine has all that a configuration needs, and says so to programs."""
+    config = write_config(made)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = sfumato("doctor", "--config", config, "--json")
+    found = {each["name"]: each for each in json.loads(said.getvalue())["findings"]}
+    needed = {name: each["said"] for name, each in found.items() if each["needed"]}
+    assert (code, needed) == (0, {})
+    assert {"python", "onnxruntime", "decoders", "encoders", "model", "disk"} <= set(found)
+    states = [each["state"] for each in found.values()]
+    return f"{len(found)} findings, {states.count('ok')} ok"
+
+
 def redact(made):
     """Decode, detect, follow, hide, encode: what was bright is hidden, and little else."""
     out = made.folder / "out.mp4"
@@ -175,8 +192,8 @@ def redact(made):
     return f"{FRAMES} frames, nothing shows, {beside:.1%} of the ground is hidden beside it"
 
 
-def service(made):
-    """`sfumato run` says READY as systemd hears it, and stops when it is told to."""
+def write_config(made):
+    """What a service is told that redacts the clip again and again."""
     config = made.folder / "agent.yaml"
     source = {"url": str(made.clip), "loop": True, "realtime": True}
     model = {"bundle": str(made.signed), "trust": [str(made.public)]}
@@ -188,6 +205,12 @@ def service(made):
         "telemetry": {"prometheus": None},
     }
     config.write_text(json.dumps(told))  # which is YAML
+    return config
+
+
+def service(made):
+    """`sfumato run` says READY as systemd hears it, and stops when it is told to."""
+    config = write_config(made)
     with (
         TemporaryDirectory() as place,  # the address of a socket has 107 bytes at most
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified,
@@ -225,7 +248,7 @@ def wait_until_ready(notified, process):
     raise AssertionError(f"not ready; exit code {process.poll()}")
 
 
-STEPS = (imports, signature, golden, redact, service)
+STEPS = (imports, signature, golden, doctor, redact, service)
 
 
 def main(folder):

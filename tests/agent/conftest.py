@@ -1,9 +1,10 @@
-"""Decoded pictures, as a decoder hands them over: padded rows, and not ours to write."""
+"""Decoded pictures, as a decoder hands them over: padded rows, and not ours to write; a street."""
 
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from worlds import Thing, World, linear
 
 from agent.frames.cpu_frame import CpuFrame
 from agent.frames.frame import Colour
@@ -41,3 +42,14 @@ def make_noise():
 @pytest.fixture(scope="session")
 def make_frame():
     return frame_of
+
+
+@pytest.fixture
+def street():
+    """A person and a car that go their ways, each of a brightness of its own."""
+    return World(
+        Thing(linear(10, 8, 2), luma=200),
+        Thing(linear(100, 60, -1), luma=230, class_id=1),
+        frames=60,
+        size=(200, 96),
+    )

@@ -34,11 +34,36 @@ def protobuf(number, value):
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
-def network(value=0.9):
-    """An ONNX file that sees a person at `PLACE` in whatever it is shown, with score `value`."""
+def network(value=0.9, *, turns=0):
+    """An ONNX file that sees a person at `PLACE` in whatever it is shown, with score `value`.
+
+    Args:
+        turns: of a loop that does nothing, a microsecond or less each.
+    """
     outputs = {"output0": predictions(PLACE, value), "output1": np.ones((1, 32, 16, 16), "f4")}
-    parts = [part for name, array in outputs.items() for part in _constant(name, array)]
-    return _model(outputs, parts)
+    if not turns:
+        parts = [part for name, array in outputs.items() for part in _constant(name, array)]
+        return _model(outputs, parts)
+    idle = [
+        _tensor("rows", outputs["output0"]),
+        _tensor("turns", np.array(turns, "i8")),
+        _tensor("zero", np.zeros(1, "f4")),
+        _loop("turns", "zero", "after"),
+        _node("Add", ["rows", "after"], ["output0"]),
+    ]
+    return _model(outputs, [*idle, *_constant("output1", outputs["output1"])])
+
+
+def crowd_network(value=0.9):
+    """An ONNX file that sees a person wherever there is room for one."""
+    rows = np.zeros((1, 39, 84), np.float32)
+    for i in range(12):
+        x, y = 40 * (i % 4), 32 * (i // 4)
+        rows[0, :, i] = predictions((x, y, x + 32, y + 28), value)[0, :, 0]
+    outputs = {"output0": rows, "output1": np.ones((1, 32, 16, 16), "f4")}
+    return _model(
+        outputs, [part for name, each in outputs.items() for part in _constant(name, each)]
+    )
 
 
 def computing_network(value=0.9, *, picture=None, drawing=None, tail=None, turns=0):

@@ -8,8 +8,8 @@ from worlds import CLASSES
 
 from models.bundle import write_bundle
 from models.golden import encode_expected, encode_image
+from models.input_spec import InputSpec
 from models.manifest import FileSpec, GoldenSpec, Manifest, NetworkSpec
-from models.preprocess import InputSpec
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import look
 
@@ -39,11 +39,12 @@ def scene():
     return picture
 
 
-def write_precisions(path, models, specs=None, *, golden=True):
+def write_precisions(path, models, specs=None, *, golden=True, **said):
     """A bundle of these networks, by precision, with a golden frame or without.
 
     Args:
         specs: what else the manifest says of a file, by precision.
+        said: what it says beside that.
     """
     files = {
         role: NetworkSpec.of(f"{role}.onnx", model).model_copy(update=(specs or {}).get(role, {}))
@@ -57,6 +58,7 @@ def write_precisions(path, models, specs=None, *, golden=True):
         classes=CLASSES,
         input=InputSpec(height=64, width=64),
         files=files,
+        **said,
     )
     contents = {}
     if golden:

@@ -39,6 +39,15 @@ def test_it_runs_beside_whoever_began_it_and_gives_its_result_as_often_as_asked(
     assert not thread.is_alive()
 
 
+def test_it_says_when_it_has_ended():
+    let_go = threading.Event()
+    with Ahead(let_go.wait) as ahead:
+        assert not ahead.has_ended
+        let_go.set()
+        assert ahead.result()
+        assert ahead.has_ended
+
+
 @pytest.mark.parametrize("left_by", [KeyboardInterrupt, ValueError])
 def test_the_context_is_not_left_before_the_call_has_ended(left_by):
     call = Call(OSError("late"))

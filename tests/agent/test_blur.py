@@ -264,7 +264,7 @@ def write_growing(folder):
     return path, small
 
 
-@pytest.mark.parametrize("latency", ["normal", "low"])
+@pytest.mark.parametrize("latency", ["normal", "short", "low"])
 def test_pictures_of_another_size_are_scaled_and_hidden_like_all_others(bundle, tmp_path, latency):
     source, world = write_growing(tmp_path)
     settings = SOLID.model_copy(update={"latency": latency})
@@ -276,7 +276,7 @@ def test_pictures_of_another_size_are_scaled_and_hidden_like_all_others(bundle, 
     assert report.frames.resized == 20
     assert report.whole_frame_covers == {}
     assert covered_whole(pictures) == []
-    if latency == "normal":  # without look-ahead the speed is not known before the second look
+    if latency != "low":  # without look-ahead the speed is not known before the second look
         assert leaks(pictures) == {}
 
 
@@ -348,6 +348,12 @@ def test_what_lies_beside_a_cover_stays_as_it_is(run):
 
 
 # What is told about a run.
+
+
+@pytest.mark.parametrize(("latency", "held_back"), [("short", {10, 11, 12}), ("low", {0})])
+def test_the_report_tells_how_many_frames_were_held_back(run, latency, held_back):
+    report, _ = run(World(Thing(linear(10, 8, 2))), every=5, latency=latency, workers=4)
+    assert report.hold_back_frames in held_back
 
 
 def test_the_report_tells_what_was_done(run, tmp_path):

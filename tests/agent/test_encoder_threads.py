@@ -8,8 +8,8 @@ from recording import INFO
 
 from agent.encoder_threads import AS_ENCODER_LIKES, encoder_threads
 from agent.settings import BlurSettings
+from models.input_spec import InputSpec
 from models.manifest import NetworkSpec
-from models.preprocess import InputSpec
 
 HD = replace(INFO, width=1280, height=720, frame_rate=Fraction(24))
 SQUARE, FITTED = InputSpec(width=640, height=640), InputSpec(width=640, height=384)

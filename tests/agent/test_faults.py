@@ -143,7 +143,7 @@ def test_a_first_keyframe_without_a_result_covers_what_depends_on_it(run, world,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("latency", ["normal", "low"])
+@pytest.mark.parametrize("latency", ["normal", "short", "low"])
 @pytest.mark.parametrize("every", [1, 3, "auto"])
 @pytest.mark.parametrize("kind", [FailingAt, InvalidAt, NanAt, NanScoresAt])
 def test_faults_leak_nothing_in_any_rhythm(run, world, kind, every, latency):

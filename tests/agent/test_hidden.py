@@ -33,6 +33,11 @@ def test_a_file_has_its_own_scores_or_those_of_what_was_trained(bundle, role, sc
     assert hidden.weakest == pytest.approx(hidden_classes(bundle, Hiding(), role).weakest)
 
 
+def test_what_is_hidden_is_sought(bundle):
+    assert hidden_classes(bundle, Hiding(classes=("car",))).sought == {frozenset({1})}
+    assert hidden_classes(bundle, Hiding()).sought == {frozenset({0, 1, 2})}
+
+
 def test_what_a_person_asks_for_counts_for_every_file(bundle):
     asked = hidden_classes(bundle, Hiding(conf=0.3, classes=("person", "car")), "uint8")
     assert asked.scores == {0: 0.3, 1: 0.3}

@@ -1,5 +1,7 @@
 """One stream from source to sink, as a service runs it: for long, again and again."""
 
+import threading
+
 import numpy as np
 import pytest
 import worlds
@@ -13,17 +15,17 @@ from worlds import (
     World,
     grey_frame,
     leaks,
-    linear,
 )
 
 from agent.detect.pool import DetectorPool
 from agent.errors import UsageError
 from agent.frames.repairs import Repairs
 from agent.hidden import Hidden
+from agent.pipeline.run_journal import RunJournal
 from agent.pipeline.window_journal import WindowJournal
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
-from agent.settings import BlurSettings
+from agent.settings import BlurSettings, Looking
 from agent.stream import Stream, redactor_of
 
 SCORES = {spec.id: 0.25 for spec in CLASSES}
@@ -112,23 +114,108 @@ def test_its_rhythm_is_checked_like_a_setting(world, pool):
     assert journal.keyframes == 50
 
 
+class Unhurried(Camera):
+    """Gives the next frame once somebody has taken the one before, so that none is dropped."""
+
+    pipeline = None
+
+    def __iter__(self):
+        for frame in super().__iter__():
+            yield frame
+            worlds.until(lambda: not self.pipeline.queues["analyse"])
+
+
+@pytest.mark.parametrize(
+    ("latency", "live", "looks"),
+    [
+        ("auto", True, 4),
+        ("short", True, 4),
+        ("normal", True, 5),
+        ("auto", False, 5),
+        ("short", False, 5),
+    ],
+)
+def test_looks_at_a_camera_are_never_further_apart_than_the_bound(
+    world, pool, latency, live, looks
+):
+    """At 25 frames a second: five are 0.2 s, and `max_gap_s` is 0.17."""
+    source, hiding, journal = Unhurried(world, 41), BlurSettings(effect="solid"), RunJournal()
+    stream = Stream(
+        source,
+        pool.lane("gate", live=live),
+        HIDDEN,
+        hiding,
+        Looking(every=5, latency=latency),
+        redactor_of(source, hiding).redact,
+        Passing(),
+        journal,
+        worlds.noop,
+        keep_newest=live,
+    )
+    source.pipeline = stream.pipeline
+    stream.run()
+    apart = np.diff(sorted(journal.keyframes))
+    assert apart.max() == looks
+
+
+class Held(Eyes):
+    """Sees nothing before it may."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.go = threading.Event()
+
+    def detect(self, frame):
+        assert self.go.wait(60)
+        return super().detect(frame)
+
+
+@pytest.mark.parametrize(
+    ("latency", "live", "waiting"),
+    [
+        ("auto", True, 3),
+        ("short", False, 3),
+        ("auto", False, 6),
+        ("normal", True, 6),
+        ("low", True, 1),
+    ],
+)
+def test_how_many_frames_wait_for_a_slow_detector(world, latency, live, waiting):
+    """Of a camera, where nothing else is said, as many as have to; not one more for each worker."""
+    detector, hiding = Held(world), BlurSettings(effect="solid")
+    pool = DetectorPool(detector, 4, 60.0)
+    source, sink = Camera(world, 40), Passing()
+    stream = Stream(
+        source,
+        pool.lane("gate", live=live),
+        HIDDEN,
+        hiding,
+        Looking(every=1, latency=latency),
+        redactor_of(source, hiding).redact,
+        sink,
+        WindowJournal(),
+        worlds.noop,
+        keep_newest=live,
+    )
+    running = threading.Thread(target=stream.run)
+    running.start()
+    full = {"analyse": 4, "detect": waiting, "redact": 0, "encode": 0}
+    try:
+        worlds.until(lambda: stream.pipeline.queues == full)
+    finally:
+        detector.go.set()
+        running.join(60)
+        pool.close()
+    assert sink.count + stream.pipeline.dropped == 40
+    assert stream.pipeline.most_held_back <= {1: 0, 3: 4, 6: 40}[waiting]
+
+
 PERSON, CAR = 0, 1
 
 
 def hidden(*class_ids, score=0.25, sure=None):
     scores = dict.fromkeys(class_ids, score)
     return Hidden({i: CLASSES[i].name for i in class_ids}, scores, scores | (sure or {}))
-
-
-@pytest.fixture
-def street():
-    """A person and a car that go their ways, each of a brightness of its own."""
-    return World(
-        Thing(linear(10, 8, 2), luma=200),
-        Thing(linear(100, 60, -1), luma=230, class_id=CAR),
-        frames=60,
-        size=(200, 96),
-    )
 
 
 @pytest.fixture
@@ -194,7 +281,7 @@ def pictures(album):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 5, "auto"])
-@pytest.mark.parametrize("latency", ["normal", "low"])
+@pytest.mark.parametrize("latency", ["normal", "short", "low"])
 def test_other_classes_are_hidden_from_a_frame_on_and_nothing_is_covered_whole(
     street, seeing, latency, every
 ):

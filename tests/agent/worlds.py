@@ -28,9 +28,9 @@ from agent.settings import BlurSettings
 from models.bundle import Bundle, write_bundle
 from models.classes import ClassSpec
 from models.errors import InferenceError
+from models.input_spec import InputSpec
 from models.instances import Instances, Mask
 from models.manifest import Manifest, NetworkSpec
-from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

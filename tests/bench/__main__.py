@@ -18,10 +18,13 @@ from tests.bench import (
     distill,
     effects,
     endurance,
+    engines,
     finetune,
+    live,
     memory,
     precision,
     quantize,
+    rollouts,
     service,
     sessions,
     speed,
@@ -37,8 +40,10 @@ PROGRAMS = {
     "memory": memory.run,
     "cover": cover.run,
     "precision": precision.run,
+    "engines": engines.run,
     "quantize": quantize.run,
     "auto": cover.run_auto,
+    "short": cover.run_short,
     "effects": effects.run,
     "teacher": teacher.run,
     "finetune": finetune.run,
@@ -47,11 +52,13 @@ PROGRAMS = {
     "students": student_bundle.run,
     "endurance": endurance.run,
     "service": service.run,
+    "live": live.run,
     "control": control.run,
     "sessions": sessions.run,
+    "fleet": rollouts.run,
 }
 ALL = ("speed", "startup", "memory", "cover")
-"""What runs when nothing is named; cover holds all that auto does."""
+"""What runs when nothing is named; cover holds all that auto and short do."""
 
 
 def main() -> int:
@@ -64,14 +71,17 @@ def main() -> int:
     )
     for program in (
         speed,
+        student,
         student_bundle,
         memory,
         cover,
         endurance,
         finetune,
         service,
+        live,
         control,
         sessions,
+        rollouts,
     ):
         program.add_arguments(parser)
     args = parser.parse_args()
@@ -97,7 +107,7 @@ def _machine() -> dict[str, str]:
     """What figures must name to mean anything."""
     described = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in described if line.startswith("model name")]
-    packages = ("av", "numpy", "onnxruntime", "opencv-python", "scipy")
+    packages = ("av", "numpy", "onnxruntime", "opencv-python")
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "processor": names[0] if names else platform.machine(),

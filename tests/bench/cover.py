@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.bench.covered import CONF, RUNS, measured
+from tests.bench.covered import CONF, RUNS, SHORT_3, SHORT_5, measured
 from tests.bench.davis import SEQUENCES
 from tests.bench.network import opened
 from tests.bench.outcome import NOTHING, Outcome, Table, Target
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this program."""
-    group = parser.add_argument_group("cover, auto")
+    group = parser.add_argument_group("cover, auto, short")
     group.add_argument("--sequences", metavar="A,B", help="some of DAVIS only")
     group.add_argument(
         "--detections", type=Path, metavar="DIR", help="keep what the network saw for next time"
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> Outcome:
     """All settings on all sequences."""
     found = _on_all(args, list(RUNS))
     outcome = Outcome([*_means(found), *_by_sequence(found)])
-    outcome.targets = _targets(found)
+    outcome.targets = [*_targets(found), *_short_targets(found)]
     return outcome
 
 
@@ -56,6 +56,12 @@ def run_auto(args: argparse.Namespace) -> Outcome:
     """`--every auto` beside `--every 2`."""
     found = _on_all(args, ("--every 2", "--every auto"))
     return Outcome([*_means(found), *_by_sequence(found)], _auto_targets(found))
+
+
+def run_short(args: argparse.Namespace) -> Outcome:
+    """`--latency short` beside `--every 1`."""
+    found = _on_all(args, ("--every 1", SHORT_3, SHORT_5))
+    return Outcome([*_means(found), *_by_sequence(found)], _short_targets(found))
 
 
 def _on_all(args: argparse.Namespace, wanted: Listed[str]) -> Found:
@@ -145,6 +151,23 @@ def _targets(found: Found) -> list[Target]:
         ),
         *_auto_targets(found),
     ]
+
+
+def _short_targets(found: Found) -> list[Target]:
+    """Look-ahead of two keyframes, of the sequences on which it was compared with none and four."""
+    tuned = [sequence for sequence in SEQUENCES if not sequence.aside]
+    if not all(sequence in found for sequence in tuned):
+        return []
+    one = np.mean([found[sequence]["--every 1"].leak for sequence in tuned])
+    targets = []
+    for short in (SHORT_3, SHORT_5):
+        leak = np.mean([found[sequence][short].leak for sequence in tuned])
+        over = 100 * np.mean([found[sequence][short].over for sequence in tuned if sequence.alone])
+        targets += [
+            Target(f"leak of {short}, tuned on, over --every 1", float(leak / one), "<=", 1.3),
+            Target(f"over-redaction, {short}, one object, tuned on, %", float(over), "<=", 4.5),
+        ]
+    return targets
 
 
 def _auto_targets(found: Found) -> list[Target]:

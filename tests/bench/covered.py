@@ -28,11 +28,14 @@ NEAR = 130
 CONF, LOW_CONF = 0.25, 0.15
 
 MASKS = "every-frame masks"
+SHORT_3, SHORT_5 = "--latency short --every 3", "--latency short"
 RUNS: dict[str, dict[str, Any]] = {
     "--every 1": {"every": 1},
     "--every 2": {"every": 2},
     "--every 5": {"every": 5},
     "--every auto": {"every": "auto"},
+    SHORT_3: {"every": 3, "latency": "short"},
+    SHORT_5: {"every": 5, "latency": "short"},
     "--latency low": {"every": 5, "latency": "low"},
     "--every 5 --conf 0.15": {"every": 5, "conf": LOW_CONF},
 }

@@ -1,12 +1,15 @@
 """Devices: many real control planes in one process, each for a simulated agent, over mTLS.
 
-    python -m tests.bench.devices FOLDER CERTIFICATES PORT FIRST COUNT
+    python -m tests.bench.devices FOLDER CERTIFICATES PORT FIRST COUNT [FATES]
 
-Waits for a line before it begins, so that all such processes begin at once; ends with its input.
+Waits for a line before it begins, so that all such processes begin at once; ends with its input. With
+FATES they are of the group `cameras` and take models over the air: a file of JSON, what becomes of a
+bundle on a device, by version and name. Where that says nothing, it is good.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,9 +19,16 @@ from typing import final
 from agent.control.broker import Broker, Tls
 from agent.control.plane import ControlPlane
 from agent.wall_clock import WallClock
+from tests.bench import subjects
 from tests.bench.fleet import cpu_and_memory
-from tests.bench.subjects import ROOT
-from tests.world.simulated_agent import SimulatedAgent, terms_of
+
+# Modules there name each other, as pytest's path has them.
+sys.path.append(str(subjects.ROOT / "tests" / "world"))
+from simulated_agent import SimulatedAgent, terms_of
+from updating_agent import UpdatingAgent
+
+GROUP = "cameras"
+Fates = dict[str, dict[str, str]]
 
 
 def name_of(number: int) -> str:
@@ -34,13 +44,28 @@ class Devices:
         folder: of its databases.
         certificates: of an `Authority` that has issued one to each device.
         numbers: of the devices.
+        fates: what becomes of bundles, by version and device; None: they take none.
     """
 
-    def __init__(self, folder: Path, certificates: Path, port: int, numbers: range) -> None:
-        words = [folder, certificates, port, numbers.start, len(numbers)]
+    def __init__(
+        self,
+        folder: Path,
+        certificates: Path,
+        port: int,
+        numbers: range,
+        fates: Path | None = None,
+    ) -> None:
+        words = [
+            folder,
+            certificates,
+            port,
+            numbers.start,
+            len(numbers),
+            *([fates] if fates else []),
+        ]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.devices", *map(str, words)],
-            cwd=ROOT,
+            cwd=subjects.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -73,7 +98,7 @@ def usage_of(pid: int) -> tuple[float, float]:
     return cpu_and_memory(Path(f"/proc/{pid}/stat").read_text())
 
 
-def main(folder: Path, certificates: Path, port: int, numbers: range) -> None:
+def main(folder: Path, certificates: Path, port: int, numbers: range, fates: Fates | None) -> None:
     """Be such a process."""
     print("ready", flush=True)
     sys.stdin.readline()
@@ -83,13 +108,28 @@ def main(folder: Path, certificates: Path, port: int, numbers: range) -> None:
         own.mkdir()
         stem = str(certificates / f"{device}-valid")
         tls = Tls(certificates / "ca.crt", Path(f"{stem}.crt"), Path(f"{stem}.key"))
-        terms = terms_of(port, device, broker=Broker("127.0.0.1", port, tls=tls, jitter_s=0.0))
+        terms = terms_of(
+            port,
+            device,
+            broker=Broker("127.0.0.1", port, tls=tls, jitter_s=0.0),
+            groups=() if fates is None else (GROUP,),
+            takes_models=fates is not None,
+        )
         agent = SimulatedAgent(own)
+        if fates is not None:
+            here = {int(version): each[device] for version, each in fates.items() if device in each}
+            agent = UpdatingAgent(own, GROUP, here, wall)
         ControlPlane(terms, agent, own / "control.db", wall, f"b{number}").start()
     sys.stdin.read()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    _, where, issued, at, first, count = sys.argv
-    main(Path(where), Path(issued), int(at), range(int(first), int(first) + int(count)))
+    _, where, issued, at, first, count, *said = sys.argv
+    main(
+        Path(where),
+        Path(issued),
+        int(at),
+        range(int(first), int(first) + int(count)),
+        json.loads(Path(said[0]).read_text()) if said else None,
+    )

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from agent.blur import detector_of
+from agent.cli.start_up import keep_memory, take_long_turns
 from agent.detect.detector import NetworkDetector
 from agent.detect.pool import DetectorPool
 from agent.hidden import hidden_classes
@@ -217,6 +218,8 @@ def costs_ms(clip: Path, bundle: Bundle, every: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
+    keep_memory()  # as the command does
+    take_long_turns()  # likewise
     clip, path, every = sys.argv[1:]
     bundle = Bundle.open(Path(path), allow_unsigned=True)
     print(json.dumps(costs_ms(Path(clip), bundle, int(every))))

@@ -78,11 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Outcome:
     """The broker alone, then everybody."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = _DESCRIPTORS * args.sessions + 200
-    if hard < needed:
-        raise SystemExit(f"{args.sessions} devices need {needed} descriptors: ulimit -Hn {needed}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
+    allow_descriptors(args.sessions)
     with (
         TemporaryDirectory() as temporary,
         TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as databases,
@@ -102,6 +98,15 @@ def run(args: argparse.Namespace) -> Outcome:
             _fleet(args, place, outcome)
             outcome.tables.append(alone)
     return outcome
+
+
+def allow_descriptors(devices: int) -> None:
+    """Let this process, and those that it starts, open as many files as so many devices need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = _DESCRIPTORS * devices + 200
+    if hard < needed:
+        raise SystemExit(f"{devices} devices need {needed} descriptors: ulimit -Hn {needed}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,9 @@ def _fleet(args: argparse.Namespace, place: _Place, outcome: Outcome) -> None:
         time.sleep(_IDLE_S)
         seen.append(("nothing", bench.spent().since(before), 0))
         before = bench.spent()
-        steady = commander.round_trips_s(_at_a_rate(commander, args))
+        steady = commander.round_trips_s(
+            at_a_rate(commander, args.sessions, args.sessions_rate, args.sessions_window)
+        )
         seen.append(
             (f"{args.sessions_rate:g} commands/s", bench.spent().since(before), len(steady))
         )
@@ -200,15 +207,15 @@ def _heard(commander: Commander, document: str) -> int:
     return sum(topic.endswith(f"/{document}") for topic in commander.heard)
 
 
-def _at_a_rate(commander: Commander, args: argparse.Namespace) -> list[str]:
+def at_a_rate(commander: Commander, devices: int, rate: float, seconds: float) -> list[str]:
     """To devices drawn by lot; late ones count from when they were due."""
     lot = random.Random(0)  # noqa: S311
     began_s = time.monotonic()
     ids = []
-    for number in range(round(args.sessions_rate * args.sessions_window)):
-        due_s = began_s + number / args.sessions_rate
+    for number in range(round(rate * seconds)):
+        due_s = began_s + number / rate
         time.sleep(max(0.0, due_s - time.monotonic()))
-        ids.append(commander.order(name_of(lot.randrange(args.sessions)), "ping", due_s=due_s))
+        ids.append(commander.order(name_of(lot.randrange(devices)), "ping", due_s=due_s))
     return ids
 
 

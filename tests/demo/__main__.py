@@ -25,7 +25,8 @@ from models.whole_file import whole_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OURS = Path(__file__).resolve().parents[2] / "models" / "demo"
+OURS = Path(__file__).resolve().parents[2] / "models" / "demo"
+"""The bundle and the key that ship with the project."""
 _SEED, _DOMAIN, _CLIP = 21, "b", 62  # of no data set that the network learned from
 _SIZE, _SECONDS = (640, 480), 4
 
@@ -34,7 +35,7 @@ def main() -> int:
     """Run the demo and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--model", type=Path, default=_OURS / "bottles.sfm", help="a bundle, or an ONNX file"
+        "--model", type=Path, default=OURS / "bottles.sfm", help="a bundle, or an ONNX file"
     )
     parser.add_argument(
         "--trust", type=Path, metavar="KEY.pub", help="whose bundle it is (default: nobody's)"
@@ -48,8 +49,8 @@ def main() -> int:
         with whole_file(clip) as file:
             render(file)
     bundle, key = args.model, args.trust
-    if args.model.parent.resolve() == _OURS:
-        key = key or _OURS / "demo.pub"
+    if args.model.parent.resolve() == OURS:
+        key = key or OURS / "demo.pub"
     trust = ["--trust", str(key)] if key else ["--allow-unsigned"]
     if bundle.suffix == ".onnx":
         bundle = args.out / "demo.sfm"
@@ -87,18 +88,18 @@ def main() -> int:
     return 0
 
 
-def scene() -> Iterator[Rendered]:
+def scene(seconds: int = _SECONDS) -> Iterator[Rendered]:
     """The clip, frame by frame, and what is in it."""
-    return render_clip(_SEED, _DOMAIN, _CLIP, _SIZE, RATE * _SECONDS)
+    return render_clip(_SEED, _DOMAIN, _CLIP, _SIZE, RATE * seconds)
 
 
-def render(file: IO[bytes]) -> None:
+def render(file: IO[bytes], seconds: int = _SECONDS) -> None:
     """Write the clip as H.264."""
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "18"})
         stream.width, stream.height = _SIZE
         stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, RATE)
-        for frame in scene():
+        for frame in scene(seconds):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
         container.mux(stream.encode())
 

@@ -105,7 +105,9 @@ def _pack(args: argparse.Namespace, before: Manifest, weights: Path, val: Path) 
         student,
         _OURS / "bottles.sfm",
         Release(before.name, args.version, before.thresholds, before.metrics, before.teacher),
-        labelled_frames(val, None, len(student.sizes), student.spec, shows_nobody=False),
+        labelled_frames(
+            val, None, len(student.sizes), student.spec, shows_nobody=False, problems=[]
+        ),
         stored=["fp16"],
         judged=quantised(args, student, ["int8"]),
         key=key,

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.preprocess import InputSpec, preprocess
+from models.input_spec import InputSpec
+from models.preprocess import preprocess
 from tests.distill.conftest import picture
 from tests.distill.yolos import build
 

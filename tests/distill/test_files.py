@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from distill.errors import DistillError, InputError, OutputError
-from distill.files import reading, sha256_of, writing
+from distill.files import reading, sha256_of, text_of, writing
 from models.errors import ModelError
 
 
@@ -38,3 +38,14 @@ def test_the_digest_is_of_all_bytes(tmp_path):
         sha256_of(tmp_path / "none")
     with pytest.raises(ModelError, match="none can't be read: No such file"):
         sha256_of(tmp_path / "none", ModelError)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_read_with_a_byte_order_mark_or_without(encoding):
+    assert text_of("né 🍾\n".encode(encoding)) == "né 🍾\n"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0", b"\xff\xfea"])
+def test_what_is_no_text_is_said_to_be_none(data):
+    with pytest.raises(UnicodeDecodeError):
+        text_of(data)

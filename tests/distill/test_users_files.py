@@ -1,6 +1,16 @@
-"""What a user trains and measures on stays as it is: names, bytes and times, whatever a command does."""
+"""What a user trains and measures on stays as it is: names, bytes and times, whatever a command does.
 
+It lies where nobody may write, on a share that knows neither locks nor links.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
 import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +23,62 @@ from tests.distill.label.blobs import scene, write_clip
 pytestmark = pytest.mark.slow  # each runs a command
 
 SCHEDULE = {"epochs": 1, "images_per_epoch": 4, "batch_size": 2, "close_mosaic": 0}
+
+
+listening = []
+"""Sets of the names of files that Python opens."""
+
+
+shares = []
+"""Folders of a file system without locks and links."""
+
+_ASKS_FOR = {"fcntl.flock": (0,), "fcntl.lockf": (0,), "os.link": (0, 1), "os.symlink": (1,)}
+"""By event: which arguments say where."""
+
+
+def _hear(event, arguments):
+    if shares and event in _ASKS_FOR:
+        for place in (arguments[number] for number in _ASKS_FOR[event]):
+            path = f"/proc/self/fd/{place}" if type(place) is int else os.fsdecode(place)
+            if any(Path(path).resolve().is_relative_to(share) for share in shares):
+                raise OSError(errno.ENOLCK if "lock" in event else errno.EPERM, event)
+    if event == "open" and isinstance(arguments[0], str):
+        for opened in listening:
+            opened.add(arguments[0])
+
+
+sys.addaudithook(_hear)  # for good: there is no way to take one back
+
+
+@contextmanager
+def opened_below(folder):
+    """The files below a folder that Python opens meanwhile."""
+    found, opened = set(), set()
+    listening.append(opened)
+    try:
+        yield found
+    finally:
+        listening.remove(opened)
+        paths = map(Path, opened)
+        found |= {path.relative_to(folder) for path in paths if path.is_relative_to(folder)}
+
+
+@contextmanager
+def on_a_share(folder):
+    """No locks and no links below a folder meanwhile, and root may do there what anybody may."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    head = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, of this thread
+    mine, less = ((ctypes.c_uint32 * 6)() for _ in range(2))
+    assert libc.capget(head, mine) == 0
+    less[:] = mine[:]
+    less[0] &= ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, of what is in effect
+    shares.append(folder.resolve())
+    try:
+        assert libc.capset(head, less) == 0
+        yield
+    finally:
+        assert libc.capset(head, mine) == 0
+        shares.remove(folder.resolve())
 
 
 def state(folder):
@@ -38,11 +104,16 @@ def world(tmp_path_factory):
             (folder / name / cache).write_bytes(b"mine")
     (folder / "data.yaml").write_text("train: own/images\nval: val/images\nnames: [bottle]\n")
     write_clip(folder / "clip.mp4", [scene(i) for i in range(4)])
-    return folder
+    places = [folder, *folder.rglob("*")]
+    for path in places:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield folder
+    for path in places:
+        path.chmod(0o755)
 
 
 @pytest.fixture
-def run(world, tmp_path, seeing_weights):
+def run(world, tmp_path, seeing_weights, monkeypatch):
     """Run a command; what it may name: the user's files, and a folder for what it writes."""
     own, val = world / "own" / "toy.json", world / "val" / "toy.json"
     data = {"labelled": str(own), "val": str(val)}
@@ -70,8 +141,16 @@ def run(world, tmp_path, seeing_weights):
 
     def run(words):
         before = state(world)
-        code = main([word.format_map(places) for word in words.split()])
+        monkeypatch.chdir(world / "own" / "images")  # what is written where one stands is seen, too
+        with opened_below(world) as opened, on_a_share(world):
+            code = main([word.format_map(places) for word in words.split()])
         after = state(world)
+        known = {"images": {".png"}, "toy.json": {".json"}}
+        if "from-yolo" in words:
+            known["labels"] = {".txt"}
+        beside = {path for path in opened if path.parts[0] in {"own", "val"}}
+        beside = {path for path in beside if path.suffix not in known.get(path.parts[1], ())}
+        assert not {path for path in beside if (world / path).is_file()}
         assert after.keys() == before.keys()
         assert after == before
         return code
@@ -99,6 +178,19 @@ def run(world, tmp_path, seeing_weights):
 )
 def test_a_command_leaves_them(run, words):
     assert run(words) == 0
+
+
+def test_the_share_is_one(world, tmp_path):
+    mine = world / "clip.mp4"
+    with on_a_share(world), mine.open("rb") as opened:
+        with pytest.raises(OSError, match="flock") as refused:
+            fcntl.flock(opened, fcntl.LOCK_SH)
+        assert refused.value.errno == errno.ENOLCK
+        with pytest.raises(PermissionError):
+            os.link(mine, tmp_path / "link")
+        for path in (mine, world / "own" / "images" / "new"):
+            with pytest.raises(PermissionError):
+                path.open("ab")
 
 
 def test_an_export_is_no_second_name_of_them(world, tmp_path):

@@ -10,8 +10,8 @@ import pytest
 
 from models.bundle import write_bundle
 from models.classes import ClassSpec
+from models.input_spec import InputSpec
 from models.manifest import Manifest, NetworkSpec
-from models.preprocess import InputSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,6 +13,7 @@ from models.bundle import Bundle, sign_bundle, write_bundle
 from models.claims import read_claims
 from models.errors import BundleError, ExpiredError, TrustError
 from models.manifest import NetworkSpec
+from models.onnx_file.whole_model import WholeModel
 from models.signing import PrivateKey
 from tests.models.onnx_file.places import PLACES, outside
 
@@ -244,9 +245,20 @@ def test_a_precision_that_is_not_there_is_named(bundle_path):
         bundle.model_bytes("int8")
 
 
+def test_a_runtime_is_given_what_was_looked_into_and_bytes_where_that_was_of_no_use(
+    signed, manifest, model
+):
+    found = Bundle.open(signed, [KEY.public]).model("fp32")
+    assert isinstance(found, WholeModel)
+    assert found.data == model
+    files = {"fp32": NetworkSpec.of("model.onnx", model[:-1])}
+    damaged = Bundle.unsigned(manifest.model_copy(update={"files": files}), {"fp32": model[:-1]})
+    assert damaged.model("fp32") == model[:-1]
+
+
 def test_nobody_makes_a_bundle_without_verifying_it(manifest):
     with pytest.raises(TypeError, match=r"made by Bundle\.open"):
-        Bundle(object(), manifest, "", None, {})
+        Bundle(object(), manifest, "", None, {}, {})
 
 
 def test_files_that_the_manifest_does_not_describe_are_not_packed(tmp_path, manifest):

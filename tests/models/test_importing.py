@@ -10,7 +10,7 @@ from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.description import Description, describe
 from models.errors import FamilyError, InferenceError, ModelError, UnknownClassError
 from models.importing import import_onnx
-from models.preprocess import InputSpec
+from models.input_spec import InputSpec
 
 METADATA = {"task": "segment", "names": "{0: 'person', 1: 'car'}", "imgsz": "[64, 64]"}
 

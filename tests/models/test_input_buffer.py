@@ -8,7 +8,8 @@ import pytest
 
 from models.importing import _FED
 from models.input_buffer import InputBuffer
-from models.preprocess import InputSpec, Letterbox
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox
 
 SIZES = {"width": 96, "height": 64}
 FED = {

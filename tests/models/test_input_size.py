@@ -3,7 +3,8 @@
 import pytest
 
 from models.input_size import bars, shaped, suited
-from models.preprocess import InputSpec, Letterbox
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox
 
 SQUARE, WIDE, OLD, UPRIGHT = (640, 640), (640, 384), (640, 480), (384, 640)
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.input_spec import InputSpec
 from models.instances import MASK_THRESHOLD, Mask
 from models.masks import mask_from_prototypes, pasted, whole_mask, whole_rectangle
-from models.preprocess import InputSpec, Letterbox
+from models.preprocess import Letterbox
 
 
 def plain_mask(prototypes, coefficients, fit, stride):

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.input_buffer import InputBuffer
-from models.preprocess import InputSpec, Letterbox, preprocess, rgb_from_yuv
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox, preprocess, rgb_from_yuv
 
 SPEC = InputSpec(height=320, width=320)
 

@@ -1,6 +1,6 @@
 """A stand-in for the agent's wheel, which pip installs in a moment: to try the installer alone.
 
-Its `sfumato run` says READY and then only that it lives.
+Its `sfumato run` says READY and then only that it lives; its `sfumato doctor` finds no devices.
 """
 
 import zipfile
@@ -15,6 +15,10 @@ def main():
     if "--version" in sys.argv:
         print("sfumato {version}")
         return
+    if sys.argv[1:3] == ["doctor", "--write-drop-in"]:
+        with open(sys.argv[3], "w") as drop_in:
+            drop_in.write("[Service]\\n")
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.connect(os.environ["NOTIFY_SOCKET"])
         systemd.send(b"READY=1")
@@ -25,17 +29,26 @@ def main():
 
 
 def write_wheel(
-    folder: Path, version: str, *, needs: str = "", broken: bool = False, opencv: str = ""
+    folder: Path,
+    version: str,
+    *,
+    needs: str = "",
+    gpu: str = "",
+    broken: bool = False,
+    opencv: str = "",
 ) -> Path:
     """A wheel called sfumato, with an OpenCV.
 
     Args:
         needs: what pip has to find.
+        gpu: what it has to find where there is a GPU.
         broken: it doesn't even start.
         opencv: the source of `cv2`.
     """
     info = f"sfumato-{version}.dist-info"
     needed = f"Requires-Dist: {needs}\n" if needs else ""
+    if gpu:
+        needed += f"Provides-Extra: gpu\nRequires-Dist: {gpu}; extra == 'gpu'\n"
     files = {
         "stand_in_agent.py": _AGENT.format(version=version, broken=broken),
         "cv2.py": opencv,

@@ -11,6 +11,8 @@ WANTED = {
     "/dev/dri/renderD128": (226, 128),
     "/dev/nvfake0": (10, 232),
     "/dev/nvgpu/igpu0/ctrl": (195, 1),
+    "/dev/host1x-fence": (195, 2),
+    "/dev/v4l2-nvdec": (195, 3),
 }
 """Nodes as they may be on any board, with the numbers of their drivers, which needn't be there."""
 

@@ -125,6 +125,26 @@ def test_uninstalling_leaves_what_is_the_users(bare, tmp_path):
     assert "no agent is installed" in bare.exec(INSTALL, check=False).stderr
 
 
+@pytest.mark.parametrize("compiles", [True, False])
+def test_where_there_is_a_gpu_what_drives_it_is_compiled_and_without_it_the_agent_runs(
+    bare, tmp_path, compiles
+):
+    wheel = write_wheel(tmp_path, "1.0", gpu="what-nobody-has")
+    assert "pycuda" not in install(bare, wheel).stderr  # neither CUDA nor GPU
+    nvcc = bare.disk / "local/cuda/bin/nvcc"
+    nvcc.parent.mkdir(parents=True)
+    nvcc.write_text("#!/bin/sh\n")
+    nvcc.chmod(0o755)
+    assert "pycuda" not in install(bare, wheel).stderr  # no GPU
+    bare.exec("mknod", "/dev/nvidiactl", "c", 195, 255)
+    if compiles:
+        wheel = write_wheel(tmp_path, "1.0", gpu="sfumato")
+    said = install(bare, wheel).stderr
+    assert "pycuda is compiled" in said
+    assert ("can't be compiled, so the GPU stays idle" in said) != compiles
+    assert version(bare) == "sfumato 1.0"
+
+
 def shadow(machine, path, content):
     """Let a program inside be another one."""
     fake = machine.disk / "root/fake"

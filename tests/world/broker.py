@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import shutil
 import signal
@@ -188,9 +189,13 @@ class Broker:
 
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(number)
-        self._process.send_signal(signal.SIGCONT)  # a frozen one would not hear SIGTERM
-        self._process.wait(_START_S)
+        limit = time.monotonic() + _START_S
+        while self._process.poll() is None:  # one that has only just begun to listen forgets it
+            assert time.monotonic() < limit, "mosquitto does not end"
+            self._process.send_signal(number)
+            self._process.send_signal(signal.SIGCONT)  # a frozen one would not hear SIGTERM
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
         self._process = None
 
     def _signal(self, number: signal.Signals) -> None:

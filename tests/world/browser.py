@@ -14,7 +14,7 @@ from pathlib import Path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-_FLAGS = (
+FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"),
@@ -112,7 +112,7 @@ class Browser:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             address = f"http://127.0.0.1:{self._server.server_port}/"
             process = subprocess.Popen(
-                [str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}", address],
+                [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", address],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BITS = 16
 """A picture's number stands as black and white cells in its upper third, lowest bit on the left."""
 
-_PYTHON = "/usr/bin/python3"  # GStreamer's bindings come with the system, not from PyPI
+PYTHON = "/usr/bin/python3"  # GStreamer's bindings come with the system, not from PyPI
 _NEEDED = """
 import gi
 gi.require_version("GstRtspServer", "1.0")
@@ -35,7 +35,7 @@ assert all(map(Gst.ElementFactory.find, ("appsrc", "x264enc", "rtph264pay")))
 @functools.cache
 def _is_installed() -> bool:
     try:
-        command = [_PYTHON, "-c", _NEEDED]
+        command = [PYTHON, "-c", _NEEDED]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
     except OSError:
         return False
@@ -51,6 +51,9 @@ class Camera:
     Args:
         size: width, height in pixels; the width is a multiple of 16.
         keyframes: every how many pictures one can be decoded by itself.
+        slices: of each picture.
+        repeats: the parameters before each slice of those.
+        stamp: RTP's time of the first picture, in ticks of 90 kHz; None for any.
         user: whom alone it lets in, with `password`.
     """
 
@@ -60,11 +63,21 @@ class Camera:
         size: tuple[int, int] = (320, 240),
         rate: int = 25,
         keyframes: int = 25,
+        slices: int = 1,
+        repeats: bool = False,
+        stamp: int | None = None,
         user: str | None = None,
         password: str | None = None,
     ) -> None:
         self._names: Sequence[str] = names or ("door",)
-        self._mount = {"size": size, "rate": rate, "keyframes": keyframes}
+        self._mount = {
+            "size": size,
+            "rate": rate,
+            "keyframes": keyframes,
+            "slices": slices,
+            "repeats": repeats,
+            "stamp": stamp,
+        }
         self._user, self._password = user, password
         self._process: subprocess.Popen[str] | None = None
         self.port = free_port()
@@ -84,7 +97,7 @@ class Camera:
     def start(self) -> None:
         """Be there; it answers when this returns."""
         if not _is_installed():
-            pytest.skip(f"needs {_PYTHON} with python3-gi and gir1.2-gst-rtsp-server-1.0")
+            pytest.skip(f"needs {PYTHON} with python3-gi and gir1.2-gst-rtsp-server-1.0")
         said = {
             "mounts": dict.fromkeys(self._names, self._mount),
             "user": self._user,
@@ -93,7 +106,7 @@ class Camera:
         }
         script = Path(__file__).with_name("rtsp_server.py")
         self._process = subprocess.Popen(
-            [_PYTHON, str(script), json.dumps(said)],
+            [PYTHON, str(script), json.dumps(said)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

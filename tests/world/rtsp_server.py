@@ -21,8 +21,8 @@ BITS = 16
 _LAUNCH = (
     "( appsrc name=eye format=time is-live=true"
     " ! x264enc tune=zerolatency speed-preset=ultrafast pass=quant quantizer=18"
-    " key-int-max={keyframes} threads=1"
-    " ! rtph264pay name=pay0 pt=96 )"
+    " key-int-max={keyframes} threads=1 option-string=slices={slices}"
+    " ! rtph264pay name=pay0 pt=96 config-interval={interval} {stamp} )"
 )
 _RATE_HZ = 90_000
 
@@ -73,13 +73,20 @@ class Eye:
 class Mount:
     """One camera, shared by all who look."""
 
-    def __init__(self, rate, size, keyframes):
+    def __init__(self, rate, size, keyframes, slices, repeats, stamp):
         self.rate, self.size = rate, size
         self.number = self.lie_s = 0
         self._eye = self._media = None
         self.factory = GstRtspServer.RTSPMediaFactory()
         self.factory.set_shared(True)
-        self.factory.set_launch(_LAUNCH.format(keyframes=keyframes))
+        self.factory.set_launch(
+            _LAUNCH.format(
+                keyframes=keyframes,
+                slices=slices,
+                interval=-1 if repeats else 0,
+                stamp="" if stamp is None else f"timestamp-offset={stamp}",
+            )
+        )
         self.factory.connect("media-configure", self._configure)
         GLib.timeout_add(5, self._tick)
 
@@ -126,8 +133,7 @@ class Server:
         self._server.set_address("127.0.0.1")
         self._server.set_service(str(port))
         self.mounts = {
-            name: Mount(each["rate"], tuple(each["size"]), each["keyframes"])
-            for name, each in mounts.items()
+            name: Mount(**each | {"size": tuple(each["size"])}) for name, each in mounts.items()
         }
         if user is not None:
             auth = GstRtspServer.RTSPAuth()

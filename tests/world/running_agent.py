@@ -64,7 +64,8 @@ class RunningAgent:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         (self.folder / "notify").unlink(missing_ok=True)
         self._socket.bind(str(self.folder / "notify"))
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
         environment = {
             **os.environ,
             "NOTIFY_SOCKET": str(self.folder / "notify"),
@@ -92,14 +93,13 @@ class RunningAgent:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._listening.join()  # else it could go on with whatever gets its number next
         self._socket.close()
 
     def _listen(self):
-        while True:
-            try:
-                self.told.append(self._socket.recv(65536).decode())
-            except OSError:
-                return
+        while message := self._socket.recv(65536):
+            self.told.append(message.decode())
 
     def said(self):
         return self.log.read_text(errors="replace")

@@ -41,6 +41,7 @@ class SimulatedAgent:
 
     Attributes:
         done: ops with their arguments, in the order in which they were done.
+        models: that it was last told to run, by group; None: none any more.
     """
 
     def __init__(self, folder, streams=("door", "yard")):
@@ -49,7 +50,7 @@ class SimulatedAgent:
         self._names = streams
         self._began_s = time.monotonic()
         self._lock = threading.Lock()
-        self.done = []
+        self.done, self.models = [], {}
 
     @property
     def _rev(self):
@@ -160,6 +161,10 @@ class SimulatedAgent:
         if op == "restart" and args.stream is None:
             return {"op": op}
         return None
+
+    def want_model(self, group, desired):
+        with self._lock:
+            self.models[group] = desired
 
     def apply(self, desired):
         _replace(self._rev_path, str(desired.rev))

@@ -45,14 +45,15 @@ class SimulatedDevice:
         mute: ops that it does not answer.
         keys: of operators; none: nothing has to be signed.
         complaint: what it says of a stream that is called bad.
+        jpeg: its snapshot.
     """
 
-    def __init__(self, port, name="gate-7", root=topics.ROOT):
+    def __init__(self, port, name="gate-7", root=topics.ROOT, broker=None):
         self.name, self._root = name, root
         self.boot_id = uuid.uuid4().hex
         self.epoch = uuid.uuid4().hex
         self.kept, self.commands, self.mute, self.keys = {}, [], set(), ()
-        self.complaint = "is bad"
+        self.complaint, self.jpeg = "is bad", JPEG
         self._unheard = set()  # numbers that no broker has acknowledged
         self._seq = 0
         self._paused = False
@@ -60,7 +61,7 @@ class SimulatedDevice:
             rev=0, applied=True, digest="0" * 64, errors={}, overrides=(), needs_restart=()
         )
         self._lock = threading.RLock()
-        broker = Broker("127.0.0.1", port, jitter_s=0)
+        broker = broker or Broker("127.0.0.1", port, jitter_s=0)
         will = self._message(topics.CONN, self._conn(online=False, reason="lost"))
         filters = [(f"{root}/{name}/cmd/+", 1), (topics.CONFIG_DESIRED.of(root, name), 1)]
         self.session = Session(
@@ -176,7 +177,7 @@ class SimulatedDevice:
             self._paused = op == "pause"
             self._publish(topics.STREAMS, self._streams())
         if op == "snapshot":
-            return {"stream": "door", "jpeg": base64.b64encode(JPEG).decode(), "age_s": 0.1}
+            return {"stream": "door", "jpeg": base64.b64encode(self.jpeg).decode(), "age_s": 0.1}
         if op == "logs":
             return {"lines": LINES, "shortened": False}
         if op == "replay":

@@ -25,8 +25,9 @@ from agent.service.resident import resident_bytes
 from agent.service.stream_session import StreamSession, Surroundings
 from agent.service.supervisor import Supervisor
 from agent.settings import Hiding, Looking
+from agent.video.verdicts import Verdicts
 
-NO_NETWORK = SimpleNamespace(chosen=SimpleNamespace(precision=None))
+NO_NETWORK = SimpleNamespace(chosen=SimpleNamespace(precision=None), gpu=None)
 """In the place of a detector of the bundle's network: eyes that know its classes' own scores."""
 
 
@@ -78,7 +79,7 @@ def watch(reconnections, frames, folder):
         Model(world_bundle(folder), NO_NETWORK, pool),
         RecordConfig(dir=folder / "video"),
     )
-    around = Surroundings(model, Recorder(record), Secrets({}, None), 1)
+    around = Surroundings(model, Recorder(record), Secrets({}, None), 1, Verdicts(None))
     config = StreamConfig(
         source=SourceConfig(url=str(clip)),
         sink=SinkConfig(record=False),

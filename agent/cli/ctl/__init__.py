@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.cli.arguments import add_command
-from agent.cli.ctl import cmd, collect, config, devices, provision, watch
+from agent.cli.ctl import (
+    cmd,
+    collect,
+    config,
+    console,
+    devices,
+    export,
+    provision,
+    repo,
+    rollout,
+    watch,
+)
 from agent.cli.ctl.connection import add_connection_arguments
 
 if TYPE_CHECKING:
@@ -27,7 +38,10 @@ the command line wins, and may stand before or after the command:
   sfumato ctl watch gate-7
   sfumato ctl cmd pause gate-7 gate-8 stream=door
   sfumato ctl config set gate-7 night.yaml
+  sfumato ctl rollout start cameras person-v5.sfm
   sfumato ctl collect --out events.db
+  sfumato ctl export
+  sfumato ctl console
 
 A connection is encrypted, except to a broker on this machine for which no --ca and no --cert is given.
 
@@ -46,5 +60,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     watch.add_parser(commands)
     cmd.add_parser(commands)
     config.add_parser(commands)
+    rollout.add_parser(commands)
     collect.add_parser(commands)
+    export.add_parser(commands)
+    console.add_parser(commands)
     provision.add_parser(commands)
+    repo.add_parser(commands)

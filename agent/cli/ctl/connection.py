@@ -110,9 +110,10 @@ def _from_file(args: argparse.Namespace) -> dict[str, object]:
     """What a profile says; its paths are relative to it."""
     if not hasattr(args, "profile"):
         home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
-        args.profile = Path(home) / "sfumato" / "ctl.yaml"
-        if not args.profile.is_file():
+        usual = Path(home) / "sfumato" / "ctl.yaml"
+        if not usual.is_file():
             return {}
+        args.profile = usual
     from agent.cli.ctl.documents import read_yaml
 
     found = read_yaml(args.profile)

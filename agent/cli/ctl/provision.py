@@ -93,6 +93,12 @@ def _add_sign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="CA certificates to trust beside your own; with --cert all of them, PEM",
     )
     sign.add_argument("--root", default=ROOT, help="of all topics (default: %(default)s)")
+    sign.add_argument(
+        "--update-root",
+        type=Path,
+        metavar="ROOT.json",
+        help="metadata/1.root.json of the repository that models come from, to be kept beside the key",
+    )
     sign.add_argument("--groups", metavar="A,B", help="that the device belongs to")
     sign.add_argument(
         "--days", type=int, help=f"that the certificate is valid for (default: {_DAYS})"
@@ -143,6 +149,7 @@ def _sign(args: argparse.Namespace) -> int:
         raise UsageError(f"--days {days}: should be 1 to {_MOST_DAYS}")
     check_output_file(args.out, overwrite=args.overwrite)
     asked = Asked(args.request)
+    update_root = _update_root(args.update_root)
     trusted = read_small_file(args.broker_ca) if args.broker_ca else b""
     if args.cert:
         chain = asked.signed_elsewhere(args.cert)
@@ -150,12 +157,20 @@ def _sign(args: argparse.Namespace) -> int:
         authority = Authority(args.ca)
         trusted = authority.pem + trusted
         chain = asked.signed(authority, days)
-    answer = asked.answer(chain, trusted, broker)
+    answer = asked.answer(chain, trusted, broker, update_root)
     write_output_file(args.out, answer.to_json(), overwrite=args.overwrite)
     end = end_date(chain[0].not_valid_after_utc.timestamp())
     print(f"{args.out} answers {asked.device}, whose key's SHA-256 is {asked.fingerprint}")
     print(f"Its certificate ends on {end}")
     return 0
+
+
+def _update_root(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    from agent.fleet.repository.roles import read_root
+
+    return read_root(path)
 
 
 def _broker_address(args: argparse.Namespace) -> BrokerAddress:

@@ -50,6 +50,7 @@ def finetune_config_of(config: DistillConfig) -> FinetuneConfig:
             "own": data.labelled,
             "public": data.pseudo,
             "public_empty": True,  # the teacher looked, and found nothing
+            "balance": data.balance,
             "val": data.val,
         },
         "stages": [
@@ -68,7 +69,10 @@ def finetune_config_of(config: DistillConfig) -> FinetuneConfig:
         "precision": config.precision,
         "seed": config.seed,
         "workers": config.workers,
-        "evaluate_every": config.steps,  # at the end alone: nothing is chosen by data.val
+        "logger": config.logger,
+        # Without patience at the end alone: nothing is chosen by data.val.
+        "evaluate_every": epoch if schedule.patience else config.steps,
+        "patience": schedule.patience,
         "checkpoint_every": epoch,
     }
     try:

@@ -58,7 +58,8 @@ def train_rtmdet(config: DistillConfig, folder: StudentFolder, device: str = "au
             finetune(settings, device, hook if config.uses_teacher else None)
     finally:  # a run that failed is read, too
         _write_losses(folder.losses, files.metrics)
-    _write(student, files.last.read_bytes())
+    made = files.best if config.schedule.patience else files.last
+    _write(student, made.read_bytes())
     return student
 
 

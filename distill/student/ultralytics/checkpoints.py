@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,6 +39,8 @@ def resume_state(trainer: StudentTrainer) -> dict[str, Any]:
         "optimizer": trainer.optimizer.state_dict(),
         "scaler": trainer.scaler.state_dict(),
         "best_fitness": None if fitness is None else float(fitness),
+        "best_epoch": trainer.stopper.best_epoch,
+        "stops": bool(trainer.stop),
     }
 
 
@@ -50,14 +53,34 @@ def restore(trainer: StudentTrainer, path: Path) -> None:
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.scaler.load_state_dict(state["scaler"])
     trainer.best_fitness = state["best_fitness"]
+    trainer.stopper.best_fitness = state["best_fitness"] or 0.0
+    trainer.stopper.best_epoch = state.get("best_epoch", 0)
     trainer.start_epoch = state["epoch"] + 1
 
 
-def epochs_done(path: Path) -> int:
-    """How many epochs a run has done, by its file to go on from; 0 where there is none."""
+@dataclass(frozen=True)
+class EpochsDone:
+    """How far a run is.
+
+    Attributes:
+        count: epochs.
+        best: which one was the best so far, counted from 1; 0 where none was measured.
+        is_last: whether nothing comes after them.
+    """
+
+    count: int = 0
+    best: int = 0
+    is_last: bool = False
+
+
+def epochs_done(path: Path) -> EpochsDone:
+    """How far a run is, by its file to go on from; 0 epochs where there is none."""
     if not path.exists():
-        return 0
-    return int(torch.load(path, map_location="cpu", weights_only=True)["epoch"]) + 1
+        return EpochsDone()
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return EpochsDone(
+        int(state["epoch"]) + 1, state.get("best_epoch", 0), state.get("stops", False)
+    )
 
 
 def write_student(checkpoint: Path, path: Path) -> None:

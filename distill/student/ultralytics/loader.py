@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from ultralytics.data.build import InfiniteDataLoader, seed_worker
 
+from distill.data.repeat_factors import repeat_factors
 from distill.student.ultralytics.sampler import ShareSampler
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def training_loader(
         rank: number of this process.
         processes: how many share an epoch.
     """
+    balance = config.data.balance
     sampler = ShareSampler(
         len(images.labelled),
         len(images.pseudo),
@@ -48,6 +50,11 @@ def training_loader(
         seed=config.seed,
         rank=rank,
         processes=processes,
+        factors=(
+            (repeat_factors(images.labelled, balance), repeat_factors(images.pseudo, balance))
+            if balance
+            else None
+        ),
     )
     generator = torch.Generator()
     generator.manual_seed(config.seed)

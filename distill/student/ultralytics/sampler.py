@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch.utils.data import Sampler
 
+from distill.data.repeat_factors import repeated
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
+
+    from distill.data.repeat_factors import Floats
 
 
 class ShareSampler(Sampler[int]):
@@ -31,6 +35,8 @@ class ShareSampler(Sampler[int]):
         seed: of the shuffles.
         rank: number of this process.
         processes: how many share an epoch.
+        factors: of either part, how often each image comes up (`distill.data.repeat_factors`);
+            once, where there are none.
     """
 
     def __init__(
@@ -43,12 +49,14 @@ class ShareSampler(Sampler[int]):
         seed: int,
         rank: int = 0,
         processes: int = 1,
+        factors: tuple[Floats, Floats] | None = None,
     ) -> None:
         self._parts = (np.arange(labelled), np.arange(labelled, labelled + pseudo))
         share = {(True, False): 1.0, (False, True): 0.0}.get((bool(labelled), bool(pseudo)), share)
         first = round(images * share)
         self._counts = (first, images - first)
         self._seed, self._rank, self._processes = seed, rank, processes
+        self._factors = factors
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -67,11 +75,16 @@ class ShareSampler(Sampler[int]):
     def _draw(self, part: int) -> npt.NDArray[np.int64]:
         """The images of this epoch: a window of endlessly many shuffled passes."""
         indices, count = self._parts[part], self._counts[part]
+        factors = self._factors[part] if self._factors else None
+        length = len(indices) if factors is None else round(factors.sum())
         begin = self.epoch * count
         drawn: list[npt.NDArray[np.int64]] = []
         while count:
-            turn, first = divmod(begin, len(indices))
-            order = np.random.default_rng((self._seed, turn, part)).permutation(indices)
+            turn, first = divmod(begin, length)
+            random = np.random.default_rng((self._seed, turn, part))
+            order = random.permutation(
+                indices if factors is None else indices[repeated(factors, random)]
+            )
             taken = order[first : first + count]
             drawn.append(taken)
             begin, count = begin + len(taken), count - len(taken)

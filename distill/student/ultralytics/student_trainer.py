@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from ultralytics.data.build import InfiniteDataLoader, build_dataloader
-from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
 from distill.data.next_readable import plain
 from distill.errors import InputError, TrainingError
+from distill.files import writing
 from distill.finetune.metrics_log import MetricsLog
 from distill.finetune.recorder import first_lines
 from distill.finetune.torch_file import write_torch
 from distill.predict.open import load_teacher
+from distill.progress import ProgressLines
 from distill.student.config import read_config
 from distill.student.distillation import distillation_of
 from distill.student.student_folder import StudentFolder
@@ -36,15 +37,17 @@ from distill.student.ultralytics.checkpoints import restore, resume_state
 from distill.student.ultralytics.combined_loss import CombinedLoss, NotFiniteError
 from distill.student.ultralytics.cpu import prepare_for_cpu
 from distill.student.ultralytics.dataset import RecordDataset
+from distill.student.ultralytics.epoch_figures import EpochFigures
 from distill.student.ultralytics.ignored_regions import take_out_ignored
 from distill.student.ultralytics.loader import begin_epoch, training_loader
+from distill.student.ultralytics.plain_trainer import PlainTrainer
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
     from distill.student.config import DistillConfig
 
 
-class StudentTrainer(SegmentationTrainer):
+class StudentTrainer(PlainTrainer):
     """One run; `train()` begins it, or goes on with it."""
 
     config: DistillConfig
@@ -140,6 +143,13 @@ class StudentTrainer(SegmentationTrainer):
         if RANK in {-1, 0}:
             self._log = MetricsLog(self._folder.losses, steps)
             self._open.callback(self._log.close)
+            self._progress = ProgressLines(  # a terminal has Ultralytics' bar of each epoch
+                total=self.epochs * len(self.train_loader), initial=steps, unit="step"
+            )
+            self._open.callback(self._progress.close)
+            self._figures = EpochFigures(self.config, self._folder, self.start_epoch + 1)
+            self._open.callback(self._figures.close)
+        self.add_callback("on_fit_epoch_end", StudentTrainer._tell_epoch)
         self.add_callback("on_train_epoch_start", StudentTrainer._seed_epoch)
         self.add_callback("on_train_batch_start", StudentTrainer._start_clock)
         self.add_callback("on_train_batch_end", StudentTrainer._log_step)
@@ -157,7 +167,8 @@ class StudentTrainer(SegmentationTrainer):
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
         """Go on from our own file, which is exact; Ultralytics' begins from the average."""
-        self._forget_distillation()
+        if hasattr(self.ema.ema, "distillation"):  # nothing of the teacher in what is saved
+            del self.ema.ema.distillation
         if ckpt is None or not self.resume:
             return
         restore(self, self._folder.resume)
@@ -166,19 +177,18 @@ class StudentTrainer(SegmentationTrainer):
         """Write Ultralytics' checkpoints and ours, each whole or not at all."""
         state = resume_state(self)
         finals = self.last, self.best
-        self.last, self.best = (path.with_suffix(".new") for path in finals)
+        self.last, self.best = news = tuple(path.with_suffix(".new") for path in finals)
         try:
-            super().save_model()
-            written = [
-                pair
-                for pair in zip((self.last, self.best), finals, strict=True)
-                if pair[0].exists()
-            ]
+            with writing(finals[0]):  # or its twin
+                super().save_model()
+                for new, final in zip(news, finals, strict=True):
+                    if new.exists():
+                        os.replace(new, final)  # noqa: PTH105 the word for what it does
         finally:
             self.last, self.best = finals
+            for new in news:
+                new.unlink(missing_ok=True)
         # Ours last: it says from where to go on, and asks of the others only that they are whole.
-        for new, final in written:
-            os.replace(new, final)  # noqa: PTH105 the word for what it does
         write_torch(self._folder.resume, state)
         return True
 
@@ -187,11 +197,6 @@ class StudentTrainer(SegmentationTrainer):
 
     def plot_training_labels(self) -> None:
         """Ultralytics' plot would count regions to ignore as objects; ours are in the batches."""
-
-    def _forget_distillation(self) -> None:
-        """Nothing of the teacher in the average, which is what is saved."""
-        if hasattr(self.ema.ema, "distillation"):
-            del self.ema.ema.distillation
 
     def _seed_epoch(self) -> None:
         """So that a run that is resumed sees what it would have seen."""
@@ -210,6 +215,18 @@ class StudentTrainer(SegmentationTrainer):
             terms=self._criterion.terms,
             seconds=round(time.perf_counter() - self._began, 4),
         )
+        if not sys.stderr.isatty():
+            self._progress.set_postfix(epoch=self.epoch + 1, loss=f"{self._criterion.loss:.3f}")
+            self._progress.update()
+
+    def _tell_epoch(self) -> None:
+        if RANK in {-1, 0}:
+            losses: Any = self.label_loss_items(self.tloss, prefix="train")
+            rates: Any = self.lr  # Ultralytics types both as they are before
+            values: dict[str, Any] = {**losses, **rates, **(self.metrics or {})}
+            self._figures.log(
+                {name: float(value) for name, value in values.items()}, self.epoch + 1
+            )
 
     def _no_memory(self) -> TrainingError:
         return TrainingError(
@@ -227,7 +244,7 @@ class StudentTrainer(SegmentationTrainer):
             "images": list(error.images),
             "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
         }
-        with whole_file(path) as file:
+        with writing(path), whole_file(path) as file:
             file.write(json.dumps(content, indent=1).encode())
         raise TrainingError(
             f"step {step}: {' and '.join(bad) or 'the loss on labels'} is not finite; {path} has "

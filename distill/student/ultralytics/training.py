@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from distill.device import device_of
-from distill.errors import TrainingError, UsageError
-from distill.files import writing
+from distill.errors import UsageError
 from distill.student.check_weights import check_weights
 
 if TYPE_CHECKING:
@@ -47,16 +45,18 @@ def _train(config: DistillConfig, folder: StudentFolder, device: str, student: P
 
     done = epochs_done(folder.resume)
     with redirect_stdout(sys.stderr):  # its progress bars
-        if done < config.schedule.epochs:
-            words = overrides(config, folder, device, resumes=done > 0)
-            if not done:
+        epochs = config.schedule.epochs
+        if done.count < epochs and not done.is_last:
+            words = overrides(config, folder, device, resumes=done.count > 0)
+            if not done.count:
                 check_weights(config)
-            try:
-                with writing(folder.training):
-                    StudentTrainer(overrides=words).train()
-            except subprocess.CalledProcessError as error:
-                raise TrainingError("one of the processes failed; it said why above") from error
-        write_student(folder.checkpoint, student)
+            StudentTrainer(overrides=words).train()
+            done = epochs_done(folder.resume)
+        if done.count < epochs:
+            print(  # noqa: T201 where Ultralytics' progress goes
+                f"no better since epoch {done.best}; epoch {done.count} of {epochs} is the last"
+            )
+        write_student(folder.best if config.schedule.patience else folder.checkpoint, student)
 
 
 def overrides(
@@ -100,11 +100,11 @@ def overrides(
         "warmup_epochs": schedule.warmup_epochs,
         "warmup_bias_lr": 0.0,
         "close_mosaic": schedule.close_mosaic,
-        "patience": 0,
+        "patience": schedule.patience,
         "seed": config.seed,
         "workers": config.workers,
         "amp": on_gpu and {"auto": "bf16", "fp32": False, "bf16": "bf16", "fp16": True}[precision],
         "device": theirs,
-        "val": False,
+        "val": schedule.patience > 0,
         "verbose": False,
     }

@@ -585,3 +585,8 @@ def test_only_a_timeline_needs_what_plots_are_drawn_with(
     assert said in done.stderr
     assert (done.stderr.count("\n") == 1) == (code == 2), done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == made
+
+
+def test_a_gpu_that_is_not_there_is_said_in_a_line(refused, clip, tmp_path):
+    said = "can't be decoded by pyav-cuda: pyav-cuda: no GPU of NVIDIA's decodes h264 here ("
+    refused(3, said, clip, tmp_path / "out.mp4", "--decoder", "pyav-cuda")

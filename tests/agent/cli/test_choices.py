@@ -54,10 +54,12 @@ def test_what_is_faster_runs_and_hides(blurred, cache, tmp_path):
     assert (model["precision"], tracks) == ("uint8", 1)
     assert model["reason"] == "of uint8, fp32 this machine runs uint8 best"
     assert [line.partition(":")[0] for line in model["candidates"]] == [
+        "tensorrt",
+        "onnxruntime-cuda",
         "uint8 on onnxruntime-cpu",
         "fp32 on onnxruntime-cpu",
     ]
-    assert "onnxruntime" not in said
+    assert "onnxruntime" not in said  # nor that it lacks a runtime: that is no fault
     assert not leaks(lumas(tmp_path / "out.mp4"))
     assert cache.exists()
 
@@ -69,7 +71,9 @@ def test_a_bundle_of_which_one_file_is_faulty_runs_by_the_other_and_says_so(
     said, model, tracks = blurred({"fp32": SLOW, "uint8": faulty})
     assert (model["precision"], tracks) == ("fp32", 1)
     (line,) = [line for line in said.splitlines() if "onnxruntime" in line]
-    assert line == f"sfumato: warning: {model['candidates'][0]}; fp32 runs instead"
+    assert (
+        line == f"sfumato: warning: {model['candidates'][2]}; fp32 on onnxruntime-cpu runs instead"
+    )
     assert not leaks(lumas(tmp_path / "out.mp4"))
 
 
@@ -104,7 +108,7 @@ def test_images_are_hidden_by_the_scores_of_the_file_that_runs(tmp_path, capsys,
         )
         said = capsys.readouterr().err
         assert f": {count} object" in said
-        assert ("fp32 runs instead" in said) == bool(count)
+        assert ("fp32 on onnxruntime-cpu runs instead" in said) == bool(count)
         changed = (np.asarray(Image.open(tmp_path / "o.png")) != scene()).any()
         assert changed == bool(count)
     assert cache.exists()
@@ -114,8 +118,10 @@ def test_what_is_remembered_is_what_runs(blurred, cache):
     blurred({"fp32": SLOW, "uint8": QUANTISED})
     kept = json.loads(cache.read_text())
     ((key, choice),) = kept["choices"].items()
-    (fast, plain) = choice
-    kept["choices"][key] = [[fast[0], "passed", "as if"], [plain[0], "chosen", "slower"]]
+    (*_, fast, plain) = choice
+    cpu = "onnxruntime-cpu"
+    said = [[fast[0], "passed", "as if", cpu], [plain[0], "chosen", "slower", cpu]]
+    kept["choices"][key] = said
     cache.write_text(json.dumps(kept))
     _, model, _ = blurred({"fp32": SLOW, "uint8": QUANTISED})
     assert model["precision"] == "fp32"

@@ -104,6 +104,22 @@ def test_a_secret_that_is_not_there_is_named(sfumato, write, monkeypatch):
     )
 
 
+def test_a_page_whose_files_can_not_be_used_is_named_with_its_line(sfumato, write, tmp_path):
+    path = write(TEXT + "live:\n  token_file: token\n  listen: 0.0.0.0:8080\n")
+    said = f"sfumato: {path}:9: live.token_file: "
+    assert sfumato("check", path)[2] == [
+        f"{said}{tmp_path}/token: the token can't be read (No such file or directory)"
+    ]
+    (tmp_path / "token").write_text("short\n")
+    assert sfumato("check", path)[2] == [f"{said}a token has 16 to 256 characters"]
+    (tmp_path / "token").write_text("long enough a token\n")
+    assert sfumato("check", path)[0] == 0
+    path = write(TEXT + "live: {tls_cert: c.pem, tls_key: k.pem}\n")
+    code, _, (line,) = sfumato("check", path)
+    assert code == 2
+    assert line.startswith(f"sfumato: {path}:8: live.tls_cert: {tmp_path}/c.pem and {tmp_path}/k")
+
+
 def test_a_configuration_is_shown_in_full_without_its_secrets(sfumato, write, monkeypatch):
     path = write(TEXT)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")  # showing needs none

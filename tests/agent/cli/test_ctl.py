@@ -624,6 +624,8 @@ def test_a_collection_that_makes_no_sense_is_not_begun(ctl, words, said):
         ["config", "set"],
         ["config", "diff"],
         ["collect"],
+        ["rollout"],
+        ["rollout", "start"],
     ],
 )
 def test_help_teaches(capsys, words):

@@ -9,7 +9,10 @@ import pytest
 from agent.cli import main
 from agent.cli.parser import parser_for
 
-COMMANDS = ("blur", "redact-image", "model", "run", "config", "provision", "ctl")
+COMMANDS = (
+    *("blur", "redact-image", "model", "live", "run", "config", "provision", "ctl"),
+    *("engine", "doctor", "bench"),
+)
 
 
 def said(words, capsys):

@@ -258,6 +258,7 @@ def test_a_source_that_never_opens_does_not_keep_the_process(bundle, tmp_path):
 
 LOST = """
 import sys, time
+from contextlib import nullcontext
 from pathlib import Path
 
 from agent.cli import process
@@ -271,17 +272,18 @@ class Held:
 def command():
     if "logs" in sys.argv:
         start_logging(str)
-    Held()
-    try:
-        time.sleep(3600)
-    finally:
-        print("cleaned up", file=sys.stderr)
+    with process.stopping(lambda: False) if "stopping" in sys.argv else nullcontext():
+        Held()
+        try:
+            time.sleep(3600)
+        finally:
+            print("cleaned up", file=sys.stderr)
 
 sys.exit(process.run(command))
 """
 
 
-@pytest.mark.parametrize("words", [[], ["logs"]])
+@pytest.mark.parametrize("words", [[], ["logs"], ["stopping"]])
 def test_ctrl_c_where_python_can_not_pass_it_on_is_no_fault_and_not_lost(tmp_path, words):
     """In a destructor, or in what ends an import."""
     process = run_by(LOST, tmp_path / "held", *words)

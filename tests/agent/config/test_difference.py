@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.difference import LIVE_IN_STREAM, Difference, difference
+from agent.config.live import LiveConfig
 from agent.config.mqtt import ControlConfig, MqttConfig
 from agent.config.tree import (
     AgentConfig,
@@ -17,6 +18,7 @@ from agent.config.tree import (
     SourceConfig,
     StreamConfig,
     TelemetryConfig,
+    UpdateConfig,
     leaves,
 )
 from agent.settings import Hiding, Looking
@@ -58,11 +60,13 @@ OTHER = {
     ("source", "open_timeout_s"): 3.0,
     ("source", "stall_s"): 3.0,
     ("source", "transport"): None,  # there is one only
+    ("source", "decoder"): "pyav",
     ("source", "realtime"): True,
     ("source", "loop"): True,
     ("sink", "codec"): "hevc",
     ("sink", "crf"): 30,
     ("sink", "preset"): "fast",
+    ("sink", "encoder"): "pyav",
     ("sink", "record"): False,
     ("sink", "file"): Path("/x.mp4"),
     ("sink", "gop_s"): 1.0,
@@ -125,6 +129,7 @@ def test_what_begins_anew_is_not_live_as_well():
         ({"record": RecordConfig(dir="/video", keep=KeepConfig(days=1))}, ("record.keep",), ()),
         ({"record": RecordConfig(dir="/other")}, (), ("record.dir",)),
         ({"device": "gate-8"}, (), ("device",)),
+        ({"live": LiveConfig()}, (), ("live",)),
         ({"model": ModelConfig(bundle="/n.sfm", trust=("/k.pub",), workers=2)}, (), ("model",)),
         ({"model": ModelConfig(bundle="/m.sfm", trust=("/k.pub",), workers=3)}, (), ("model",)),
         ({"limits": LimitsConfig(memory=1 << 30)}, (), ("limits",)),
@@ -140,6 +145,26 @@ def test_the_rest_changes_now_or_with_the_next_start(changed, settings, needs_re
     assert found == Difference(settings=settings, needs_restart=needs_restart)
 
 
+UPDATE = {"repository": "https://models.example/", "root": "/root.json"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "settings", "needs_restart"),
+    [
+        ({"probation_s": 60.0}, ("update.probation_s",), ()),
+        ({"window": "01:00-03:00"}, ("update.window",), ()),
+        ({"repository": "https://other.example/"}, (), ("update.repository",)),
+        ({"root": "/other.json"}, (), ("update.root",)),
+    ],
+)
+def test_models_come_from_elsewhere_with_the_next_start(changed, settings, needs_restart):
+    before = config(update=UpdateConfig(**UPDATE))
+    found = difference(before, config(update=UpdateConfig(**{**UPDATE, **changed})))
+    assert found == Difference(settings=settings, needs_restart=needs_restart)
+    for one, other in ((before, config()), (config(), before)):
+        assert difference(one, other).needs_restart == ("update.repository", "update.root")
+
+
 def test_another_broker_or_none_is_a_change_of_mqtt():
     one, other = config(mqtt=MqttConfig(host="a")), config(mqtt=MqttConfig(host="a", port=1883))
     for before, now in ((one, other), (one, config()), (config(), one)):
@@ -152,6 +177,8 @@ def test_no_setting_is_forgotten():
     from agent.config import difference as module
 
     parts = module._LIVE + module._RESTART
-    for path, _ in leaves(config(mqtt=MqttConfig(host="a"))):
+    for path, _ in leaves(
+        config(mqtt=MqttConfig(host="a"), update=UpdateConfig(**UPDATE), live=LiveConfig())
+    ):
         held = [part for part in parts if path[: len(part)] == part]
         assert len(held) == (path[0] != "streams"), path

@@ -37,6 +37,8 @@ def test_the_full_one_says_everything_and_means_the_defaults(write, monkeypatch)
             "model": model,
             "mqtt": {**mqtt, "key": "${credential:device.key}"},
             "control": {"operators": (folder / "ops.pub",)},
+            "live": {},
+            "update": {"repository": "https://models.example/", "root": folder / "root.json"},
             "streams": {"door": {"source": {"url": "rtsp://10.0.0.5/stream1"}}},
         }
     )

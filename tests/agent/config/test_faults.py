@@ -43,7 +43,7 @@ def said(loaded, text):
         (f"{DOOR}    transport: udp\n", 6, "streams.door.transport: 'udp': should be 'tcp'"),
         (f"{DOOR}    paused: no\n", 6, "streams.door.paused: 'no': should be true or false"),
         (f"{DOOR}    effect: solid\n    hide: {{effect: solid}}\n", 7, "streams.door.hide.effect: stands as streams.door.effect in line 6, too"),
-        (f"{DOOR}    url: rtsp://h/2\n", 6, "streams.door.url: there is no such key; there are source, sink, hide, look, paused, open_timeout_s, stall_s, transport and 17 more"),
+        (f"{DOOR}    url: rtsp://h/2\n", 6, "streams.door.url: there is no such key; there are source, sink, hide, look, paused, open_timeout_s, stall_s, transport and 19 more"),
         (f"{HEAD}streams:\n  Front Door: rtsp://h/1\n", 4, "streams.Front Door: should be made of a-z, 0-9 and -, at most 64 of them"),
         (f"{HEAD}streams:\n  door:\n", 4, "streams.door.source: has to be given"),
         (f"{HEAD}streams:\n  door:\n    source: {{loop: true}}\n", 5, "streams.door.source.url: has to be given"),
@@ -76,10 +76,33 @@ def test_a_bad_name_and_a_bad_url_in_one_line_are_two_faults(loaded):
     assert "should be rtsp://" in url
 
 
-def test_what_comes_later_is_refused_and_not_ignored(loaded):
-    (line,) = said(loaded, f"{DOOR}update: {{repository: 'https://models.example/'}}\n")
-    assert "agent.yaml:6: update" in line
-    assert line.endswith("not in this version, it comes with updates over the air; take it out")
+@pytest.mark.parametrize(
+    ("update", "key", "word"),
+    [
+        ("{root: r.json}", "repository", "has to be given"),
+        ("{repository: 'https://models.example/'}", "root", "has to be given"),
+        ("{repository: 'ftp://models.example/', root: r.json}", "repository", "should be an addr"),
+        ("{repository: 'https://u:p@models.example/', root: r.json}", "repository", "should be an"),
+        ("{repository: 'https://models.example/', root: r.json, window: 1-2}", "window", "1-2"),
+        ("{repository: 'https://m/', root: r.json, probation_s: 0}", "probation_s", "greater than"),
+    ],
+)
+def test_where_models_come_from_has_to_be_right(loaded, update, key, word):
+    (line,) = said(loaded, f"{DOOR}update: {update}\n")
+    assert f"agent.yaml:6: update.{key}: " in line
+    assert word in line
+
+
+def test_without_a_bundle_models_have_to_come_from_somewhere(loaded):
+    (line,) = said(loaded, "model: {trust: k.pub}\nstreams: {a: rtsp://h/1}\n")
+    assert line.endswith(
+        "model.bundle: has to be given, or a section update, by which models come over the air"
+    )
+    update = "update: {repository: 'http://10.0.0.2:8000/models', root: root.json}\n"
+    config = loaded(f"model: {{trust: k.pub}}\nstreams: {{a: rtsp://h/1}}\n{update}").config
+    assert config.model.bundle is None
+    assert config.update.repository == "http://10.0.0.2:8000/models/"
+    assert config.update.root.name == "root.json"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +168,8 @@ def test_all_faults_are_said_at_once_in_the_order_of_the_file(loaded):
         ["3", "streams.door.crf"],
         ["3", "streams.door.every"],
         ["4", "streams.yard.source"],
-        ["5", "update"],
+        ["5", "update.repository"],
+        ["5", "update.root"],
         ["6", "floor.effect"],
     ]
 

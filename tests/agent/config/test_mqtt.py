@@ -101,7 +101,7 @@ def test_only_a_broker_on_this_machine_is_spoken_to_in_the_clear(mqtt, text, is_
         ("mqtt: {host: h, cert: d, key: 'x${credential:k}'}", "mqtt.key: should be a file or ${credential:NAME}"),
         ("control: {ops: [pause, show_raw]}", "control.ops.1: 'show_raw': there is no such command; there are ping, refresh, snapshot, logs, pause, resume, restart, self_test, replay, rollback"),
         ("control: {ops: [pasue]}", "control.ops.0: 'pasue': there is no such command; did you mean 'pause'?"),
-        ("control: {remote: [model]}", "control.remote.0: 'model': should be 'streams' or 'telemetry'"),
+        ("control: {remote: [model]}", "control.remote.0: 'model': should be 'streams', 'telemetry' or 'update'"),
         ("control: {operator: [ops.pub]}", "control.operator: there is no such key; did you mean 'operators'?"),
         ("groups: [North]", "groups.0: 'North': should be made of a-z, 0-9 and -, at most 64 of them"),
         ("groups: north", "groups: 'north': should be a list, as in [a, b]"),

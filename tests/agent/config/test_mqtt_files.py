@@ -94,3 +94,11 @@ def test_an_operators_key_that_is_none_is_named(said):
     assert set(wrong) == {"control.operators"}
     wrong = said("control: {operators: [gone.pub]}\n")
     assert "gone.pub" in wrong["control.operators"]
+
+
+def test_where_models_come_from_is_known_before_one_comes(said, tmp_path):
+    update = "update: {repository: https://models.example/, root: root.json}\n"
+    assert said(update) == {
+        "update.root": f"can't read {tmp_path}/root.json (No such file or directory)"
+    }
+    assert said(update, root_json=b"{}") == {}

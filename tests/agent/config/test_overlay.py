@@ -275,6 +275,22 @@ def test_nobody_looks_away_for_longer_than_the_file_says(local):
         }
 
 
+def test_what_is_decoded_with_care_is_not_decoded_with_less(loaded):
+    """FFmpeg leaves damaged pictures out; a decoder in hardware fills them in and says nothing."""
+    url, other = "rtsp://10.0.0.5/1", "rtsp://10.0.0.6/1"
+    local = loaded(
+        "model: p.sfm\ntrust: k.pub\n"
+        f"streams:\n  door: {{source: {url}, decoder: pyav}}\n  yard: {other}\n"
+    )
+    said = "should be pyav, as stream door of the device's own file"
+    for decoder in ("auto", "gstreamer", "pyav-cuda"):
+        for name in ("door", "new"):
+            errors = errors_of(local, streams={name: {"source": url, "decoder": decoder}})
+            assert errors == {f"streams.{name}.decoder": said}
+        assert sent(local, streams={"yard": {"source": other, "decoder": decoder}})
+    assert sent(local, streams={"yard": {"source": other, "decoder": "pyav"}})
+
+
 def test_a_known_name_with_another_camera_hides_what_both_say(local):
     errors = errors_of(
         local, streams={"hall": {"source": DOOR, "hide": {**HIDE, "classes": ["person"]}}}
@@ -404,10 +420,46 @@ def test_no_other_section_can_be_sent(local, name):
     assert set(errors_of(local, **{name: {}})) == {name}
 
 
-def test_updates_come_later(local):
-    assert errors_of(local, update={}) == {
-        "update": "not in this version, it comes with updates over the air"
-    }
+UPDATE = """
+model: {trust: k.pub}
+streams: {a: rtsp://h/1}
+update: {repository: https://models.example, root: root.json, probation_s: 60}
+control: {remote: [update]}
+"""
+ELSEWHERE = "only the device's own file says where models come from: it has "
+
+
+def test_when_models_are_taken_may_be_said_from_afar(loaded):
+    local = loaded(UPDATE)
+    update = sent(local, update={"window": "01:00-03:00"}).config.update
+    assert (update.window, update.probation_s) == ("01:00-03:00", 600)
+    assert update.repository == local.config.update.repository == "https://models.example/"
+    assert update.root == local.config.update.root
+    assert sent(local, update={"repository": "https://models.example/", "root": "root.json"})
+
+
+@pytest.mark.parametrize(
+    ("sections", "errors"),
+    [
+        (
+            {"repository": "https://other.example/"},
+            {"update.repository": "https://models.example/"},
+        ),
+        ({"root": "other.json"}, {"update.root": "root.json"}),
+    ],
+)
+def test_where_models_come_from_may_not(loaded, sections, errors):
+    found = errors_of(loaded(UPDATE), update=sections)
+    assert set(found) == set(errors)
+    for key, own in errors.items():
+        assert found[key].startswith(ELSEWHERE)
+        assert found[key].endswith(own)
+
+
+def test_who_takes_no_models_can_not_be_made_to(loaded):
+    local = loaded("model: p.sfm\ntrust: k.pub\nstreams: {a: rtsp://h/1}\ncontrol: {remote: [update]}\n")  # fmt: skip
+    update = {"repository": "https://models.example/", "root": "root.json"}
+    assert errors_of(local, update=update) == {"update": f"{ELSEWHERE}no such section"}
 
 
 def test_ten_keys_are_enough_and_none_is_long(local):

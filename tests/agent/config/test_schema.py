@@ -29,7 +29,7 @@ def test_what_we_show_is_valid(judge, text):
         "mqtt: {host: x, version: 4}",
         "mqtt: {host: x, password: hunter2}",
         "control: {ops: [show_raw]}",
-        "control: {remote: [update]}",
+        "control: {remote: [model]}",
         "groups: [North]",
         "telemetry: {interval_s: 1}",
         "update: {}",
@@ -44,6 +44,9 @@ def test_what_we_show_is_valid(judge, text):
         "record: {keep: {bytes: 50G}}",
         "floor: {effect: none}",
         "telemetry: {prometheus: 9464}",
+        "live: 127.0.0.1:8080",
+        "live: {listen: localhost}",
+        "live: {token: hunter2}",
     ],
 )
 def test_what_is_wrong_is_seen(judge, more):

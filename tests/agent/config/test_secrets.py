@@ -34,6 +34,17 @@ def test_what_holds_no_secret_is_left_as_it_is(credentials):
         assert credentials().fill(url) == url
 
 
+def test_where_pictures_are_sent_has_other_schemes(credentials):
+    secrets = credentials(door="p@ss/word")
+    assert (
+        secrets.filled("rtmp://u:${credential:door}@10.0.0.5/app/${env:USER}")
+        == "rtmp://u:p%40ss%2Fword@10.0.0.5/app/viewer"
+    )
+    assert "p@ss" not in secrets.hide("it was p@ss/word")
+    with pytest.raises(UsageError, match="should be rtsp"):
+        secrets.fill("rtmp://10.0.0.5/app/${credential:door}")
+
+
 def test_values_are_percent_encoded_before_the_at_and_nowhere_else(credentials):
     secrets = credentials(door="p@ss/w:rd#?%&é ", host="[::1]:554")
     assert (

@@ -14,6 +14,7 @@ from agent.control.messages import (
 )
 from agent.control.ops import OPS
 from agent.control.schemas import args_digests, schema_digest
+from agent.service.updating import MOST_LETTERS, MOST_REFUSED
 
 NOW = 1_790_000_000.123
 DEVICE = "gate-7".ljust(64, "x")
@@ -25,6 +26,16 @@ MODEL = ModelInfo(
     precision="int8",
     runtime="onnxruntime 1.24 CPUExecutionProvider",
 )
+CANDIDATES = [
+    f"{role} on {runtime}"
+    for runtime, roles in {
+        "tensorrt": ("int8", "fp16"),
+        "onnxruntime-cuda": ("fp32", "fp16"),
+        "onnxruntime-cpu": ("uint8", "fp32", "fp16"),
+    }.items()
+    for role in roles
+]
+"""All that may be tried of a bundle of every precision."""
 NAMES = [f"stream-{number}-".ljust(64, "y") for number in range(8)]
 TELE = Tele(
     ts=None,
@@ -81,7 +92,7 @@ def info_of(ops=tuple(OPS), hardware="NVIDIA Jetson Orin Nano Engineering Refere
         hardware=hardware,
         l4t="36.4.3",
         model=MODEL,
-        candidates=dict.fromkeys(("uint8", "int8", "fp32", "fp16"), "é" * 80),
+        candidates=dict.fromkeys(CANDIDATES, "é" * 40),
         ops=args_digests(ops),
         signed=True,
         certificate_end=NOW,
@@ -114,11 +125,15 @@ def retained():
         ),
         "model/reported": ModelReported(
             rev=2**53,
+            group=DEVICE,
+            name="person-car-plate",
+            version=2026_11_28,
+            digest="ab" * 32,
             state="rolled_back",
             progress=1,
-            reason=REASON,
+            reason=REASON[:MOST_LETTERS],
             active=MODEL,
             previous=MODEL,
-            refused=("ab" * 32,) * 8,
+            refused=("ab" * 32,) * MOST_REFUSED,
         ),
     }

@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from agent.control.desired import MAX_DESIRED_BYTES, read_desired
+from agent.control.desired import (
+    MAX_DESIRED_BYTES,
+    MAX_MODEL_BYTES,
+    read_desired,
+    read_model,
+)
 from agent.control.refusal import Refusal
 from agent.control.signed import sign
 from models.signing import PrivateKey
@@ -77,3 +82,31 @@ def test_one_that_is_too_large_is_not_even_read():
     assert read_desired(payload, DEVICE, []).rev == 3
     assert refusal_of(payload + b" ").code == "too_large"
     assert refusal_of(b"[" * 2**20).code == "too_large"
+
+
+MODEL = {"v": 1, "rev": 3, "name": "person", "version": 4, "digest": "ab" * 32}
+
+
+@pytest.mark.parametrize("group", [None, "north"])
+def test_a_model_is_read_or_refused_whatever_bytes_come(group):
+    """Each letter taken out, doubled and changed: none brings another error, or another digest."""
+    more = {"percent": 100, "salt": "s"} if group else {}
+    whole = json.dumps({**MODEL, **more}).encode()
+    assert read_model(whole, DEVICE, group).digest == MODEL["digest"]
+    assert read_model(b"", DEVICE, group) is None
+    read = 0
+    for at in range(len(whole)):
+        for middle in (b"", whole[at : at + 1] * 2, b'"', b"9", b"\xff"):
+            try:
+                desired = read_model(whole[:at] + middle + whole[at + 1 :], DEVICE, group)
+            except Refusal as refusal:
+                assert refusal.code in ("invalid_schema", "unauthorised")  # noqa: PT017 the others go on
+            else:
+                read += desired is not None
+    assert read > 20  # a name or a number has changed
+
+
+def test_a_model_that_is_too_large_is_not_looked_at():
+    with pytest.raises(Refusal) as refused:
+        read_model(json.dumps(MODEL).encode().ljust(MAX_MODEL_BYTES + 1), DEVICE, None)
+    assert refused.value.code == "too_large"

@@ -8,7 +8,7 @@ import pytest
 
 from agent.control.decision import Admitted
 from agent.control.discovery import BIRTH, document, removal, topic
-from agent.control.messages import Conn
+from agent.control.messages import Conn, ModelInfo, ModelReported
 from agent.control.topics import ROOT, place_of
 from tests.agent.control.gate import NOW, Gate
 from tests.agent.control.large_device import NAMES, TELE, info_of, streams_of
@@ -40,7 +40,7 @@ def test_the_document_has_what_home_assistant_demands():
     for name, part in said["components"].items():
         assert re.fullmatch(r"[a-zA-Z0-9_-]+", name)
         assert re.fullmatch(r"[a-zA-Z0-9_-]+", part["unique_id"])
-        assert part["platform"] in ("sensor", "binary_sensor", "button")
+        assert part["platform"] in ("sensor", "binary_sensor", "button", "update")
     assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", topic("gate-7"))
     assert BIRTH == "homeassistant/status"
 
@@ -144,3 +144,33 @@ def test_what_a_stream_says_of_itself_is_not_in_it():
 def test_an_empty_message_makes_it_forgotten():
     message = removal("gate-7")
     assert (message.topic, message.payload, message.retain) == (topic("gate-7"), b"", True)
+
+
+ACTIVE = ModelInfo(name="person", version=3, digest="0", precision="fp32", runtime="none")
+
+
+@pytest.mark.parametrize(
+    ("state", "active", "said"),
+    [
+        ("idle", ACTIVE, ("person", "3", "3", False, None)),
+        ("fetching", ACTIVE, ("person", "3", "4", True, 25)),
+        ("active", ACTIVE, ("person", "3", "3", False, None)),
+        ("committed", ACTIVE, ("person", "3", "3", False, None)),
+        ("failed", ACTIVE, ("person", "3", "3", False, None)),
+        ("rolled_back", ACTIVE, ("person", "3", "3", False, None)),
+        ("idle", None, ("none", "0", "0", False, None)),
+        ("testing", None, ("person", "0", "4", True, 25)),
+    ],
+)
+def test_a_model_that_comes_is_shown_as_an_update_that_nobody_can_press(state, active, said):
+    """Keys as in Home Assistant's `update` platform for MQTT, whose values are texts."""
+    part = read()["components"]["model"]
+    assert "command_topic" not in part
+    told = {"rev": 0, "name": None, "version": None}
+    if state != "idle":
+        told = {"rev": 5, "name": "person", "version": 4}
+    reported = ModelReported(
+        **told, state=state, progress=0.25, reason="", active=active, previous=None, refused=()
+    )
+    keys = ("title", "installed_version", "latest_version", "in_progress", "update_percentage")
+    assert json.loads(shown(part, reported)) == dict(zip(keys, said, strict=True))

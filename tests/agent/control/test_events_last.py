@@ -36,6 +36,7 @@ class Teller:
         self.told = len(self.written)
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_each_event_is_collected_once_whatever_is_killed(tmp_path):
     seed = int(os.environ.get("SFUMATO_SEED", "8"))
     print(f"SFUMATO_SEED={seed}")  # noqa: T201 for whoever wants to see it again

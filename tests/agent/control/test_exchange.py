@@ -360,3 +360,91 @@ def test_what_nobody_signed_is_not_applied_where_operators_sign(tmp_path):
     desire(sign(body, key).model_dump_json().encode())
     assert world.agent.config_reported().rev == 7
     world.close()
+
+
+MODEL = {"v": 1, "rev": 3, "name": "person", "version": 4, "digest": "ab" * 32}
+OWN, GROUPS = f"{PREFIX}/model/desired", "sfumato/v1/groups/{}/model/desired"
+
+
+@pytest.fixture
+def taker(tmp_path):
+    """A device that lets itself be told which model to run."""
+    world = World(tmp_path, takes_models=True, groups=("north", "canary"))
+    world.connect()
+    yield world
+    world.close()
+
+
+def desire(world, topic, *said):
+    for each in said:
+        payload = each if isinstance(each, bytes) else json.dumps(each).encode()
+        world.exchange.received(Received(topic, payload, 1, True, None, 1))
+    world.tend(later_s=DESIRED_S)
+
+
+def staged(percent, **more):
+    return {**MODEL, "percent": percent, "salt": "s", **more}
+
+
+def test_a_device_and_its_groups_are_told_which_model_to_run(taker):
+    desire(taker, OWN, {**MODEL, "device": "gate", "window": "01:00-03:00"})
+    desire(taker, GROUPS.format("north"), staged(100, rev=9))
+    assert taker.agent.models[None].window == "01:00-03:00"
+    assert taker.agent.models["north"].rev == 9
+    assert taker.exchange.counts().refused == {}
+
+
+def test_a_group_speaks_to_a_share_of_it_and_to_more_later(taker):
+    """`gate` stands at 53.5 % by the salt `s`."""
+    north = GROUPS.format("north")
+    for percent, is_meant in ((100, True), (53, False), (54, True), (0, False)):
+        desire(taker, north, staged(percent))
+        assert (taker.agent.models["north"] is not None) == is_meant, percent
+
+
+def test_what_is_taken_back_is_wanted_no_more(taker):
+    desire(taker, OWN, MODEL)
+    desire(taker, OWN, b"")
+    assert taker.agent.models == {None: None}
+
+
+def test_of_several_that_come_at_once_the_last_one_counts(taker):
+    desire(taker, OWN, MODEL, {**MODEL, "rev": 4}, {**MODEL, "rev": 5})
+    assert taker.agent.models[None].rev == 5
+    assert taker.exchange.counts().refused == {"superseded": 2}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"{",
+        b" " * 9000,
+        {**MODEL, "v": 2},
+        {**MODEL, "digest": "AB" * 32},
+        {**MODEL, "window": "25:00-26:00"},
+        {**MODEL, "url": "http://evil.example/"},
+        {**MODEL, "device": "yard"},
+        {**MODEL, "rev": 0},
+        {**MODEL, "rev": True},
+    ],
+    ids=str,
+)
+def test_what_is_not_exactly_as_described_changes_nothing_and_is_told(taker, payload):
+    desire(taker, OWN, payload)
+    assert taker.agent.models == {}
+    assert taker.exchange.counts().refused == {"model-desired": 1}
+    taker.tend(COMMIT_S)
+    (event,) = taker.broker.named("evt/model")
+    assert "refused" in json.loads(event.payload)["data"]
+
+
+def test_who_is_no_member_is_not_told(taker, tmp_path):
+    desire(taker, GROUPS.format("south"), staged(100))
+    assert taker.agent.models == {}
+    assert taker.exchange.counts().refused == {"not_subscribed": 1}
+    (tmp_path / "other").mkdir()
+    world = World(tmp_path / "other")
+    world.connect()
+    desire(world, OWN, MODEL)
+    assert world.agent.models == {}
+    world.close()

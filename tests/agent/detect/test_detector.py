@@ -7,11 +7,12 @@ import pytest
 from worlds import HandClock, grey_frame, until
 
 from agent.detect.detector import NetworkDetector
-from models.decode import YoloSegDecoder
+from models.decode.yolo_seg import YoloSegDecoder
 from models.errors import InferenceError
 from models.feeding import Feeding, Feedings
 from models.input_buffer import InputBuffer
-from models.preprocess import InputSpec, Letterbox, rgb_from_yuv
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox, rgb_from_yuv
 from models.runtime.choose import Chosen
 
 SQUARE = (64, 64)
@@ -89,6 +90,29 @@ def test_a_network_is_fed_and_read_in_the_coordinates_of_the_frame(world):
 def test_a_network_that_gives_nan_gives_no_result(world):
     with pytest.raises(InferenceError, match="finite"):
         network_detector(OneBox(float("nan"))).detect(world.frame(0))
+
+
+class DogOrSheep(OneBox):
+    """A network that is not sure: 0.44 a dog (0), 0.5 a sheep (1)."""
+
+    def run(self, image):
+        predictions, prototypes = super().run(image)
+        second = np.insert(predictions, 5, 0, axis=1)
+        second[0, 4:6, 0] = 0.44, 0.5
+        return second, prototypes
+
+
+def test_whoever_hides_dogs_hides_what_may_be_a_sheep(world):
+    """And whoever hides sheep hides it, too: streams share a detector."""
+    spec = InputSpec(width=64, height=64)
+    chosen = Chosen(DogOrSheep(), "fp32", 64 * "0", "numbers", "there is no other")
+    feedings = Feedings([Feeding(spec, YoloSegDecoder(spec, 2))])
+    detector = NetworkDetector(chosen, feedings, 0.1)
+    assert detector.detect(world.frame(0)).classes.tolist() == [1]
+    detector.sought |= {frozenset({0})}
+    assert detector.detect(world.frame(0)).classes.tolist() == [1, 0]
+    detector.sought |= {frozenset({1})}
+    assert detector.detect(world.frame(0)).classes.tolist() == [1, 0]
 
 
 def test_each_frame_is_fed_at_the_size_that_suits_it():

@@ -7,7 +7,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from worlds import grey_frame
+from worlds import HandClock, grey_frame
+
+from agent.detect.schedule import Schedule
+from agent.detect.ticket import Result
 
 
 class Stream:
@@ -98,6 +101,39 @@ def test_a_stream_that_starts_at_frame_0_does_not_starve_one_that_has_run_for_ho
     ]
     counts = Counter(serve(stepped, streams, 389))
     assert jain(list(counts.values())) >= 0.99
+
+
+@pytest.mark.parametrize("detection_s", [0.02, 0.03, 0.05, 0.2])
+def test_five_cameras_share_one_detector_and_none_waits_twice_the_mean(detection_s):
+    """One joined 10,000 frames before the others and one sends twice as often; one question each.
+
+    20 s, in a time that is turned by hand. At 0.02 s a detection there is time for all, else not.
+    """
+    clock, picture = HandClock(), np.zeros((8, 8), np.uint8)
+    schedule = Schedule(60.0, clock)
+    periods_s = [5 / 30, 5 / 30, 5 / 30, 5 / 30, 5 / 60]
+    lanes = [schedule.open(f"camera {i}", live=True) for i in range(5)]
+    due_s, frames = [0.01 * i for i in range(5)], [10_000, 0, 0, 0, 0]
+    served, waits_s = Counter(), []
+    while clock() < 20:
+        for i, lane in enumerate(lanes):
+            if due_s[i] <= clock() and not lane.tickets:
+                schedule.put(lane, grey_frame(picture, frames[i]))
+                frames[i] += 5
+                due_s[i] = max(due_s[i] + periods_s[i], clock())
+        if not any(lane.tickets for lane in lanes):
+            clock.turn(0.005)
+            continue
+        job = schedule.take()
+        waits_s.append(clock() - job.ticket.asked_s)
+        served[job.lane.name] += 1
+        clock.turn(detection_s)
+        schedule.finish(job, Result())
+    shares = sorted(served.values())
+    assert jain(shares[:4]) >= 0.99  # of those that ask equally often
+    if detection_s > 0.03:  # more is asked than can be done
+        assert jain(shares) >= 0.95
+        assert max(waits_s) <= 2 * np.mean(waits_s)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

@@ -8,7 +8,7 @@ import threading
 import pytest
 from worlds import HangingAt, until
 
-from agent.detect.hang_limit import HANG_WINDOW_S, MAX_HANGS
+from agent.detect.hang_limit import FIRST_PAUSE_S, HANG_WINDOW_S, LONGEST_PAUSE_S, MAX_HANGS
 
 TIMEOUT_S = 20.0
 HOUR_S = 3600.0
@@ -76,6 +76,39 @@ def test_three_hangs_within_the_window_suspend_detection_and_it_heals(hanging, c
     assert hanging.ask(lane).fault == TIMED_OUT
     clock.turn(HANG_WINDOW_S)
     assert [hanging.ask(lane).fault for _ in range(20)] == [None] * 20
+
+
+def test_a_live_lane_is_tried_anew_for_ever_after_longer_and_longer_pauses(hanging, clock):
+    """Nobody but who watches it can end it, and no count of hangs does."""
+    lane, pauses_s = hanging.pool.lane("door", live=True), []
+    for _ in range(30):
+        assert hanging.hang(lane).fault == TIMED_OUT
+        hung_s, asked = clock(), len(hanging.eyes.seen)
+        while (ticket := hanging.ask(lane)).fault == TIMED_OUT:
+            assert ticket.frame is None
+            assert len(hanging.eyes.seen) == asked
+            clock.turn(FIRST_PAUSE_S)
+        assert ticket.fault is None
+        pauses_s.append(clock() - hung_s)
+    assert pauses_s[:7] == [1, 2, 4, 8, 16, 32, 64]
+    assert max(pauses_s) <= LONGEST_PAUSE_S
+    clock.turn(HOUR_S)
+    hanging.hang(lane)
+    assert hanging.ask(lane).fault == TIMED_OUT
+    clock.turn(FIRST_PAUSE_S)
+    assert hanging.ask(lane).fault is None
+
+
+def test_what_waits_in_a_live_lane_behind_a_hang_is_covered_at_once(hanging, world, clock):
+    """Its pictures go on, and what comes next is looked at once the pause is over."""
+    lane = hanging.pool.lane("door", live=True)
+    stuck = lane.submit(world.frame(1))
+    until(lambda: hanging.eyes.seen == [1])
+    behind = lane.submit(world.frame(2))
+    clock.turn(TIMEOUT_S)
+    assert lane.wait(stuck).fault == TIMED_OUT
+    assert behind.done.is_set()
+    assert behind.fault == TIMED_OUT
 
 
 def test_a_lane_whose_detections_hang_suspends_no_other(hanging, clock):

@@ -55,6 +55,21 @@ def test_a_lane_has_its_own_time(world, pool_of, clock):
     assert busy.workers == idle.workers == 1
 
 
+def test_a_live_lane_counts_what_came_late_and_uses_it(world, pool_of, clock):
+    class Slow(Eyes):
+        def detect(self, frame):
+            clock.turn(0.3)
+            return super().detect(frame)
+
+    pool = pool_of(Slow(world), workers=1, now=clock)
+    camera, file = pool.lane("camera", live=True), pool.lane("file")
+    for i in range(3):
+        for lane in (camera, file):
+            assert len(lane.wait(lane.submit(world.frame(i))).sightings) == 1
+    assert (camera.clock.late, file.clock.late) == (3, 0)
+    assert (pool.hung, pool.hangs_lately) == (0, 0)
+
+
 def test_closing_a_lane_drops_what_is_open_in_it_and_nothing_else(pool_of, stepped):
     pool = pool_of(stepped)
     leaving, staying = pool.lane("leaving"), pool.lane("staying")
@@ -69,8 +84,26 @@ def test_closing_a_lane_drops_what_is_open_in_it_and_nothing_else(pool_of, stepp
     stepped.finish()
     assert stepped.next() == 1
     stepped.finish()
-    assert leaving.wait(running).fault is None
+    assert leaving.wait(running).fault == "detector closed"
     assert staying.wait(other).fault is None
+
+
+def test_a_lane_that_is_closed_waits_for_no_detection_that_runs(pool_of, stepped):
+    """Which may hang: whoever waits for it goes on at once, and the next stream's turn comes."""
+    pool = pool_of(stepped)
+    leaving, staying = pool.lane("leaving"), pool.lane("staying")
+    frame = grey_frame(np.zeros((8, 8), np.uint8))
+    running = leaving.submit(frame)
+    assert stepped.next() == 0
+    leaving.close()
+    assert leaving.wait(running).fault == "detector closed"
+    ticket = staying.submit(frame)
+    stepped.finish()
+    stepped.next()
+    stepped.finish()
+    assert staying.wait(ticket).fault is None
+    assert running.fault == "detector closed"
+    assert (pool.hung, leaving.clock.frames) == (0, 1)
 
 
 def test_closing_the_pool_leaves_nobody_waiting(pool_of, stepped):

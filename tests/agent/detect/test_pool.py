@@ -21,6 +21,7 @@ from worlds import (
 
 from agent.detect.hang_limit import MAX_HANGS
 from agent.detect.pool import DetectorPool
+from models.errors import LostGpuError
 from models.instances import Instances, Mask
 
 TIMEOUT_S = 0.05
@@ -53,6 +54,24 @@ def test_a_ticket_holds_what_was_seen_in_its_own_frame(world, lane_of):
         (sighting,) = lane.wait(ticket).sightings
         assert sighting.index == i
         assert sighting.outline.bounds.tolist() == [10 + 2 * i, 8, 42 + 2 * i, 40]
+
+
+class Lost(Eyes):
+    """Of a GPU that fails for good at the second frame."""
+
+    def detect(self, frame):
+        if frame.index == 1:
+            raise LostGpuError("the GPU failed for good")
+        return super().detect(frame)
+
+
+def test_a_gpu_that_is_lost_is_said_until_the_end(world, clock):
+    pool = DetectorPool(Lost(world), 1, TIMEOUT_S, clock)
+    lane = pool.lane("stream")
+    faults = [(lane.wait(lane.submit(world.frame(i))).fault, pool.lost) for i in range(3)]
+    pool.close()
+    said = "the GPU failed for good"
+    assert faults == [(None, ""), ("no valid result", said), (None, said)]
 
 
 def test_a_ticket_lets_its_frame_go(world, lane_of):

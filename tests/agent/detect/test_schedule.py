@@ -63,6 +63,79 @@ def test_a_lane_that_asks_seldom_goes_first_but_saves_nothing_up(schedule):
     assert names == ["seldom", "flood", "seldom", "flood", "seldom", "flood", "flood"]
 
 
+def test_the_earliest_deadline_is_first_whoever_had_the_last_turn(schedule, clock):
+    a, b = schedule.open("a"), schedule.open("b")
+    clock.turn(1)
+    schedule.put(b, frame(5))
+    clock.turn(0.1)
+    schedule.put(a, frame(1))
+    assert served(schedule) == [("b", 5), ("a", 1)]
+
+
+def test_what_is_handed_in_at_once_does_not_go_before_what_comes_later(schedule, clock):
+    flood, seldom = schedule.open("flood"), schedule.open("seldom")
+    for i in range(3):
+        schedule.put(flood, frame(i))
+    clock.turn(0.1)
+    schedule.put(seldom, frame(0))
+    assert [name for name, _ in served(schedule)] == ["flood", "seldom", "flood", "flood"]
+
+
+@pytest.mark.parametrize(("waited_s", "first"), [(0.0, "camera"), (0.7, "camera"), (0.8, "file")])
+def test_a_camera_goes_before_a_file_but_not_for_ever(schedule, clock, waited_s, first):
+    file, camera = schedule.open("file"), schedule.open("camera", live=True)
+    schedule.put(file, frame(0))
+    clock.turn(waited_s)
+    schedule.put(camera, frame(9))
+    assert served(schedule)[0][0] == first
+
+
+def test_a_file_beside_cameras_that_want_everything_is_served_now_and_then(schedule, clock):
+    cameras = [schedule.open(name, live=True) for name in "abc"]
+    file = schedule.open("file")
+    for i in range(200):
+        for lane in (*cameras, file):
+            if not lane.tickets:
+                schedule.put(lane, frame(i))
+        job = schedule.take()
+        clock.turn(0.05)
+        schedule.finish(job, GOOD)
+    assert file.clock.frames >= 200 * 0.05 / 1.05 - 1
+    assert max(c.clock.frames for c in cameras) - min(c.clock.frames for c in cameras) <= 1
+
+
+@pytest.mark.parametrize(
+    ("live", "in_line_s", "took_s", "late"),
+    [
+        (True, 0, 0.25, 0),
+        (True, 0, 0.26, 1),
+        (True, 0.2, 0.06, 1),
+        (True, 0, TIMEOUT_S, 1),
+        (False, 0, 5, 0),
+    ],
+)
+def test_late_is_not_hung(schedule, clock, live, in_line_s, took_s, late):
+    """It is counted from when it was handed in; its result is used, and its worker goes on."""
+    lane = schedule.open("a", live=live)
+    ticket = schedule.put(lane, frame(0))
+    clock.turn(in_line_s)
+    job = schedule.take()
+    clock.turn(took_s)
+    assert schedule.finish(job, GOOD)
+    assert (ticket.result, lane.clock.late) == (GOOD, late)
+    assert (schedule.hung, schedule.hangs_lately()) == (0, 0)
+
+
+def test_what_hangs_is_not_late_as_well(schedule, clock):
+    lane = schedule.open("a", live=True)
+    schedule.put(lane, frame(0))
+    job = schedule.take()
+    clock.turn(TIMEOUT_S)
+    assert schedule.write_off() == 1
+    assert not schedule.finish(job, GOOD)
+    assert (lane.clock.late, schedule.hangs_lately()) == (0, 1)
+
+
 def test_a_new_lane_is_behind_all_that_wait(schedule):
     old = [schedule.open(name) for name in "ab"]
     for lane in old:
@@ -86,14 +159,17 @@ def test_a_lane_that_is_opened_again_gains_nothing(schedule):
     assert names == ["patient", "restless"] * 5
 
 
-OPS = st.lists(st.tuples(st.sampled_from(["put", "put", "take", "reopen"]), st.integers(0, 3)))
+OPS = st.lists(
+    st.tuples(st.sampled_from(["put", "put", "take", "reopen", "pass"]), st.integers(0, 3))
+)
 
 
 @settings(deadline=None)
 @given(OPS, st.integers(1, 4))
 def test_while_a_lane_waits_no_other_has_two_turns(ops, workers):
-    """Whatever they ask for, in whatever order, however often they are opened again."""
-    schedule = Schedule(TIMEOUT_S, HandClock())
+    """Whatever they ask for, in whatever order and when, however often they are opened again."""
+    clock = HandClock()
+    schedule = Schedule(TIMEOUT_S, clock)
     lanes = [schedule.open(str(i)) for i in range(4)]
     overtaken = {}  # by lane that waits: turns of others since
     running = []
@@ -105,6 +181,8 @@ def test_while_a_lane_waits_no_other_has_two_turns(ops, workers):
             schedule.close_lane(lanes[i])
             lanes[i] = schedule.open(str(i))
             overtaken.pop(i, None)
+        elif op == "pass":
+            clock.turn(i / 10)
         elif overtaken:
             if len(running) == workers:
                 schedule.finish(running.pop(0), GOOD)

@@ -155,6 +155,7 @@ class AtOnce(Lane):
         return ticket
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [(), (20, 21, 33)])
 @pytest.mark.parametrize("cuts", [(), (17, 18, 30)])
 @pytest.mark.parametrize("every", [1, 2, 5, "auto"])
@@ -175,6 +176,80 @@ def test_no_frame_is_held_back_for_more_than_two_intervals(every, cuts, damaged)
     assert LOOK_AHEAD == 2
     longest = max(given[-1] - frame.index for frame, _ in analyst.run(source()))
     assert longest == 2 * rhythm.interval or (cuts and longest < 2 * rhythm.interval)
+
+
+class OnDemand(Lane):
+    """A lane whose detections end once somebody waits for them: no detector can be slower."""
+
+    def __init__(self, eyes, workers):
+        super().__init__(Schedule(10.0, HandClock()), "stream", workers, lambda: None)
+        self._eyes = eyes
+
+    def submit(self, frame):
+        return Ticket(frame)
+
+    def wait(self, ticket):
+        if not ticket.done.is_set():
+            found = self._eyes.detect(ticket.frame)
+            ticket.settle(Result(tuple(sightings_of(found, ticket.frame.index))))
+        return ticket
+
+
+def longest_wait(world, rhythm, workers):
+    """Frames that came before one left, at most; by the outside, and as the analyst tells it."""
+    given = []
+
+    def source():
+        for frame in world.source():
+            given.append(frame.index)
+            yield frame
+
+    lane, tracker = OnDemand(Eyes(world), workers), Tracker((0,), {0: 0.25})
+    analyst = Analyst(lane, tracker, rhythm, world.size, {}, 0.0, [].append)
+    longest = max(given[-1] - frame.index for frame, _ in analyst.run(source()))
+    return longest, analyst.most_held_back
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("every", [1, 2, 3, 5, "auto"])
+def test_prompt_means_two_intervals_and_two_frames_however_slow_the_detector(every, workers):
+    """And one detection, for which nothing is taken in; without it each worker costs an interval."""
+    world = World(Thing(linear(10, 8, 2)), frames=60)
+    prompt = Rhythm(every, prompt=True, max_gap_s=9.0)
+    bound = 2 * prompt.interval + 2
+    assert longest_wait(world, prompt, workers) == (bound, bound)
+    patient = Rhythm(every, max_gap_s=9.0)
+    bound = patient.interval * (LOOK_AHEAD + workers + 1)
+    assert longest_wait(world, patient, workers) == (bound, bound)
+
+
+@pytest.mark.parametrize("cuts", [(17, 18, 30), range(1, 43)])
+def test_prompt_frames_around_cuts_wait_no_longer(cuts):
+    world = World(Thing(linear(10, 8, 2)), frames=43, cuts=cuts)
+    longest, told = longest_wait(world, Rhythm(5, prompt=True, max_gap_s=9.0), 2)
+    assert longest == told <= 12
+
+
+def test_without_look_ahead_nothing_is_held_back(walker):
+    assert longest_wait(walker, Rhythm(5, look_ahead=False), 2) == (0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [1, 3, 5, "auto"])
+def test_prompt_covers_are_the_same(every):
+    """Only when they are known differs, and with a slow detector that is what it is there for."""
+    world = World(
+        Thing(linear(10, 8, 3, born=4, dies=33)), Thing(linear(90, 50, -2, born=11)), frames=43
+    )
+    covers = []
+    for lane in (OnDemand(Eyes(world), 4), AtOnce(Eyes(world))):
+        for prompt in (True, False):
+            rhythm, tracker = Rhythm(every, prompt=prompt), Tracker((0,), {0: 0.25})
+            analyst = Analyst(lane, tracker, rhythm, world.size, {}, 0.0, [].append)
+            covers.append([painted(cover) for _, cover in analyst.run(world.source())])
+    assert all(len(each) == 43 for each in covers)
+    assert all(all(map(np.array_equal, covers[0], other)) for other in covers[1:])
 
 
 def test_covers_depend_on_no_detector_s_speed(analyst_of):

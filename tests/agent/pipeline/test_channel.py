@@ -231,8 +231,10 @@ def test_it_tells_how_many_wait(channel):
     assert len(channel) == 1
 
 
-def test_what_comes_all_at_once_in_the_beginning_is_waited_for(clocks):
-    patient = Channel(SIZE, *clocks, droppable=lambda _: True, patience_s=60)
+@pytest.mark.parametrize("waits", [{"patience_s": 60}, {"room_s": 60}], ids=["first", "each"])
+def test_what_comes_all_at_once_is_waited_for(clocks, waits):
+    """In the beginning, or where whoever sends holds back meanwhile."""
+    patient = Channel(SIZE, *clocks, droppable=lambda _: True, **waits)
     got = []
 
     def read():
@@ -246,3 +248,66 @@ def test_what_comes_all_at_once_in_the_beginning_is_waited_for(clocks):
     assert ended(reader)
     assert got == list(range(100))
     assert patient.dropped == 0
+
+
+def test_silence_is_told_once_and_not_before_the_first_item(channel):
+    got = []
+    reads = started(lambda: got.extend(channel.or_silence(lambda: 0.01)))
+    until(lambda: is_waited_for(channel))
+    time.sleep(0.05)
+    for number in range(3):
+        channel.put(number)
+        until(lambda number=number: got[-2:] == [number, None])
+        time.sleep(0.05)
+    channel.close()
+    assert ended(reads)
+    assert got == [0, None, 1, None, 2, None]
+
+
+def test_what_waits_already_is_no_silence(channel):
+    """However long its reader took for the item before."""
+    reader, got = channel.or_silence(lambda: 0.01), []
+    for number in range(SIZE):
+        channel.put(number)
+    channel.close()
+    for number in reader:
+        got.append(number)
+        time.sleep(0.05)
+    assert got == [0, 1, 2]
+
+
+def test_silence_counts_from_when_the_last_item_was_put(channel):
+    """Not from when its reader was done with it."""
+    channel.put("a")
+    reader = channel.or_silence(lambda: 0.0)
+    assert next(reader) == "a"
+    assert next(reader) is None
+
+
+def test_a_stop_frees_a_reader_that_listens_for_silence(channel):
+    channel.put("a")
+    reader = channel.or_silence(lambda: 60.0)
+    next(reader)
+    caught = []
+
+    def read():
+        try:
+            next(reader)
+        except Stopped as stopped:
+            caught.append(stopped)
+
+    thread = started(read)
+    until(lambda: is_waited_for(channel))
+    channel.stop()
+    assert ended(thread)
+    assert len(caught) == 1
+
+
+def test_room_is_not_waited_for_for_ever(clocks):
+    holding = Channel(1, *clocks, droppable=lambda _: True, room_s=0.01)
+    for number in range(4):
+        holding.put(number)
+    holding.close()
+    assert list(holding) == [3]
+    assert holding.dropped == 3
+    assert clocks[0].wait_out_s >= 3 * 0.01

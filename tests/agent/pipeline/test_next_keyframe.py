@@ -1,5 +1,6 @@
 """When the detector looks next where no frame waits for it."""
 
+import itertools
 import math
 
 import numpy as np
@@ -67,3 +68,35 @@ def test_two_looks_need_half_an_interval_and_a_frame(every, seed):
 
 def test_auto_may_look_at_every_frame():
     assert looks("auto", 20, lambda i: 10 + 30 * i) == list(range(20))
+
+
+def looks_ahead(times_s):
+    """At which of these times is looked, as the analysis does: also at the last before a late one."""
+    rhythm = Rhythm(5, look_ahead=True, prompt=True, max_gap_s=0.17, strict=True)
+    following, seen, before = NextKeyframe(rhythm), [], None
+    for i, time_s in enumerate(times_s):
+        if before is not None and following.is_late(time_s) and before not in seen:
+            following.note(i - 1, before)
+            seen.append(before)
+        if following.is_due(i, time_s):
+            following.note(i, time_s)
+            seen.append(time_s)
+        before = time_s
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.8])
+def test_a_stream_of_which_frames_are_dropped_is_looked_at_no_more_often_than_it_must(seed, kept):
+    """At the last frame of those within the longest interval, which is the least there can be."""
+    drawn = np.random.default_rng(seed)
+    times_s = [i / 30 for i in range(900) if i == 0 or drawn.random() < kept]
+    seen = looks_ahead(times_s)
+    gaps = [b - a for a, b in itertools.pairwise(seen)]
+    neighbours = {b - a for a, b in itertools.pairwise(times_s)}
+    assert all(gap <= 0.17 + 1e-6 or gap in neighbours for gap in gaps)
+    least, last = 1, times_s[0]
+    for at, following in itertools.pairwise(times_s):
+        if following - last > 0.17 + 1e-6 and at > last:
+            least, last = least + 1, at
+    assert len(seen) <= 1.03 * least

@@ -77,16 +77,22 @@ def pipeline_of(world):
 
 
 class Feed:
-    """A source without an end, which gives as many frames as it is told to."""
+    """A source without an end, which gives as many frames as it is told to.
+
+    Attributes:
+        asked: how many frames were asked for.
+    """
 
     def __init__(self, world):
         self._world, self._more = world, threading.Semaphore(0)
+        self.asked = 0
 
     def give(self, frames):
         self._more.release(frames)
 
     def __iter__(self):
         for i in count():
+            self.asked = i + 1
             assert self._more.acquire(timeout=LONG_S)
             yield self._world.frame(i)
 
@@ -148,9 +154,9 @@ def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of):
     pipeline = pipeline_of(sink, source=feed)
     thread = background(pipeline)
     feed.give(30)
-    until(lambda: pipeline.frames_in == 30)
+    until(lambda: feed.asked == 31)
     pipeline.pause()
-    feed.give(30)  # one was waited for already
+    feed.give(30)
     until(lambda: pipeline.frames_out + pipeline.queues["detect"] == 31)
     shown = len(sink.shown)
     assert shown >= 10
@@ -405,6 +411,23 @@ def test_cancel_leaves_a_live_source_behind_that_is_stuck(world, pipeline_of, fa
     assert ended(decoder)
     assert pipeline.frames_in == 30  # what came too late was not taken
     assert sink.shown[-1].index == 29
+
+
+def test_what_a_live_source_gave_is_shown_when_it_falls_silent(world, pipeline_of):
+    """It gives nothing more here, and does not end."""
+    source, sink, journal = Stalling(world), Gallery(), RunJournal()
+    pipeline = pipeline_of(sink, source=source, keep_newest=True, journal=journal)
+    thread = background(pipeline)
+    until(lambda: pipeline.frames_in == 30)
+    until(lambda: len(sink.shown) == 30 - pipeline.dropped)
+    assert sink.shown[-1].index == 29
+    assert 29 in set(journal.keyframes)
+    assert not sink.finished
+    assert thread.is_alive()
+    source.free.set()
+    assert ended(thread)
+    assert [frame.index for frame in sink.shown][-2:] == [29, 30]
+    assert leaks([frame.planes[0] for frame in sink.shown]) == {}
 
 
 def test_cancel_waits_for_a_file_s_read(world, pipeline_of):

@@ -5,12 +5,14 @@ import itertools
 from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from worlds import Eyes, Thing, World, linear
 
 from agent.detect.pool import DetectorPool
 from agent.errors import UsageError
 from agent.pipeline.analyst import Analyst
-from agent.pipeline.rhythm import Rhythm
+from agent.pipeline.rhythm import EVEN_GAP, MAX_GAP_S, Rhythm
 from agent.pipeline.rising_time import RisingTime
 from agent.track.tracker import Tracker
 
@@ -95,6 +97,7 @@ def test_without_look_ahead_auto_gives_way_at_once():
     assert len(keyframes) < 35
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [2, 5, 30, "auto"])
 @pytest.mark.parametrize("look_ahead", [True, False])
 @pytest.mark.parametrize("fps", [0.2, 1, 3, 6, 6.25, 8, 9.3])
@@ -115,6 +118,7 @@ def test_otherwise_the_number_holds_as_far_as_time_allows(fps, every, expected):
     assert found == sorted({*range(0, 61, expected), 60})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_gap_s", [0.01, 0.17, 1.0, 60.0])
 @pytest.mark.parametrize("fps", [7, 11, 12.5, 14, 17, 29.97, 240])
 def test_no_interval_is_more_than_a_quarter_longer_than_the_gap(fps, max_gap_s):
@@ -124,6 +128,63 @@ def test_no_interval_is_more_than_a_quarter_longer_than_the_gap(fps, max_gap_s):
     longest = max(after - before for before, after in itertools.pairwise(found))
     assert longest == 1 or longest / fps <= 1.25 * max_gap_s + 1e-6
     assert longest == 30 or (longest + 1) / fps > max_gap_s  # nor is it shorter than it need be
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [5, 30, "auto"])
+@pytest.mark.parametrize("fps", [8, 10, 12])
+def test_a_source_that_falls_from_30_frames_a_second_is_looked_at_no_more_seldom(every, fps):
+    """Not at the moment of the fall either: the frame before it is a keyframe then."""
+    world = World(frames=80)
+    for fall in range(40, 46):
+        seconds = [min(i, fall) / 30 + max(0, i - fall) / fps for i in range(80)]
+        looks = keyframes_of(timed(world, seconds), Rhythm(every, 30), world)
+        for before, after in itertools.pairwise(looks):
+            between_s = seconds[after] - seconds[before]
+            assert after - before == 1 or between_s <= EVEN_GAP * MAX_GAP_S + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("fps", "expected"), [(60, 5), (30, 5), (29.97, 5), (25, 4), (24, 4), (12, 2), (10, 1), (5, 1)]
+)
+def test_strict_means_no_interval_is_longer_than_the_gap(fps, expected):
+    world = World(frames=41)
+    frames = timed(world, [i / fps for i in range(41)])
+    found = keyframes_of(frames, Rhythm(5, strict=True), world)
+    assert found == sorted({*range(0, 41, expected), 40})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [5, "auto"])
+@pytest.mark.parametrize("fps", [6.5, 10])
+@pytest.mark.parametrize("look_ahead", [True, False])
+def test_a_strict_bound_holds_through_a_fall_of_the_frame_rate(every, fps, look_ahead):
+    """Without look-ahead the frame that came late is the first look that can still be had."""
+    world = World(frames=80)
+    most_s = MAX_GAP_S + (0 if look_ahead else 1 / fps - 1 / 30)
+    for fall in range(40, 46):
+        seconds = [min(i, fall) / 30 + max(0, i - fall) / fps for i in range(80)]
+        rhythm = Rhythm(every, 30, look_ahead=look_ahead, strict=True)
+        looks = keyframes_of(timed(world, seconds), rhythm, world)
+        for before, after in itertools.pairwise(looks):
+            between_s = seconds[after] - seconds[before]
+            bound_s = MAX_GAP_S if before >= fall else most_s
+            assert after - before == 1 or between_s <= bound_s + 1e-6
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.sampled_from([1 / 60, 1 / 30, 1 / 12, 0.1, 0.16, 0.2, 0.3]), max_size=60),
+    st.booleans(),
+)
+def test_however_unevenly_frames_come_two_looks_are_close_or_of_neighbours(steps_s, strict):
+    seconds = [0.0, *itertools.accumulate(steps_s)]
+    world = World(frames=len(seconds))
+    looks = keyframes_of(timed(world, seconds), Rhythm(30, strict=strict), world)
+    longest_s = MAX_GAP_S if strict else EVEN_GAP * MAX_GAP_S
+    for before, after in itertools.pairwise(looks):
+        between_s = seconds[after] - seconds[before]
+        assert after - before == 1 or between_s <= longest_s + 1e-6
 
 
 def test_a_longer_gap_can_be_asked_for():

@@ -12,8 +12,8 @@ from agent.service.admitted import admit
 from agent.service.model import Model
 from models.bundle import write_bundle
 from models.errors import ExpiredError, ModelError
+from models.input_spec import InputSpec
 from models.manifest import Manifest, NetworkSpec
-from models.preprocess import InputSpec
 
 PAST, FUTURE = (datetime(year, 1, 2, tzinfo=timezone.utc) for year in (2020, 2999))
 

@@ -46,6 +46,7 @@ def seconds_until_it_is_back(agent, camera):
     return time.monotonic() - began_s
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_one_stream_goes_on_whatever_the_others_do(tmp_path, model):
     """Killed, frozen, never there: the fourth writes what it writes alone."""
     cameras = [Camera(name, rate=RATE) for name in ("well", "killed", "frozen")]

@@ -5,11 +5,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from urllib.request import urlopen
 
 import pytest
 import yaml
 from broker import Broker
 from networks import PLACE, network
+from ports import free_port
 from readme import fleet_commands, fleet_settings
 from running_agent import ROOT, RunningAgent, configured
 from worlds import bright_clip, write_world_bundle
@@ -62,6 +64,11 @@ def interrupted(process):
     return process.returncode
 
 
+def text_of(address):
+    with urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310 an address of ours
+        return answer.read().decode()
+
+
 def has_boot(path):
     with closing(sqlite3.connect(path)) as events:
         if not events.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchall():
@@ -84,7 +91,7 @@ def test_a_device_is_seen_and_steered_as_shown(folder, capsys):
         with RunningAgent(folder, config) as agent:
             agent.ready()
             agent.until(lambda: agent.state("door") == "running")
-            listen, pause, devices, resume, watch, snapshot, put, collect = (
+            listen, pause, devices, resume, watch, snapshot, put, collect, export, console = (
                 here(words, broker.port) for words in fleet_commands()
             )
             with lasting(listen) as ear:
@@ -108,4 +115,10 @@ def test_a_device_is_seen_and_steered_as_shown(folder, capsys):
                 agent.until((folder / "events.db").exists)
                 agent.until(lambda: has_boot(folder / "events.db"))
                 assert interrupted(collector) == 130
+            with lasting([*export, "--listen", f"127.0.0.1:{free_port()}"]) as metrics:
+                assert "gate-7" in text_of(metrics.stdout.readline().split()[-1])
+                assert interrupted(metrics) == 130
+            with lasting([*console, "--port", "0"]) as page:
+                assert "<title>Devices · Sfumato</title>" in text_of(page.stdout.readline().strip())
+                assert interrupted(page) == 130
             assert agent.stop() == 0

@@ -60,7 +60,7 @@ def test_the_state_remembers_and_every_start_proves_what_it_runs(loaded, tmp_pat
     kept = json.loads(memory.read_text())
     ((key, _),) = kept["choices"].items()
     for role in ("uint8", "fp32"):
-        kept["choices"][key] = [[role, "chosen", "as was told"]]
+        kept["choices"][key] = [[role, "chosen", "as was told", "onnxruntime-cpu"]]
         memory.write_text(json.dumps(kept))
         chosen = loaded(fp32=SLOW, uint8=BLIND).detector.chosen
         assert chosen.precision == "fp32"

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from networks import PLACE, network
+from updates import Office
 from worlds import (
     BLACK,
     CLASSES,
@@ -25,7 +26,15 @@ from worlds import (
 
 from agent.config.difference import Difference
 from agent.config.secrets import Secrets
-from agent.config.tree import KeepConfig, ModelConfig, RecordConfig, SourceConfig, StreamConfig
+from agent.config.tree import (
+    AgentConfig,
+    KeepConfig,
+    ModelConfig,
+    RecordConfig,
+    SourceConfig,
+    StreamConfig,
+)
+from agent.control.clock import EventClock
 from agent.control.ops import (
     LogsArgs,
     Nothing,
@@ -39,7 +48,9 @@ from agent.control.refusal import Refusal
 from agent.errors import UsageError
 from agent.service.courteous import Courteous
 from agent.service.errands import Errands
+from agent.service.first_model import FirstModel
 from agent.service.model import Model
+from agent.service.model_host import ModelHost
 from agent.service.operations import Operations
 from agent.service.override_file import OverrideFile
 from agent.service.pauses import Pauses
@@ -48,7 +59,10 @@ from agent.service.recorder import Recorder
 from agent.service.stream_operations import StreamOperations
 from agent.service.stream_session import Surroundings
 from agent.service.streams import Streams
+from agent.service.updating import Updating
 from agent.settings import Hiding
+from agent.update.store import Store
+from agent.video.verdicts import Verdicts
 from agent.wall_clock import WallClock
 from models.bundle import Bundle, write_bundle
 from models.errors import ModelError
@@ -75,7 +89,7 @@ class Device:
         self.unix_s = NOW
         record = RecordConfig(dir=folder / "video", segment_s=60, keep=KeepConfig(free=None))
         self.recorder = Recorder(record)
-        self.around = Surroundings(model, self.recorder, Secrets({}, None), 1)
+        self.around = Surroundings(model, self.recorder, Secrets({}, None), 1, Verdicts(None))
         self.streams, self.errands = Streams(self.around), Errands()
         self.pauses = Pauses(OverrideFile(folder), lambda: self.unix_s)
         self.recent = RecentLogs(str)
@@ -85,6 +99,7 @@ class Device:
             operations,
             self.errands,
             lambda: self.model,
+            self._updating(clock),
             self.recent,
             clock,
             self._check_restart,
@@ -92,6 +107,22 @@ class Device:
         )
         self.requests, self.fault = [], None
         self._main = threading.Thread(target=self._attend)
+
+    def _updating(self, clock):
+        """What changes models, which nobody has begun."""
+        model = ModelConfig(bundle="/world.sfm", allow_unsigned=True)
+        config = AgentConfig(model=model, streams={"door": self.config})
+        host = ModelHost(
+            self.around,
+            None,
+            self.streams,
+            self.errands,
+            lambda _: self.model,
+            lambda: config,
+            dict,
+        )
+        first = FirstModel(self.model, None, None)
+        return Updating(config, Store(self.folder), Office(), host, first, EventClock(clock))
 
     def _check_restart(self):
         assert threading.current_thread() is self._main

@@ -14,7 +14,9 @@ from agent.service.latest_frame import Shown
 from agent.service.model import Model
 from agent.service.recorder import Recorder
 from agent.service.stream_session import StreamSession, Surroundings
-from agent.settings import Hiding
+from agent.service.streams import Streams
+from agent.settings import Hiding, Looking
+from agent.video.verdicts import Verdicts
 
 pytestmark = pytest.mark.slow
 
@@ -30,13 +32,13 @@ def recorded(tmp_path, segment_s):
 def around(tmp_path):
     bundle = write_world_bundle(tmp_path / "world.sfm", network())
     model = Model.load(ModelConfig(bundle=bundle, allow_unsigned=True), None)
-    yield Surroundings(model, Recorder(recorded(tmp_path, 3)), Secrets({}, None), 1)
+    yield Surroundings(model, Recorder(recorded(tmp_path, 2)), Secrets({}, None), 1, Verdicts(None))
     model.pool.close()
 
 
 @pytest.fixture
 def config(tmp_path):
-    clip = World(Thing(lambda _: (42, 26), size=(28, 28)), frames=250).write(tmp_path / "clip.mp4")
+    clip = World(Thing(lambda _: (42, 26), size=(28, 28)), frames=150).write(tmp_path / "clip.mp4")
     source = SourceConfig(url=str(clip), realtime=True)
     return StreamConfig(source=source, hide=Hiding(effect="solid"))
 
@@ -67,6 +69,28 @@ def recordings(around, tmp_path):
 
 def hidden_by(config, **hiding):
     return config.model_copy(update={"hide": Hiding(**hiding)})
+
+
+@pytest.mark.parametrize(
+    ("url", "latency", "warned"),
+    [
+        ("/dev/video97", "normal", True),
+        ("/dev/video97", "auto", False),
+        ("/dev/video97", "low", False),
+        ("clip.mp4", "normal", False),
+    ],
+)
+def test_a_camera_that_is_told_to_wait_for_all_workers_is_warned_of(
+    around, tmp_path, caplog, url, latency, warned
+):
+    config = StreamConfig(
+        source=SourceConfig(url=str(tmp_path / url)), look=Looking(latency=latency), paused=True
+    )
+    streams = Streams(around)
+    streams.add("door", config)
+    streams.end()
+    around.recorder.close()
+    assert ("holds a camera's pictures back" in caplog.text) is warned
 
 
 def test_a_weaker_effect_waits_for_the_next_recording(running, around, config, tmp_path):
@@ -100,7 +124,7 @@ def test_a_class_that_is_no_longer_hidden_is_shown_and_nothing_is_covered_whole(
     thread.join(60)
     assert session.counts().whole == {}
     pictures = [picture for file in recordings(around, tmp_path) for picture in file]
-    assert len(pictures) == 250
+    assert len(pictures) == 150
     assert pictures[0][INSIDE].mean() < 30
     assert pictures[-1][INSIDE].mean() > 180
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from worlds import World, info_of, until
 
-from agent.errors import InputError, OutputError, UsageError
+from agent.errors import InputError, OutputError, RefusedError, UsageError
 from agent.service.counts import Counts
 from agent.service.latest_frame import LatestFrame
 from agent.service.plan import Plan
@@ -69,6 +69,7 @@ class Run:
         self._camera, self._cancelled = camera, threading.Event()
         self.last_in_s = self.last_out_s = camera.time.now_s() if camera._frames else None
         self.latest = LatestFrame(info_of(WORLD))
+        self.held_back = 7
 
     def run(self):
         if self._camera._runs_s:
@@ -80,7 +81,7 @@ class Run:
         self._cancelled.set()
 
     def counts(self):
-        return Counts(frames_in=self._camera._frames, whole=Counter({"damaged stream": 1}))
+        return Counts(frames_in=self._camera._frames, late=1, whole=Counter({"damaged stream": 1}))
 
     def queues(self):
         return {"analyse": 2}
@@ -162,6 +163,65 @@ def test_one_that_takes_long_to_fail_is_asked_ever_less_often(began):
     assert 10 < max(waits) < 61
 
 
+def test_one_that_refuses_is_asked_once_a_minute(began):
+    """Neither more often, which locks out who has the wrong password, nor ever less often."""
+    time = SimulatedTime(3600)
+    tries_s = []
+
+    def open_session():
+        tries_s.append(time.now_s())
+        raise RefusedError("door: asks for another password (401)")
+
+    supervisor = began(Plan(open_session, lambda: True, stall_s=10), time)
+    assert time.over.wait(60)
+    assert tries_s == [60 * i for i in range(61)]
+    assert supervisor.status().state == "reconnecting"
+    assert supervisor.status().reason == "door: asks for another password (401)"
+
+
+def test_one_that_refused_is_asked_at_once_by_another_plan(began):
+    time = SimulatedTime(0)
+    camera = Camera(time, frames=1)
+    error = RefusedError("door: asks for another password (401)")
+    supervisor = began(Plan(Refused(error).open_session, lambda: True, stall_s=10), time)
+    assert time.over.wait(60)
+    supervisor.replace(camera.plan())
+    until(lambda: supervisor.session is not None)
+    assert camera.tries_s == [0]
+
+
+def test_one_that_refused_and_was_started_again_is_asked_within_seconds(began):
+    time = SimulatedTime(55)
+    camera = Camera(time, there=((0, 10), (20.5, 10**9)), frames=1)
+
+    def open_session():
+        if time.now_s() > 20:
+            return camera.open_session()
+        time.pass_by(10)
+        raise RefusedError("door: has no such path (404)")
+
+    supervisor = began(Plan(open_session, camera.is_there, stall_s=10), time)
+    until(lambda: supervisor.session is not None)
+    assert 20.5 <= camera.tries_s[0] <= 22
+
+
+@pytest.mark.parametrize("thawn_s", [12.5, 20])
+def test_one_that_was_frozen_is_seen_as_soon_as_it_answers(began, thawn_s):
+    """It seems to be there all the while: its machine takes connections, and nothing follows."""
+    time = SimulatedTime(600)
+    camera = Camera(time, frames=1, runs_s=12)
+
+    def open_session():
+        if time.now_s() > 0:
+            camera._runs_s = 0
+            time.pass_by(max(0, thawn_s - time.now_s()))  # it may take 15 s to answer
+        return camera.open_session()
+
+    supervisor = began(Plan(open_session, lambda: True, stall_s=10), time)
+    until(lambda: supervisor.session is not None and time.now_s() > 12)
+    assert thawn_s <= camera.tries_s[-1] <= thawn_s + 1
+
+
 def test_a_recording_that_can_not_be_written_is_counted(began):
     time = SimulatedTime(600)
     refused = Refused(OutputError("disk full"))
@@ -229,8 +289,9 @@ def test_paused_means_that_nothing_is_open(began):
     assert supervisor.session is None
     supervisor.replace(camera.plan())
     until(lambda: supervisor.session is not None)
-    assert supervisor.status().frames_in == 6
+    assert (supervisor.status().frames_in, supervisor.status().held_back) == (6, 7)
     assert supervisor.status().whole == {"damaged stream": 2}
+    assert supervisor.status().late == 2
 
 
 def test_a_fault_of_ours_is_one_of_a_stream(began, caplog):

@@ -4,7 +4,9 @@ import re
 
 from prometheus_client import ProcessCollector
 
+from agent.fleet.export.fleet_collector import FleetCollector
 from agent.telemetry.metrics import metrics_of
+from tests.agent.fleet.fleets import FLEET
 from tests.agent.telemetry.statuses import READINGS, STATUS
 
 ADDED = {"job", "instance"}
@@ -16,9 +18,19 @@ _GROUPED = re.compile(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\(
 
 
 def exported():
+    """What an agent exports."""
+    return labels_of(metrics_of(STATUS, READINGS))
+
+
+def exported_by_fleet():
+    """What `sfumato ctl export` does."""
+    return labels_of(FleetCollector(lambda: FLEET).collect())
+
+
+def labels_of(families):
     """Labels by the name of the series; of a name, all series have the same ones."""
     found = {}
-    for family in (*metrics_of(STATUS, READINGS), *ProcessCollector(registry=None).collect()):
+    for family in (*families, *ProcessCollector(registry=None).collect()):
         for sample in family.samples:
             assert found.setdefault(sample.name, set(sample.labels)) == set(sample.labels)
     return found

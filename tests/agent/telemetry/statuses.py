@@ -23,7 +23,9 @@ DOOR = StreamStatus(
     labels={"person": 9, "car": 3},
     whole={"no keyframe": 40, 'detector "failed"\n': 2},
     stage_s={("decode", "busy"): 1.5, ("decode", "wait_in"): 8.0, ("encode", "wait_out"): 0.25},
+    late=5,
     queues={"analyse": 2, "encode": 0},
+    held_back=12,
     last_frame_age_s=0.125,
     reconnections=4,
     size=(1920, 1080),
@@ -37,12 +39,16 @@ MODEL = ModelStatus(
     "person",
     3,
     "int8",
-    "onnxruntime 1.24",
+    "onnxruntime-cpu",
     "ab" * 32,
     (
-        Candidacy("int8", "chosen", "passes, 1.52x"),
+        Candidacy(None, "absent", "TensorRT is not installed", "tensorrt"),
+        Candidacy("int8", "chosen", "passes, 1.52x", "onnxruntime-cpu"),
         Candidacy(
-            "uint8", "refused", "refused: golden frame 2: 'person' is not found " + "x" * 200
+            "uint8",
+            "refused",
+            "refused: golden frame 2: 'person' is not found " + "x" * 200,
+            "onnxruntime-cpu",
         ),
     ),
 )
@@ -68,6 +74,7 @@ STATUS = AgentStatus(
 
 READINGS = Readings(
     celsius={"cpu-thermal": 51.25},
+    watts={"VDD_IN": 5.04},
     throttled={"cpufreq-cpu0": False, "gpu-throttle-alert": True},
     throttle_events={"oc3": 37},
     power_mode="MAXN",

@@ -11,14 +11,26 @@ import pytest
 import yaml
 
 from agent.telemetry.status import State
-from tests.agent.telemetry.exported import exported, mistakes, names_in
+from tests.agent.telemetry.exported import exported, exported_by_fleet, mistakes, names_in
 
-DASHBOARD = Path(__file__).resolve().parents[3] / "configs" / "grafana" / "sfumato.json"
+FOLDER = Path(__file__).resolve().parents[3] / "configs" / "grafana"
+DASHBOARDS = {"sfumato.json": exported, "sfumato-fleet.json": exported_by_fleet}
+"""By the name of its file, what it shows."""
+
+
+@pytest.fixture(scope="module", params=DASHBOARDS)
+def name(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def dashboard():
-    return json.loads(DASHBOARD.read_text("utf-8"))
+def dashboard(name):
+    return json.loads((FOLDER / name).read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def known(name):
+    return DASHBOARDS[name]()
 
 
 def targets(dashboard):
@@ -35,8 +47,7 @@ def queries(dashboard):
     return found
 
 
-def test_whatever_it_asks_for_is_exported(dashboard):
-    known = exported()
+def test_whatever_it_asks_for_is_exported(dashboard, known):
     assert len(queries(dashboard)) > 20
     assert {query: mistakes(query, known) for query in queries(dashboard)} == {
         query: [] for query in queries(dashboard)
@@ -51,13 +62,12 @@ def test_a_mistake_would_be_found():
     assert mistakes('sum by (device, job) (sfumato_x{device="a"})', known) == []
 
 
-def test_all_that_sfumato_exports_is_shown(dashboard):
+def test_all_that_sfumato_exports_is_shown(dashboard, known):
     shown = set().union(*(names_in(target["expr"]) for target in targets(dashboard)))
-    assert {name for name in exported() if name.startswith("sfumato_")} - shown == set()
+    assert {name for name in known if name.startswith("sfumato_")} - shown == set()
 
 
-def test_legends_name_labels_that_their_query_leaves(dashboard):
-    known = exported()
+def test_legends_name_labels_that_their_query_leaves(dashboard, known):
     for target in targets(dashboard):
         words = set(re.findall(r"{{(\w+)}}", target.get("legendFormat", "")))
         grouped = re.match(r"(?:sum|count) by \(([^)]*)\)", target["expr"])
@@ -67,7 +77,8 @@ def test_legends_name_labels_that_their_query_leaves(dashboard):
             assert words <= set().union(*(known.get(n, ()) for n in names_in(target["expr"])))
 
 
-def test_each_state_has_a_number_and_each_number_a_name(dashboard):
+def test_each_state_has_a_number_and_each_number_a_name():
+    dashboard = json.loads((FOLDER / "sfumato.json").read_text("utf-8"))
     panel = next(panel for panel in dashboard["panels"] if panel["type"] == "state-timeline")
     found = re.findall(r'state="(\w+)"} \* (\d)', panel["targets"][0]["expr"])
     (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]

@@ -46,6 +46,8 @@ def test_a_streams_counts_are_told():
         "sfumato_stream_skipped_frames_total": 3,
         "sfumato_stream_dropped_frames_total": 7,
         "sfumato_stream_detections_total": 200,
+        "sfumato_stream_late_detections_total": 5,
+        "sfumato_hold_back_frames": 12,
         "sfumato_stream_objects_total": 12,
         "sfumato_stream_reconnections_total": 4,
         "sfumato_stream_last_frame_age_seconds": 0.125,
@@ -90,7 +92,7 @@ def test_the_agent_tells_its_version_its_model_and_what_hangs():
         "name": "person",
         "version": "3",
         "precision": "int8",
-        "runtime": "onnxruntime 1.24",
+        "runtime": "onnxruntime-cpu",
         "sha256": "ab" * 32,
     }
     assert found["sfumato_hung_detections",] == 1
@@ -101,8 +103,9 @@ def test_what_became_of_each_file_is_told_in_words_of_ours_alone():
     name = "sfumato_model_candidate"
     found = {key[1:]: value for key, value in series().items() if key[0] == name}
     assert found == {
-        (("outcome", "chosen"), ("precision", "int8")): 1,
-        (("outcome", "refused"), ("precision", "uint8")): 1,
+        (("outcome", "absent"), ("precision", ""), ("runtime", "tensorrt")): 1,
+        (("outcome", "chosen"), ("precision", "int8"), ("runtime", "onnxruntime-cpu")): 1,
+        (("outcome", "refused"), ("precision", "uint8"), ("runtime", "onnxruntime-cpu")): 1,
     }
 
 
@@ -143,6 +146,7 @@ def test_the_broker_is_told_where_there_is_one():
 def test_the_device_is_told_where_it_has_sensors():
     found = series()
     assert found["sfumato_device_temperature_celsius", ("zone", "cpu-thermal")] == 51.25
+    assert found["sfumato_device_power_watts", ("rail", "VDD_IN")] == 5.04
     assert found["sfumato_device_throttled", ("by", "cpufreq-cpu0")] == 0
     assert found["sfumato_device_throttled", ("by", "gpu-throttle-alert")] == 1
     assert found["sfumato_device_throttle_events_total", ("cause", "oc3")] == 37

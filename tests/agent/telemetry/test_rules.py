@@ -1,12 +1,10 @@
 """Alerts: each is raised when it should be, and by nothing that is well."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests.agent.telemetry.alerts import alerts_of, objections
 from tests.agent.telemetry.exported import exported, mistakes
 
 RULES = Path(__file__).resolve().parents[3] / "configs" / "prometheus" / "rules.yml"
@@ -65,56 +63,15 @@ WELL_TOO = {
 }
 
 
-def alerts():
-    document = yaml.safe_load(RULES.read_text("utf-8"))
-    return {rule["alert"]: rule for group in document["groups"] for rule in group["rules"]}
-
-
 @pytest.fixture
 def raised(tmp_path):
     """What Prometheus has against the claim that it raises these alerts within an hour."""
-    if shutil.which("promtool") is None:
-        pytest.skip("needs promtool, of Debian's package prometheus")
-
-    def ask(series, expected):
-        tests = {
-            "rule_files": [str(RULES)],
-            "evaluation_interval": "1m",
-            "tests": [
-                {
-                    "interval": "1m",
-                    "input_series": [{"series": s, "values": v} for s, v in series.items()],
-                    "promql_expr_test": [
-                        {
-                            "expr": "count by (alertname) (max_over_time("
-                            'ALERTS{alertstate="firing"}[1h]))',
-                            "eval_time": "1h",
-                            "exp_samples": [
-                                {"labels": f'{{alertname="{name}"}}', "value": 1}
-                                for name in expected
-                            ],
-                        }
-                    ],
-                }
-            ],
-        }
-        path = tmp_path / "tests.yml"
-        path.write_text(yaml.safe_dump(tests), "utf-8")
-        done = subprocess.run(
-            ["promtool", "test", "rules", path],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return "" if done.returncode == 0 else done.stdout + done.stderr
-
-    return ask
+    return lambda series, expected: objections(RULES, series, expected, tmp_path)
 
 
 def test_rules_ask_for_what_is_exported():
     known = exported()
-    assert {name: mistakes(rule["expr"], known) for name, rule in alerts().items()} == {
+    assert {name: mistakes(rule["expr"], known) for name, rule in alerts_of(RULES).items()} == {
         name: [] for name in NOT_WELL
     }
 

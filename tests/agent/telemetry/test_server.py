@@ -13,6 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.errors import OutputError, UsageError
+from agent.telemetry.agent_collector import AgentCollector
+from agent.telemetry.live_metrics import LiveStatus, StreamFigures
 from agent.telemetry.server import MetricsServer
 from tests.agent.telemetry.statuses import STATUS
 
@@ -43,7 +45,7 @@ def serve(agent, tmp_path):
     servers = []
 
     def start(address="127.0.0.1:0"):
-        servers.append(MetricsServer(address, agent.read, tmp_path))
+        servers.append(MetricsServer(address, AgentCollector(agent.read, tmp_path)))
         return servers[-1]
 
     yield start
@@ -84,6 +86,20 @@ def test_each_scrape_reads_anew(serve, agent):
     door = replace(STATUS.streams["door"], frames_in=1011)
     agent.status = replace(STATUS, streams={"door": door})
     assert frames_in(scrape(server)) == 1011
+
+
+def test_what_is_shown_live_is_told_beside_it_and_nothing_twice(agent, tmp_path):
+    figures = StreamFigures("live", 25.0, 0.05, 0.09, 6, 0, 0.0, 0.02)
+    live = LiveStatus({"watch": 2}, 100, 0, {}, {}, {"door": figures})
+    collector = AgentCollector(agent.read, tmp_path, live=lambda: live)
+    families = list(collector.collect())
+    names = [family.name for family in families]
+    assert len(names) == len(set(names))
+    assert {"sfumato_live_fps", "sfumato_hold_back_frames"} <= set(names)
+    samples = [s for family in families for s in family.samples if "_live_" in s.name]
+    assert {s.labels["device"] for s in samples} == {"gate-7"}
+    alone = list(AgentCollector(agent.read, tmp_path).collect())
+    assert not [family.name for family in alone if "_live_" in family.name]
 
 
 def test_a_text_with_quotes_and_newlines_arrives_as_it_is(serve):
@@ -192,14 +208,14 @@ def test_it_serves_over_ipv6(serve):
 
 def test_closing_frees_the_port_and_the_thread(agent, tmp_path):
     before = threading.active_count()
-    server = MetricsServer("127.0.0.1:0", agent.read, tmp_path)
+    server = MetricsServer("127.0.0.1:0", AgentCollector(agent.read, tmp_path))
     address = f"127.0.0.1:{server.port}"
     for _ in range(3):
         assert get(server)[0] == 200
         server.close()
         with pytest.raises(ConnectionRefusedError):
             get(server)
-        server = MetricsServer(address, agent.read, tmp_path)
+        server = MetricsServer(address, AgentCollector(agent.read, tmp_path))
     server.close()
     assert not [thread.name for thread in threading.enumerate() if thread.name == "metrics"]
     assert threading.active_count() <= before
@@ -213,8 +229,9 @@ def listen(event, arguments):
         asked.append(event)
 sys.addaudithook(listen)
 from pathlib import Path
+from agent.telemetry.agent_collector import AgentCollector
 from agent.telemetry.server import MetricsServer
-MetricsServer("0.0.0.0:0", lambda: None, Path("/nowhere")).close()
+MetricsServer("0.0.0.0:0", AgentCollector(lambda: None, Path("/nowhere"))).close()
 print(asked)
 import http.server
 http.server.ThreadingHTTPServer(("127.0.0.1", 0), None).server_close()

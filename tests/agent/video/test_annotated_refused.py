@@ -15,13 +15,16 @@ from agent.frames import ports
 from agent.frames.encoded import _SEAL
 from agent.video.encoder import VideoEncoder
 from agent.video.encoding_sink import EncodingSink
+from agent.video.fanout import Fanout
 from agent.video.file_output import FileOutput
 from agent.video.file_source import FileSource
 from agent.video.kept_file import KeptFile
+from agent.video.push import PushOutput
 from agent.video.recordings import Recordings
 from agent.video.retention import Keep
 from agent.video.segments_output import SegmentsOutput
 from agent.video.tee import Tee
+from agent.video.watched import Watched
 from agent.wall_clock import WallClock
 
 
@@ -39,10 +42,13 @@ def recordings_in(folder):
 
 
 OUTPUTS = {
+    Fanout: lambda _: Fanout(),
     FileOutput: lambda folder: FileOutput(folder / "out.mp4"),
     KeptFile: lambda folder: KeptFile(folder / "out.mp4"),
     SegmentsOutput: lambda folder: recordings_in(folder).output("door", 60, lambda: None),
+    PushOutput: lambda _: PushOutput("rtsp://127.0.0.1/door", name="door"),
     Tee: lambda folder: Tee(FileOutput(folder / "out.mp4")),
+    Watched: lambda folder: Watched([], FileOutput(folder / "out.mp4")),
 }
 """Every output there is, made as for redacted pictures."""
 
@@ -58,6 +64,7 @@ def outputs_of_the_agent():
                 yield kind
 
 
+@pytest.mark.slow
 def test_every_output_is_tried_here():
     assert set(outputs_of_the_agent()) == set(OUTPUTS)
 

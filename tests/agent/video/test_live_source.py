@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from camera import Camera, number_of
 
-from agent.errors import InputError
+from agent.errors import InputError, RefusedError
 from agent.video.live_source import LiveSource
 
 pytestmark = pytest.mark.slow
@@ -138,9 +138,11 @@ def test_a_server_that_answers_nothing_is_left_in_time(mortal):
 
 
 def test_a_path_that_is_none(camera):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(RefusedError) as caught:
         opened(camera.url("cellar"))
-    assert str(caught.value) == "door: can't be reached (Server returned 404 Not Found)"
+    assert str(caught.value) == (
+        "door: has no such path (404); correct the address, or start what sends there"
+    )
 
 
 @pytest.mark.parametrize("by_s", [3600, -3600, 20])

@@ -4,11 +4,12 @@ import threading
 from itertools import islice, pairwise
 
 import pytest
-from worlds import HandClock
+from worlds import HandClock, until
 
 from agent.errors import InputError
 from agent.video.file_source import FileSource
 from agent.video.paced_file import PacedFile
+from agent.video.playback import Playback
 
 
 class Pace:
@@ -172,3 +173,93 @@ def test_a_file_that_can_not_be_opened_again_is_a_fault(clip, clips, spoil):
 def test_a_file_that_is_none(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         PacedFile(tmp_path / "none.mp4", loop=True)
+
+
+@pytest.fixture
+def watched(clip):
+    """The clip, 12 pictures of 25 a second, and by what it is played."""
+    playback = Playback()
+    source = PacedFile(clip, playback=playback)
+    yield source, playback
+    source.close()
+
+
+def test_a_step_is_the_next_picture(watched, clips):
+    source, playback = watched
+    next(source)
+    playback.pause()
+    playback.step()
+    playback.step()
+    assert numbers(clips, [next(source), next(source)]) == [1, 2]
+
+
+@pytest.mark.parametrize(("to_s", "number"), [(0.2, 5), (0.21, 6), (0.0, 0), (0.44, 11)])
+def test_a_seek_goes_on_with_the_first_picture_from_there_in_a_new_scene(
+    watched, clips, to_s, number
+):
+    source, playback = watched
+    before = [next(source) for _ in range(4)]
+    playback.pause()
+    playback.seek(to_s)
+    frame = next(source)
+    assert clips.number_of(frame.planes[0]) == number
+    assert frame.opens_scene
+    assert (frame.index, frame.pts) > (before[-1].index, before[-1].pts)
+    at_s = playback.begun_at_s(0)
+    assert at_s == float(frame.pts * frame.time_base)
+    assert playback.position_s(at_s) == pytest.approx(number / 25)
+    if number < 11:
+        playback.step()
+        following = next(source)
+        assert clips.number_of(following.planes[0]) == number + 1
+        assert not following.opens_scene
+
+
+def test_a_seek_past_the_end_is_told_and_changes_nothing(watched, clips):
+    source, playback = watched
+    next(source)
+    playback.seek(9)
+    assert numbers(clips, [next(source)]) == [1]
+    assert playback.begun_at_s(60) is None
+
+
+def test_at_its_end_it_stands_still_and_can_be_begun_again(watched, clips):
+    source, playback = watched
+    given = []
+    reader = threading.Thread(target=lambda: given.extend(source), daemon=True)
+    reader.start()
+    until(lambda: playback.ended)
+    assert numbers(clips, given) == list(range(12))
+    playback.resume()
+    until(lambda: playback.ended and len(given) == 24)
+    playback.seek(0.4)
+    until(lambda: len(given) == 25)
+    assert numbers(clips, given[12:]) == [*range(12), 10]
+    assert all(a.pts < b.pts for a, b in pairwise(given))
+    source.close()
+    reader.join(60)
+    assert not reader.is_alive()
+
+
+def test_a_picture_that_waits_for_its_time_waits_for_no_seek(tmp_path, clips):
+    playback = Playback()
+    path = clips.write(tmp_path / "slow.mkv", [0, 25 * 3600, 25 * 3601])
+    source = PacedFile(path, realtime=True, playback=playback)
+    next(source)
+    given = []
+    reader = threading.Thread(target=lambda: given.append(next(source)), daemon=True)
+    reader.start()
+    playback.seek(0)
+    reader.join(60)
+    assert not reader.is_alive()
+    source.close()
+
+
+def test_what_comes_after_a_source_that_was_closed_is_played_on(clip, clips, watched):
+    """As after a fault; closing one has no other end."""
+    source, playback = watched
+    next(source)
+    source.close()
+    following = PacedFile(clip, realtime=True, playback=playback)
+    assert numbers(clips, [next(following), next(following)]) == [0, 1]
+    following.close()

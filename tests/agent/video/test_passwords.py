@@ -12,7 +12,7 @@ import av
 import pytest
 from camera import Camera
 
-from agent.errors import InputError
+from agent.errors import RefusedError
 from agent.video.live_source import LiveSource
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ CHILD = """
 import logging, sys, threading
 logging.basicConfig(level=1, stream=sys.stdout)
 logging.captureWarnings(True)
-from agent.errors import InputError
+from agent.errors import RefusedError
 from agent.video.file_source import FileSource
 from agent.video.live_source import LiveSource
 
@@ -41,7 +41,7 @@ for thread in threads:
 for _ in range(20):
     try:
         LiveSource(url, name="door", open_timeout_s=60, stall_s=60)
-    except InputError:
+    except RefusedError:
         logging.exception("tried")
 over.set()
 for thread in threads:
@@ -66,9 +66,11 @@ def test_the_right_one_opens_it_and_a_wrong_one_is_said_to_be_wrong(camera):
     source = LiveSource(camera.url(), name="door", open_timeout_s=60, stall_s=60)
     assert next(source).size == (320, 240)
     source.close()
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(RefusedError) as caught:
         LiveSource(camera.url(password=WRONG), name="door", open_timeout_s=60, stall_s=60)
-    assert str(caught.value) == "door: asks for another password (401)"
+    assert str(caught.value) == (
+        "door: asks for another password (401); give the right one with its address"
+    )
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
@@ -87,7 +89,7 @@ def test_whatever_comes_out_of_the_process_it_is_not_in_it(camera, clip):
     )
     out = said.stdout + said.stderr
     assert said.returncode == 1
-    assert out.count("InputError: door: asks for another password (401)") == 21
+    assert out.count("RefusedError: door: asks for another password (401)") == 21
     assert [secret for secret in told(WRONG) if secret in out] == []
     assert "viewer" not in out
     assert "libav" not in out

@@ -38,6 +38,30 @@ def test_weights_are_measured_and_a_report_is_written(squares, seeing_weights, t
 
 
 @pytest.mark.slow
+def test_predictions_are_written_for_cocos_tools(squares, seeing_weights, tmp_path, capsys):
+    finds = tmp_path / "finds.json"
+    words = ["--model", str(seeing_weights), "--data", str(squares), "--device", "cpu"]
+    words += ["--size", "96", "--predictions", str(finds)]
+    assert main(["evaluate", *words]) == 0
+    rows = json.loads(finds.read_bytes())
+    assert f"wrote {len(rows)} predictions to {finds}" in capsys.readouterr().out
+    assert rows
+    for row in rows:
+        assert row.keys() == {"image_id", "category_id", "bbox", "score", "segmentation"}
+        assert row["image_id"] in range(1, 5)
+        assert row["category_id"] in range(1, 4)
+        assert row["segmentation"]["size"] == [96, 128]
+    before = squares.read_bytes()
+    assert main(["evaluate", *words[:-1], str(squares)]) == 4
+    assert squares.read_bytes() == before
+    assert main(["evaluate", *words, "--model", str(seeing_weights)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "is there already" in said[0]
+    assert "name one --model" in said[1]
+
+
+@pytest.mark.slow
 def test_before_and_after_are_one_table(squares, seeing_weights, capsys):
     model = str(seeing_weights)
     words = ["--model", model, model, "--data", str(squares), "--size", "96"]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from isnets import write_isnet
 
 from distill.cli import main
 from tests.distill.label.blobs import scene, write_clip
@@ -64,6 +65,60 @@ def test_a_real_clip(seeing_weights, data, tmp_path):
     images = json.loads((out / "annotations.json").read_bytes())["images"]
     assert len(images) == 3
     assert {(image["width"], image["height"]) for image in images} == {(1280, 720)}
+
+
+@pytest.fixture(scope="module")
+def isnet(tmp_path_factory):
+    return write_isnet(tmp_path_factory.mktemp("isnet") / "isnet.onnx")
+
+
+@pytest.mark.slow
+def test_isnet_labels_what_stands_out(isnet, clip, tmp_path):
+    out = tmp_path / "set"
+    words = ["label", str(clip), "--teacher", str(isnet), "--classes", "ball", "--every", "4"]
+    assert main([*words, "--device", "cpu", "--out", str(out)]) == 0
+    master = json.loads((out / "annotations.json").read_bytes())
+    assert [one["name"] for one in master["categories"]] == ["ball"]
+    assert master["info"]["teacher"]["name"] == "isnet"
+    accepted = [one for one in master["annotations"] if one["band"] == "accept"]
+    assert len(accepted) == len(master["images"]) == 6
+    for image, one in zip(master["images"], accepted, strict=True):
+        left = 20 + 2 * image["frame"] - 12
+        assert one["bbox"] == pytest.approx([left, 28, 25, 25], abs=2)  # where the ball is
+    # Beside another teacher's name the folder is refused: its labels are not this one's.
+    assert main([*words, "--tta", "flip", "--device", "cpu", "--out", str(out)]) == 2
+
+
+@pytest.mark.slow
+def test_isnet_labels_inside_the_boxes_of_a_detector(isnet, seeing_weights, clip, tmp_path):
+    out = tmp_path / "set"
+    words = label(isnet, out, clip, "--boxes", seeing_weights, "--every", "24", "--min-track", "1")
+    assert main([*words, "--classes", "cup", "--ignore", "0.1"]) == 0
+    master = json.loads((out / "annotations.json").read_bytes())
+    assert master["info"]["teacher"]["name"] == "isnet in rtmdet-ins-tiny"
+    assert [one["name"] for one in master["categories"]] == ["cup"]
+    assert master["annotations"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--classes", "dog,cat"], 2, "can't tell 2 classes apart"),
+        (["--classes", "dog", "--size", "640"], 2, "takes 1024 px"),
+        (["--classes", "dog", "--boxes", "no.safetensors"], 5, "no.safetensors: can't read"),
+        (["--classes", "dog", "--teacher", "no.onnx"], 5, "no.onnx can't be read"),
+        (["--classes", "dog", "--teacher", "a.pt", "--boxes", "b.pt"], 2, "leave --boxes out"),
+    ],
+)
+def test_what_isnet_can_not_do_is_said_in_one_line(
+    isnet, clip, tmp_path, capsys, words, code, said
+):
+    common = ["label", str(clip), "--teacher", str(isnet), "--out", str(tmp_path / "set")]
+    assert main([*common, "--device", "cpu", *words]) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.slow

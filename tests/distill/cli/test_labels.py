@@ -42,7 +42,7 @@ def test_export_writes_what_the_tool_wants(master, tmp_path, capsys, form, file)
     out = tmp_path / "out"
     assert main(["labels", "export", str(master), "--format", form, "--out", str(out)]) == 0
     assert (out / file).is_file()
-    assert "wrote 4 images and 5 objects" in capsys.readouterr().out
+    assert "wrote 4 images and 3 objects, 2 regions that don't count to" in capsys.readouterr().out
     assert main(["labels", "export", str(master), "--format", form, "--out", str(out)]) == 4
     assert "is not empty; name a new folder" in capsys.readouterr().err
 
@@ -61,6 +61,26 @@ def test_corrections_come_back(master, tmp_path, capsys):
     assert "1 images corrected (1 objects), 3 confirmed" in said
     assert "annotations.json.1" in said
     assert len(CocoDataset.read(master).images[0].annotations) == 1
+
+
+def test_an_import_counts_what_does_not_count_and_what_it_left(master, tmp_path, capsys):
+    whole = json.loads(master.read_text())
+    whole["annotations"][0] |= {"segmentation": []}  # a rectangle
+    del whole["annotations"][2]["segmentation"], whole["annotations"][2]["bbox"]
+    path = tmp_path / "corrected.json"
+    path.write_text(json.dumps(whole))
+    assert main(["labels", "import", str(path), "--into", str(master)]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("2 images corrected (3 objects, 1 regions that don't count), 1 conf")
+    assert last == "1 images hold something that can't be read, and are left as they were"
+    for annotation in whole["annotations"]:
+        annotation.pop("segmentation", None)
+        annotation.pop("bbox", None)
+    whole["images"] = whole["images"][:3]
+    path.write_text(json.dumps(whole))
+    before = master.read_bytes()
+    assert main(["labels", "import", str(path), "--into", str(master)]) == 3
+    assert master.read_bytes() == before
 
 
 def test_yolo_becomes_coco_and_overwrites_nothing(master, tmp_path, capsys):

@@ -21,6 +21,8 @@ from models.bundle import Bundle
 from models.golden import golden_frames
 from models.importing import import_onnx
 from models.runtime.choose import choose_network
+from models.runtime.engine_file import EngineFile
+from models.runtime.engine_key import EngineKey
 from models.self_test import self_test
 from models.signing import PrivateKey
 from tests.distill.labelled import data_set
@@ -126,6 +128,36 @@ def test_what_quantize_made_goes_in_beside_it(pack, tmp_path):
     code, _, complaint = pack(weights, *words, "--size", "128x128")
     assert code == 3
     assert "nothing was quantised for 128x128" in complaint
+
+
+def test_the_same_student_packed_again_takes_the_engine_of_its_first_bundle(pack, tmp_path):
+    weights = saved(lively("yolo11n-seg"), tmp_path / "student.pt", train_args={"imgsz": 96})
+    place, sweep = tmp_path / "x.sfm", tmp_path / "sweep.json"
+    sweep.write_text('{"thresholds": {"bottle": 0.05, "cup": 0.04}}')
+    assert pack(weights, "--thresholds", sweep)[0] == 0
+    bundle = Bundle.open(place, [KEY.public])
+    key = EngineKey(
+        onnx_sha256=bundle.manifest.files["fp32"].sha256,
+        tensorrt="10.3.0",
+        compute_capability="8.7",
+        device="Orin",
+        driver_or_l4t="L4T 36.4.3",
+        precision="fp32",
+        sizes=tuple((spec.width, spec.height) for spec in bundle.manifest.inputs()),
+        batch=4,
+        options=1,
+    )
+    engine = tmp_path / "orin.engine"
+    engine.write_bytes(EngineFile(key, b"plan").to_bytes())
+    code, said, complaint = pack(weights, "--thresholds", sweep, "--engine", engine)
+    assert (code, complaint) == (0, "")
+    assert "\nengines: 1, for devices that equal those that built them\n" in said
+    (data,) = Bundle.open(place, [KEY.public]).engine_bytes()
+    assert data == engine.read_bytes()
+    engine.write_bytes(b"ftrt")
+    code, _, complaint = pack(weights, "--engine", engine)
+    assert code == 3
+    assert complaint.startswith(f"sfumato-distill: {engine}: no engine")
 
 
 def test_rtmdet_for_any_batch_at_another_shape(pack, tmp_path, seeing_weights):

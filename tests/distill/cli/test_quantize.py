@@ -168,7 +168,6 @@ def test_what_can_t_be_quantised_is_said_in_one_line(quantize, small_weights, tm
         (("--bounds", "agreement=nan"), "is not NAME=NUMBER"),
         (("--size", "100"), "multiples of 32"),
         (("--ranges", "entropy"), "invalid choice"),
-        (("--conf", "0.01"), "no number from 0.05 to 1"),
         ((), "required: --calibration"),
     ],
 )

@@ -82,6 +82,13 @@ def test_classes_that_a_file_does_not_name_are_given(teacher, seeing_net, tmp_pa
 
 
 @pytest.mark.slow
+def test_names_that_are_given_win_over_those_of_the_file(teacher, seeing_weights, tmp_path):
+    path = tmp_path / "named.safetensors"
+    teacher("convert", seeing_weights, path, "--names", "a,b,c")
+    assert "3 classes: a, b, c" in teacher("show", path)
+
+
+@pytest.mark.slow
 def test_an_export_is_written_once_it_is_checked(seeing_export):
     path, said = seeing_export
     assert f"{path}: rtmdet_ins 128x128, 3 classes: bottle, can, cup" in said

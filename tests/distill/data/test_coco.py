@@ -151,7 +151,13 @@ def test_a_box_without_a_mask_becomes_a_region_to_ignore(write):
 
 
 def test_a_box_is_cut_to_its_image(write):
-    dataset = CocoDataset.read(write(annotations=[annotation(bbox=[-5, -5, 100, 30])]))
+    dataset = CocoDataset.read(
+        write(
+            annotations=[
+                annotation(bbox=[-5, -5, 100, 30], segmentation=[[0, 0, 60, 0, 60, 25, 0, 25]])
+            ]
+        )
+    )
     assert only(dataset).box == (0, 0, 60, 25)
 
 
@@ -161,8 +167,11 @@ BAD_MASKS = {
         "annotation 1 has a mask without area",
     ),
     "two points": (annotation(segmentation=[[1, 1, 2, 2]]), "no polygon of three points"),
-    "not finite": (annotation(segmentation=[[1, 1, 9, float("nan"), 9, 9]]), "no polygon"),
-    "far away": (annotation(segmentation=[[1, 1, 1e9, 1, 9, 9]]), "no polygon"),
+    "not finite": (annotation(segmentation=[[1, 1, 9, float("nan"), 9, 9]]), "is damaged"),
+    "far away": (annotation(segmentation=[[1, 1, 1e9, 1, 9, 9]]), "is damaged"),
+    "one of two is cut off": (annotation(segmentation=[SQUARE, SQUARE[:-1]]), "is damaged"),
+    "one of two is null": (annotation(segmentation=[SQUARE, None]), "is damaged"),
+    "one of two has words": (annotation(segmentation=[SQUARE, ["a", *SQUARE[1:]]]), "is damaged"),
     "words": (annotation(segmentation="none"), "neither polygons nor run lengths"),
     "other size": (
         annotation(segmentation={"size": [4, 4], "counts": "0"}),
@@ -185,18 +194,50 @@ BAD_ANNOTATIONS = {
         annotation(segmentation=[[5, 5, 5, 5, 5, 5]], bbox=None),
         "annotation 1 has a mask without area",
     ),
-    "box alone outside": (
-        annotation(segmentation=None, bbox=[70, 5, 10, 10]),
-        "box outside its image of 60x40 pixels",
-    ),
     "box alone, flat": (annotation(segmentation=[], bbox=[10, 5, 0, 10]), "box without area"),
     "no image": (annotation(image_id=77), "belongs to an image that the file does not list"),
     "image is a list": (annotation(image_id=[1]), "has no image_id"),
-    "no class": (annotation(category_id=9), "category_id 9, which the file does not list"),
-    "class is a list": (annotation(category_id=[1]), r"category_id \[1\]"),
-    "nothing": (annotation(segmentation=None, bbox=None), "neither a mask nor a box"),
     "no object": (17, "annotation at place 2 is no JSON object"),
 }
+
+UNTOLD = {
+    "another class": (annotation(category_id=9), "category_id 9, which the file does not list"),
+    "class is a list": (annotation(category_id=[1]), r"category_id \[1\]"),
+    "no class among several": (annotation(category_id=None), "category_id None"),
+    "outside": (annotation(segmentation=None, bbox=[70, 5, 10, 10]), "outside its image of 60x40"),
+    "nothing": (annotation(segmentation=None, bbox=None), "neither a mask nor a box"),
+    "no list": (annotation(segmentation=[], bbox=[]), "neither a mask nor a box"),
+    "a mask of another size": (
+        annotation(segmentation={"size": [4, 4], "counts": "0"}, bbox=None),
+        r"a mask of \[height, width\] \[4, 4\], but",
+    ),
+    "two points, no box": (annotation(segmentation=[[1, 1, 2, 2]], bbox=None), "no polygon"),
+    "words": (annotation(segmentation=[], bbox="10,5,20,20"), "bbox that is not four numbers"),
+    "inside out": (annotation(segmentation=None, bbox=[30, 25, -20, -20]), "of negative size"),
+    "an empty mask, a damaged box": (
+        annotation(segmentation=[[5, 5, 5, 5, 5, 5]], bbox=[1, 2]),
+        "bbox that is not four numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("bad", "reason"), UNTOLD.values(), ids=UNTOLD)
+def test_an_image_with_an_object_of_which_nobody_knows_what_or_where_is_left_out(
+    write, bad, reason
+):
+    """Else its place would be background, whatever the others of the image say."""
+    two = [{"id": 1, "name": "cup"}, {"id": 2, "name": "can"}]
+    good = annotation(7, image_id=2)
+    for rows in ([good, annotation(5), bad], [good, bad, annotation(5)]):
+        dataset = CocoDataset.read(write(annotations=rows, categories=two))
+        assert [record.id for record in dataset.images] == [2]
+        assert only(dataset).box == (10, 5, 30, 25)
+        (line,) = dataset.problems
+        assert re.search(rf"annotation 1 .*{reason}.*; its image is left out$", line), line
+    with pytest.raises(InputError, match="none of 1 annotations can be used"):
+        CocoDataset.read(write(annotations=[bad], categories=two))
+    with pytest.raises(InputError, match="none of 1 annotations can be used"):
+        CocoDataset.read(write(images=[image(1)], annotations=rows[1:], categories=two))
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD_MASKS.values(), ids=BAD_MASKS)
@@ -213,7 +254,11 @@ def test_an_object_whose_mask_is_bad_becomes_a_region_that_does_not_count(write,
     assert line.endswith("its box becomes a region that does not count")
 
 
-@pytest.mark.parametrize(("crowd", "ignored"), [(0, False), (1, True), (True, True), (None, False)])
+@pytest.mark.parametrize(
+    ("crowd", "ignored"),
+    [(0, False), (1, True), (True, True), (False, False), (None, False), ("0", False), ("1", True),
+     (0.0, False), (1.0, True), ("1.0", True)],
+)  # fmt: skip
 def test_iscrowd_is_0_or_1(write, crowd, ignored):
     dataset = CocoDataset.read(write(annotations=[annotation(iscrowd=crowd)]))
     assert only(dataset).ignore == ignored
@@ -221,9 +266,9 @@ def test_iscrowd_is_0_or_1(write, crowd, ignored):
 
 
 def test_another_iscrowd_does_not_count_and_is_said(write):
-    dataset = CocoDataset.read(write(annotations=[annotation(iscrowd="0")]))
+    dataset = CocoDataset.read(write(annotations=[annotation(iscrowd="no")]))
     assert only(dataset).ignore
-    assert "iscrowd '0', not 0 or 1" in dataset.problems[0]
+    assert "iscrowd 'no', not 0 or 1" in dataset.problems[0]
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD_ANNOTATIONS.values(), ids=BAD_ANNOTATIONS)
@@ -274,6 +319,142 @@ def test_ids_and_sizes_as_pandas_writes_them_are_whole(write):
         CocoDataset.read(write(images=[image(1.5, file_name="1.png")]))
 
 
+@pytest.mark.parametrize("text", [str, "{}.0".format, " {} ".format])
+def test_ids_and_sizes_that_stand_as_text_are_whole(write, text):
+    path = write(
+        images=[image(text(1), width=text(60), height=text(40), file_name="1.png")],
+        annotations=[annotation(text(1), image_id=text(1), category_id=text(7), track_id=text(4))],
+        categories=[{"id": text(7), "name": "cup"}],
+    )
+    dataset = CocoDataset.read(path)
+    assert (only(dataset).track_id, dataset.images[0].id, dataset.problems) == (4, 1, ())
+
+
+@pytest.mark.parametrize("number", ["", "one", "1.5", "1e3", "0x1", [1], {"a": 1}, True])
+def test_what_is_no_whole_number_is_no_id(write, number):
+    with pytest.raises(InputError, match="no whole number as id"):
+        CocoDataset.read(write(images=[image(number, file_name="1.png")]))
+
+
+RUNS = [2000 - 1200, 20, 1200, 20, 360]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [[str(value) for value in SQUARE]],
+        [str(value) for value in SQUARE],
+        [SQUARE, ["1", "1", "3", "1", "3", "3"]],
+        {"size": [40.0, 60.0], "counts": [float(run) for run in RUNS]},
+        {"size": ["40", "60"], "counts": [str(run) for run in RUNS]},
+    ],
+    ids=["polygon", "flat polygon", "two polygons", "floats", "run lengths"],
+)
+def test_masks_in_numbers_of_other_kinds_are_read(write, shape):
+    dataset = CocoDataset.read(write(annotations=[annotation(segmentation=shape, bbox=None)]))
+    assert not only(dataset).ignore
+    assert rle.area(only(dataset).rle) > 30
+    assert dataset.problems == ()
+
+
+def test_a_box_in_text_is_read(write):
+    dataset = CocoDataset.read(write(annotations=[annotation(bbox=["9.5", "5", "20", "20"])]))
+    assert only(dataset).box == (9.5, 5, 29.5, 25)
+    assert dataset.problems == ()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [10, 5, 30, 25],  # corners in place of a corner and sides
+        [0.1, 0.2, 0.3, 0.5],  # shares of the image
+        [5, 10, 20, 20],  # y before x
+        [40, 10, 20, 20],
+        [0, 0, 60, 40],
+    ],
+)
+def test_a_box_that_is_not_around_its_mask_is_not_believed(write, box):
+    where = [[30, 15, 50, 15, 50, 35, 30, 35]] if box[:2] == [5, 10] else [SQUARE]
+    dataset = CocoDataset.read(write(annotations=[annotation(bbox=box, segmentation=where)]))
+    assert only(dataset).box == rle.box(only(dataset).rle)
+    assert not only(dataset).ignore
+    (line,) = dataset.problems
+    assert line.endswith("a bbox that is not around its mask; that of its mask is used")
+
+
+@pytest.mark.parametrize("box", [[9, 4, 22, 22], [8.2, 3.4, 23, 22.6], [10, 5, 20, 24]])
+def test_a_box_that_is_rounded_or_drawn_loosely_is_believed(write, box):
+    dataset = CocoDataset.read(write(annotations=[annotation(bbox=box)]))
+    x, y, wide, high = box
+    assert only(dataset).box == pytest.approx((x, y, x + wide, y + high))
+    assert dataset.problems == ()
+
+
+def test_an_object_without_a_category_is_of_the_only_one(write):
+    """VIA writes null."""
+    nameless = {key: value for key, value in annotation(2).items() if key != "category_id"}
+    nameless["segmentation"] = [[1, 1, 9, 1, 9, 9]]
+    dataset = CocoDataset.read(write(annotations=[annotation(category_id=None), nameless]))
+    assert [one.class_id for one in dataset.images[0].annotations] == [0, 0]
+    assert dataset.problems[-1].endswith(
+        "2 annotations have no category; they are taken for the only one that the file lists"
+    )
+
+
+@pytest.mark.parametrize(
+    "empty", [None, {}, {"id": 3}, {"id": None, "name": "can"}, {"id": 3, "name": None}]
+)
+def test_a_category_that_is_none_costs_nothing_that_does_not_use_it(write, empty):
+    cup = {"id": 1, "name": "cup", "supercategory": None}
+    dataset = CocoDataset.read(write(categories=[empty, cup]))
+    assert dataset.classes == ("cup",)
+    assert only(dataset).class_id == 0
+    assert dataset.problems[0].endswith("needs an id (a whole number) and a name; it is left out")
+
+
+def test_a_category_that_is_used_needs_a_name(write):
+    with pytest.raises(InputError, match="needs an id"):
+        CocoDataset.read(write(categories=[{"id": 1, "name": None}, {"id": 2, "name": "can"}]))
+    assert CocoDataset.read(write(categories=[{"id": 1, "name": 7}])).classes == ("7",)
+
+
+def test_a_file_that_is_listed_twice_is_one_image(write):
+    """Else what is labelled in one of them would be background in the other."""
+    path = write(
+        images=[image(1), image(5, file_name="./1.png"), image(2)],
+        annotations=[
+            annotation(1),
+            annotation(2, image_id=5, segmentation=[[40, 5, 50, 5, 50, 15, 40, 15]], bbox=None),
+            annotation(3, image_id=5),
+            annotation(4, image_id=2),
+        ],
+    )
+    dataset = CocoDataset.read(path)
+    assert [record.id for record in dataset.images] == [1, 2]
+    assert [one.box for one in dataset.images[0].annotations] == [(10, 5, 30, 25), (40, 5, 50, 15)]
+    assert "images 1 and 5 are one file; they are read as one" in dataset.problems[0]
+    assert "annotation 3 repeats one before it" in dataset.problems[1]
+
+
+def test_a_file_that_is_listed_in_two_sizes_is_believed_the_first_time(write):
+    path = write(
+        images=[image(1), image(5, file_name="1.png", width=30)],
+        annotations=[annotation(1), annotation(2, image_id=5)],
+    )
+    dataset = CocoDataset.read(path)
+    assert len(only(dataset).box) == 4
+    assert "image 5 is image 1 once more, of another size; it is left out" in dataset.problems[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_byte_order_mark_is_read(write, encoding):
+    path = write(categories=[{"id": 1, "name": "tasse à café"}])
+    text = json.dumps(json.loads(path.read_text()), ensure_ascii=False)
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    path.write_bytes((mark + text).encode(encoding))
+    assert CocoDataset.read(path).classes == ("tasse à café",)
+
+
 BAD_IMAGES = {
     "missing": (image(3, file_name="9.png"), r"image 3 is not there as .*9\.png"),
     "nameless": (image(3, file_name=None), "image 3 has no file_name"),
@@ -319,7 +500,7 @@ def test_names_that_occur_twice_are_one_class(write):
 
 
 def test_problems_are_counted_where_they_are_many(write):
-    rows = [annotation(1), *(annotation(i, category_id=9) for i in range(2, 12))]
+    rows = [annotation(1), *(annotation(i, image_id=9) for i in range(2, 12))]
     lines = CocoDataset.read(write(annotations=rows)).problem_lines(3)
     assert len(lines) == 4
     assert lines[-1] == "... and 7 more"
@@ -381,8 +562,10 @@ def test_nothing_that_can_be_used_ends_it(write):
         InputError, match="none of 1 annotations can be used; the first: annotation 1"
     ):
         CocoDataset.read(write(annotations=[annotation(segmentation=[[0]], bbox=[0])]))
-    with pytest.raises(InputError, match=r"none of 2 annotations can be used; .* category_id None"):
-        CocoDataset.read(write(annotations=[annotation(i, category_id=None) for i in (1, 2)]))
+    two = [{"id": 1, "name": "cup"}, {"id": 2, "name": "can"}]
+    rows = [annotation(i, category_id=None) for i in (1, 2)]
+    with pytest.raises(InputError, match=r"none of 1 annotations can be used; .* category_id None"):
+        CocoDataset.read(write(annotations=rows, categories=two))
     with pytest.raises(InputError, match="none of 1 images can be used"):
         CocoDataset.read(write(images=[image(9)]))
 
@@ -455,3 +638,39 @@ def test_a_place_that_cant_be_written_to_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="can't be written"):
         write_coco(tmp_path / "file" / "out.json", ("a",), [], {})
+
+
+ROBOFLOW = [
+    {"id": 0, "name": "bottles", "supercategory": "none"},
+    {"id": 1, "name": "bottle", "supercategory": "bottles"},
+    {"id": 2, "name": "cup", "supercategory": "bottles"},
+]
+
+
+def test_a_category_that_only_heads_others_is_no_class(write):
+    """Roboflow puts one first, and a student would learn a class that nothing is."""
+    dataset = CocoDataset.read(write(categories=ROBOFLOW))
+    assert dataset.classes == ("bottle", "cup"), "a class without objects stays one"
+    assert only(dataset).class_id == 0
+    (line,) = dataset.problems
+    assert line.endswith("category 'bottles' heads others and has no objects; it is no class")
+
+
+def test_a_head_with_objects_or_that_is_asked_for_is_a_class(write):
+    rows = [annotation(1), annotation(2, category_id=0, segmentation=[[1, 1, 9, 1, 9, 9]])]
+    used = CocoDataset.read(write(categories=ROBOFLOW, annotations=rows))
+    assert used.classes == ("bottles", "bottle", "cup")
+    asked = CocoDataset.read(write(categories=ROBOFLOW), classes=("cup", "bottles"))
+    assert asked.classes == ("cup", "bottles")
+    assert (used.problems[1:], asked.problems) == ((), ())
+
+
+def test_categories_that_head_themselves_or_each_other_are_classes(write):
+    """COCO's person is a person."""
+    person = [{"id": 1, "name": "person", "supercategory": "person"}]
+    assert CocoDataset.read(write(categories=person, annotations=[])).classes == ("person",)
+    round_about = [
+        {"id": 1, "name": "a", "supercategory": "b"},
+        {"id": 2, "name": "b", "supercategory": "a"},
+    ]
+    assert CocoDataset.read(write(categories=round_about, annotations=[])).classes == ("a", "b")

@@ -217,21 +217,102 @@ BAD_REGIONS = {
         {"image_rotation": 90, "value": {"rle": [0], "brushlabels": ["cup"]}},
         "turned image",
     ),
-    "empty": ({"value": {"points": [[1, 1]] * 3, "polygonlabels": ["cup"]}}, "mask without area"),
+    "of another size": (
+        {"value": {"rle": pack_brush(np.ones((9, 9), np.uint8)), "brushlabels": ["cup"]}},
+        "not one of 120x90 pixels",
+    ),
+    "of a turned copy": (
+        {
+            "original_width": 90,
+            "original_height": 120,
+            "value": {"points": [[1, 1], [9, 1], [9, 9]], "polygonlabels": ["cup"]},
+        },
+        "was drawn on an image of 90x120 pixels, which has 120x90 in the data set",
+    ),
+    "key point": (
+        {
+            "type": "keypointlabels",
+            "value": {"x": 4, "y": 4, "width": 1, "keypointlabels": ["cup"]},
+        },
+        "is of the kind 'keypointlabels', which can't be read",
+    ),
+    "bit mask": (
+        {"value": {"imageDataURL": "data:image/png;base64,", "bitmasklabels": ["cup"]}},
+        "can't be read",
+    ),
+    "some later kind": ({"value": {"blob": 1, "bloblabels": ["cup"]}}, "can't be read"),
+    "a shape without a label": ({"type": "vector", "value": {"vertices": []}}, "has no label"),
 }
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD_REGIONS.values(), ids=BAD_REGIONS)
-def test_a_bad_region_costs_itself_alone(tasks, take, master, bad, reason):
+def test_a_region_that_can_t_be_read_is_not_background(tasks, take, master, bad, reason):
+    """Its image stays as it was; another is corrected."""
     submitted(tasks)[0]["annotations"][0]["result"][1] = {"id": "bad", **bad}
+    tasks[1]["annotations"][0]["result"] = [rectangle()]
+    before = CocoDataset.read(master).images
     outcome = take(tasks)
-    assert len(CocoDataset.read(master).images[0].annotations) == 1
-    (line,) = outcome.problems
+    assert (outcome.corrected, outcome.confirmed, outcome.untouched) == (1, 2, 1)
+    assert CocoDataset.read(master).images[0].annotations == before[0].annotations
+    line = outcome.problems[0]
     assert "task 1: region bad" in line
     assert reason in line
+    assert line.endswith("; its image is left as it was")
+
+
+@pytest.mark.parametrize("result", [[None], ["x"], {"a": 1}, 7])
+def test_a_result_of_another_form_is_not_background(tasks, take, master, result):
+    before = master.read_bytes()
+    submitted(tasks)[0]["annotations"][0]["result"] = result
+    assert take(tasks).untouched == 1
+    assert master.read_bytes() == before
+
+
+def test_a_region_of_no_pixel_hides_nothing(tasks, take):
+    empty = {"id": "x", "value": {"points": [[1, 1]] * 3, "polygonlabels": ["cup"]}}
+    submitted(tasks)[0]["annotations"][0]["result"][1] = empty
+    outcome = take(tasks)
+    assert (outcome.corrected, outcome.untouched, outcome.objects) == (1, 0, 1)
+    assert outcome.problems[0].endswith("region x has a mask without area; it is left out")
+
+
+def test_a_smaller_copy_may_have_been_labelled_in_percent(tasks, take, master):
+    half = {"original_width": 60, "original_height": 45}
+    submitted(tasks)[0]["annotations"][0]["result"] = [rectangle() | half]
+    assert take(tasks).corrected == 1
+    (found,) = CocoDataset.read(master).images[0].annotations
+    assert rle.box(found.rle) == (30, 45, 60, 90)
+
+
+def test_a_shape_and_its_label_may_be_two_entries(tasks, take, master):
+    """So it is with a Labels tag; and a choice about a region repeats its shape."""
+    corners = {"points": [[25, 50], [50, 50], [50, 100], [25, 100]]}
+    submitted(tasks)[0]["annotations"][0]["result"] = [
+        {"id": "a", "type": "polygon", "value": corners},
+        {"id": "a", "type": "labels", "value": corners | {"labels": ["cup"]}},
+        {"id": "a", "type": "choices", "value": corners | {"choices": ["dented"]}},
+    ]
+    outcome = take(tasks)
+    assert (outcome.corrected, outcome.untouched, outcome.problems) == (1, 0, ())
+    (found,) = CocoDataset.read(master).images[0].annotations
+    assert (found.class_id, rle.box(found.rle)) == (1, (30, 45, 60, 90))
 
 
 def test_what_is_no_region_is_passed_over(tasks, take):
     result = submitted(tasks)[0]["annotations"][0]["result"]
     result += [{"type": "choices", "value": {"choices": ["good"]}}, {"type": "relation"}]
     assert take(tasks).confirmed == 4
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_tasks_of_an_image_the_last_one_submitted_counts(tasks, take, master, order):
+    """Whoever imports the tasks a second time has each image twice."""
+    first = submitted(tasks, {0})[0]
+    second = json.loads(json.dumps(first)) | {"id": 99}
+    first["annotations"][0]["updated_at"] = "2026-01-01T00:00:00Z"
+    second["annotations"][0] |= {"updated_at": "2026-01-02T00:00:00Z", "result": []}
+    outcome = take([(first, second)[i] for i in order])
+    assert (outcome.corrected, outcome.confirmed, outcome.objects) == (1, 0, 0)
+    (line,) = outcome.problems
+    assert "is of an image of a task before it; the last submitted counts" in line
+    assert CocoDataset.read(master).images[0].annotations == ()

@@ -102,6 +102,7 @@ def test_nothing_to_hide_is_no_figure_and_nothing_seen_leaks_all():
     assert empty.together.over_redaction == 1600 / PICTURE
     assert empty.to_json() == {
         "margin": 0.0,
+        "mask_grow": 0.0,
         "pixel_leak": None,
         "instance_leak": None,
         "over_redaction": round(1600 / PICTURE, 6),

@@ -136,3 +136,29 @@ def test_an_image_that_breaks_later_is_replaced_by_the_next(own, val, tmp_path):
     assert any(str(broken) in line for line in problems)
     with pytest.raises(InputError, match="in a row can't be read"):
         Samples(config, (first,), ())[0]
+
+
+def test_images_of_a_rare_class_come_up_more_often(own, val, tmp_path):
+    """One image of six has objects: by the formula it comes up sqrt(6) times as often."""
+    content = settings(own, val)
+    content["stages"] = [
+        {"name": "own", "trains": "all", "steps": 7, "lr": 1e-3, "strong_share": 0}
+    ]
+    content["batch_size"] = 2
+    config = read_config(write_settings(tmp_path / "config.yaml", content))
+    records = read_sources(config).own
+    records = (records[0], *(replace(record, annotations=()) for record in records[1:]))
+    rare = records[0].path
+
+    def shown(balance):
+        data = config.data.model_copy(update={"balance": balance})
+        samples = Samples(config.model_copy(update={"data": data}), records, ())
+        firsts = [samples[number].picture.paths for number in range(14)]
+        assert {len(paths) for paths in firsts} == {1}
+        return [paths[0] for paths in firsts]
+
+    plain, balanced = shown(0.0), shown(1.0)
+    assert len(set(plain)) == len(set(balanced)) == 6
+    assert 2 <= plain.count(rare) <= 3
+    assert 4 <= balanced.count(rare) <= 6
+    assert shown(1.0) == balanced

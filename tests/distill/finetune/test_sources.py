@@ -1,10 +1,14 @@
 """What a run learns from: classes by name, public images by class, nothing measured twice."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from toys import settings, toy_dataset, write_settings
 
+from distill.data.coco import CocoDataset
 from distill.errors import InputError, UsageError
 from distill.finetune.config import read_config
 from distill.finetune.initial_weights import initial_network
@@ -70,3 +74,42 @@ def test_random_weights_are_the_seeds(own, val, tmp_path):
     )
     assert first.equal(again)
     assert not first.equal(other)
+
+
+def spoilt(master, numbers):
+    """Some of its images were cropped after they were labelled."""
+    for record in (CocoDataset.read(master).images[i] for i in numbers):
+        Image.open(record.path).crop((0, 0, 40, 40)).save(record.path)
+
+
+def test_images_of_another_size_are_left_out_before_anything_is_learned(own, val, tmp_path):
+    mine, held = (Path(shutil.copytree(one.parent, tmp_path / name)) / one.name
+                  for one, name in ((own, "mine"), (val, "held")))  # fmt: skip
+    content = settings(mine, held)
+    spoilt(mine, (0, 3))
+    spoilt(held, (1,))
+    sources = read_sources(config_of(tmp_path, content))
+    assert (len(sources.own), len(sources.val.images)) == (4, 2)
+    assert sum("has 40x40 pixels, but was labelled" in line for line in sources.problems) == 3
+    spoilt(held, (0, 2))
+    with pytest.raises(InputError, match=r"none of 3 images can be used; the first: .*40x40"):
+        read_sources(config_of(tmp_path, content))
+
+
+def test_what_shows_nothing_is_not_learned_from(own, val, tmp_path):
+    """Neither regions that don't count, nor images without objects."""
+    for name, change in (("crowd", {"iscrowd": 1}), ("band", {"band": "review"}), ("none", None)):
+        mine = Path(shutil.copytree(own.parent, tmp_path / name)) / own.name
+        whole = json.loads(mine.read_text())
+        whole["annotations"] = [a | change for a in whole["annotations"]] if change else []
+        mine.write_text(json.dumps(whole))
+        count = 6 if change else 0
+        says = rf"none of 6 images to learn from shows a bottle \({count} regions don't count\)"
+        with pytest.raises(InputError, match=says):
+            read_sources(config_of(tmp_path, settings(mine, val)))
+        content = settings(mine, val)
+        content["data"] = {"own": [str(mine)], "public": [str(own)], "val": str(val)}
+        with pytest.raises(InputError, match=says):  # no stage learns from them
+            read_sources(config_of(tmp_path, content))
+        content["stages"][0]["own_share"] = 0.5
+        assert len(read_sources(config_of(tmp_path, content)).own) == 6

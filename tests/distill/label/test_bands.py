@@ -1,15 +1,19 @@
 """Bands: what becomes of scores, short tracks, gaps and cuts."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from distill.data import rle
-from distill.label.bands import annotate
-from distill.label.detection import Detection
+from distill.label.bands import annotate, annotate_still
+from distill.label.detection import Detection, detections_of
+from distill.label.entries import Moment
 from distill.label.labelled_frame import LabelledFrame
-from distill.label.progress_log import Moment
+from distill.label.tta import unflipped
+from models.instances import Instances, Mask
+from models.masks import whole_mask
 from tests.distill.label.blobs import settings
 
 SIZE = 60, 200
@@ -40,6 +44,24 @@ def test_scores_make_bands_and_only_what_is_accepted_counts():
         [(10, "review", True, 1, 0.3)],
         [(10, "ignore", True, 1, 0.29)],
     ]
+
+
+def test_a_box_whose_mask_is_empty_is_no_mask_to_learn_from():
+    """The decoders fill it, because on a device it must be hidden."""
+    rows = [[replace(seen(10), placed=False)], [seen(10)], [replace(seen(10, 0.1), placed=False)]]
+    assert [one[0][1] for one in bands(rows)[0]] == ["review", "accept", "ignore"]
+    frame = LabelledFrame(0, 0.0, SIZE, 0, (rows[0][0], seen(40)))
+    assert LabelledFrame.from_json(json.loads(json.dumps(frame.to_json()))) == frame
+    assert [one.band for one in annotate_still(frame, settings())] == ["review", "accept"]
+
+
+def test_what_no_mask_is_of_is_known_to_be_anywhere_in_its_box():
+    boxes = np.array([[5, 5, 15, 25], [30, 5, 40, 25]], np.float32)
+    masks = (whole_mask((5, 5, 15, 25)), Mask(30, 5, np.full((20, 10), 255, np.uint8)))
+    found = Instances(boxes, np.full(2, 0.9, np.float32), np.zeros(2, np.int64), masks)
+    for instances in (found, unflipped(unflipped(found, 200), 200)):
+        detections = detections_of(instances, {0: 0}, SIZE, 0.1)
+        assert [one.placed for one in detections] == [False, True]
 
 
 def test_a_short_track_is_to_be_ignored_and_is_no_background():

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from distill.cli import main
 from distill.cli.label import label
 from distill.data import rle
 from distill.data.coco import CocoDataset
@@ -133,6 +134,20 @@ def test_clips_are_split_whole_and_of_one_name_are_kept_apart(labelled):
     assert sum(name.startswith("a-") for name in names) == 2
 
 
+def test_of_one_clip_nothing_stays_held_out_once_it_is_learned_from_again(clips, tmp_path):
+    folder = tmp_path / "set"
+    label(clips[1:2], BlobTeacher(), settings(), folder)
+    assert main(["labels", "split", str(folder)]) == 0
+    before = (folder / "val.json").read_bytes()
+    assert label(clips[1:2], BlobTeacher(), settings(), folder) == 0  # nothing is new
+    assert (folder / "val.json").read_bytes() == before
+    (folder / "annotations.json").unlink()
+    assert label(clips[1:2], BlobTeacher(), settings(), folder) == 0
+    assert len(CocoDataset.read(folder / "train.json").images) == 10
+    assert not (folder / "val.json").exists()
+    assert (folder / "val.json.1").read_bytes() == before
+
+
 def test_provenance_says_what_became_of_every_frame(labelled, clips):
     info = CocoDataset.read(labelled / "annotations.json").info
     assert info["teacher"] == {"name": "blobs", "sha256": "ab" * 32}
@@ -225,7 +240,7 @@ def test_bad_clips_are_named_and_skipped_and_the_rest_goes_on(clips, tmp_path, c
 def test_no_clip_at_all_is_an_error(tmp_path):
     empty = tmp_path / "e.mp4"
     empty.write_bytes(b"")
-    with pytest.raises(InputError, match="none of the clips"):
+    with pytest.raises(InputError, match="nothing was labelled"):
         label([empty], BlobTeacher(), settings(), tmp_path / "set")
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from distill.label.split import held_out
+from distill.label.held_out import held_out
 
 
 def digests(count):

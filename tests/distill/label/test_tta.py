@@ -1,11 +1,13 @@
 """Flip test-time augmentation: two views become one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from distill.label.tta import merged, predict_flipped, unflipped
 from models.instances import Instances, Mask
-from models.masks import pasted
+from models.masks import pasted, whole_mask
 from tests.distill.label.blobs import SIZE, BlobTeacher, scene
 
 
@@ -37,6 +39,14 @@ def test_scores_boxes_and_masks_of_a_pair_are_averaged():
     mask = both.masks[0]
     assert (mask.x, mask.y, mask.pixels.shape) == (10, 5, (20, 12))
     assert mask.pixels[0].tolist() == [128] * 2 + [178] * 8 + [51] * 2
+
+
+def test_what_one_view_alone_can_place_is_there():
+    sees, boxed = one(10, 0.8, value=101), one(12, 0.6)
+    boxed = replace(boxed, masks=(whole_mask((12, 5, 22, 25)),))
+    for both in (merged(sees, boxed, 0.1), merged(boxed, sees, 0.1)):
+        assert both.masks == sees.masks
+    assert merged(boxed, boxed, 0.1).masks[0].anywhere
 
 
 def test_what_is_seen_one_way_only_counts_half():

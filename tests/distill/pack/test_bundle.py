@@ -1,5 +1,6 @@
 """A student is packed whole and proven, or not at all."""
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,9 +21,11 @@ from models.bundle import Bundle
 from models.decode.yolo_seg_heads import RAW_OUTPUTS, STRIDES
 from models.errors import ModelError
 from models.golden import golden_frames
+from models.input_spec import InputSpec
 from models.manifest import TeacherSpec
-from models.preprocess import InputSpec
 from models.runtime.choose import choose_network
+from models.runtime.engine_file import EngineFile
+from models.runtime.engine_key import EngineKey
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from models.self_test import Tolerances, self_test
 from models.signing import PrivateKey
@@ -322,3 +325,45 @@ def test_what_tensorrt_s_parser_would_refuse_is_not_packed_for_it(student, tmp_p
     pack(student, place, RELEASE, IMAGES, judged=elsewhere, **words)
     with pytest.raises(ModelError, match=r"parser would refuse .* opset 21"):
         pack(student, place, RELEASE, IMAGES, judged={"int8": NetworkFile(file)}, **words)
+
+
+def engine(student, **changes):
+    """What a Jetson built of a bundle of the student."""
+    key = EngineKey(
+        onnx_sha256=hashlib.sha256(student.file).hexdigest(),
+        tensorrt="10.3.0",
+        compute_capability="8.7",
+        device="Orin",
+        driver_or_l4t="L4T 36.4.3",
+        precision="fp32",
+        sizes=((64, 32), (32, 64), (96, 96)),
+        batch=4,
+        options=1,
+    )
+    return EngineFile(key.model_copy(update=changes), b"plan")
+
+
+def test_engines_are_signed_into_it(student, tmp_path):
+    built = (engine(student), engine(student, device="Thor"))
+    place = tmp_path / "toy.sfm"
+    pack(student, place, RELEASE, IMAGES, dynamic=True, engines=built, key=KEY)
+    bundle = Bundle.open(place, [KEY.public])
+    assert [EngineFile.from_bytes(data) for data in bundle.engine_bytes()] == [*built]
+    assert {spec.path.partition("/")[0] for spec in bundle.manifest.engines} == {"engines"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"precision": "int8"}, "int8 of Orin, TensorRT 10.3.0, has no network .*--precision"),
+        ({"onnx_sha256": "0" * 64}, "was built of another network"),
+        ({"sizes": ((64, 32),)}, "or for other sizes"),
+        ({}, "two engines are for the same devices"),
+    ],
+    ids=["precision", "network", "sizes", "twice"],
+)
+def test_an_engine_that_no_device_could_use_is_refused(student, tmp_path, changes, said):
+    built = (engine(student, **changes), engine(student))
+    with pytest.raises(InputError, match=said):
+        pack(student, tmp_path / "t.sfm", RELEASE, IMAGES, dynamic=True, engines=built, key=KEY)
+    assert not list(tmp_path.iterdir())

@@ -13,24 +13,24 @@ from distill.data import rle
 from distill.data.coco import CocoDataset, ImageRecord, write_coco
 from distill.errors import InputError, UsageError
 from distill.pack.frames import labelled_frames, redacted_frames, rendered_frames
-from models.preprocess import InputSpec
+from models.input_spec import InputSpec
 
 SMALL, LARGE = InputSpec(width=64, height=64), InputSpec(width=640, height=640)
 
 
 def test_frames_are_those_with_objects_and_no_larger_than_the_network_sees(tmp_path):
     path = data_set(tmp_path)
-    frames = labelled_frames(path, None, 4, SMALL, shows_nobody=True)
+    frames = labelled_frames(path, None, 4, SMALL, shows_nobody=True, problems=[])
     assert [frame.shape for frame in frames] == [(48, 64, 3)] * 2  # one is empty, one in doubt
-    (frame,) = labelled_frames(path, None, 1, LARGE, shows_nobody=True)
+    (frame,) = labelled_frames(path, None, 1, LARGE, shows_nobody=True, problems=[])
     assert frame.shape == (90, 120, 3)
 
 
 @pytest.mark.parametrize(
     "choose",
     [
-        lambda path: labelled_frames(path, None, 4, SMALL, shows_nobody=True),
-        lambda path: redacted_frames(path, None, 4, SMALL, ("bottle", "cup")),
+        lambda path: labelled_frames(path, None, 4, SMALL, shows_nobody=True, problems=[]),
+        lambda path: redacted_frames(path, None, 4, SMALL, ("bottle", "cup"), problems=[]),
     ],
 )
 def test_a_data_set_without_objects_gives_no_frames(tmp_path, choose):
@@ -45,7 +45,7 @@ def test_real_footage_goes_when_somebody_says_so(tmp_path):
     with pytest.raises(
         UsageError, match=r"\.jpg is no rendered picture; --redact-background .*nobody"
     ):
-        labelled_frames(path, None, 4, SMALL, shows_nobody=False)
+        labelled_frames(path, None, 4, SMALL, shows_nobody=False, problems=[])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def first(folder):
 
 @pytest.mark.slow
 def test_what_synth_rendered_goes_without_a_word(mine):
-    frames = labelled_frames(mine / "train.json", None, 4, SMALL, shows_nobody=False)
+    frames = labelled_frames(mine / "train.json", None, 4, SMALL, shows_nobody=False, problems=[])
     dataset = CocoDataset.read(mine / "train.json")
     assert len(frames) == sum(bool(record.annotations) for record in dataset.images) > 0
 
@@ -104,7 +104,7 @@ def beside(folder):
 def test_one_that_synth_did_not_render_does_not(mine, change):
     change(mine)
     with pytest.raises(UsageError, match="is no rendered picture"):
-        labelled_frames(mine / "train.json", None, 8, SMALL, shows_nobody=False)
+        labelled_frames(mine / "train.json", None, 8, SMALL, shows_nobody=False, problems=[])
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def street(tmp_path):
 
 def test_of_a_redacted_frame_the_network_s_objects_are_left(street):
     path, stripes, objects = street
-    (frame,) = redacted_frames(path, None, 1, LARGE, ("bottle",))
+    (frame,) = redacted_frames(path, None, 1, LARGE, ("bottle",), problems=[])
     bottle, person, doubtful = (rle.decode(one.rle) > 0 for one in objects)
     kept = bottle & ~person & ~doubtful
     assert kept.any()
@@ -141,7 +141,7 @@ def test_of_a_redacted_frame_the_network_s_objects_are_left(street):
 
 def test_a_frame_of_other_classes_alone_is_none(street):
     with pytest.raises(InputError, match="no image with a labelled object of the student's"):
-        redacted_frames(street[0], None, 1, LARGE, ("cup",))
+        redacted_frames(street[0], None, 1, LARGE, ("cup",), problems=[])
 
 
 @pytest.mark.slow
@@ -151,3 +151,28 @@ def test_rendered_frames_show_what_the_network_knows():
     assert not np.array_equal(*frames)
     with pytest.raises(UsageError, match="renders bottle, can, cup, jar, box, of which"):
         rendered_frames(2, SMALL, ("dog",))
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+def test_a_bad_photo_is_left_out_and_another_stands_in(tmp_path, redacted):
+    def choose(count, problems):
+        if redacted:
+            return redacted_frames(path, None, count, LARGE, ("bottle", "cup"), problems=problems)
+        return labelled_frames(path, None, count, LARGE, shows_nobody=True, problems=problems)
+
+    path = data_set(tmp_path)
+    records = [r for r in CocoDataset.read(path).images if any(not a.ignore for a in r.annotations)]
+    for cut in records:
+        others, whole = [r.path for r in records if r is not cut], cut.path.read_bytes()
+        for spoilt in (whole[:-2000], b"no photo", None):
+            cut.path.unlink() if spoilt is None else cut.path.write_bytes(spoilt)
+            problems = []
+            assert len(choose(len(records), problems)) == len(others)
+            if spoilt is not None:  # else it is told of where the file is read
+                assert [str(cut.path) in line for line in problems] == [True]
+            assert len(choose(1, [])) == 1
+            cut.path.write_bytes(whole)
+    for record in records:
+        Image.open(record.path).crop((0, 0, 90, 90)).save(record.path)
+    with pytest.raises(InputError, match=r"none of the 2 images .* but was labelled as 120x90"):
+        choose(4, [])

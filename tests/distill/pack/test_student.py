@@ -14,7 +14,8 @@ from models.decode.yolo_seg import YoloSegDecoder
 from models.decode.yolo_seg_heads import RAW_OUTPUTS
 from models.errors import ModelError
 from models.importing import import_onnx
-from models.preprocess import InputSpec, preprocess
+from models.input_spec import InputSpec
+from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from tests.distill.conftest import picture
 from tests.distill.lively import lively

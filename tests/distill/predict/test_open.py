@@ -11,8 +11,10 @@ from models.errors import ModelError
 def test_our_weights_are_read_at_the_size_they_are_for(seeing_weights):
     teacher = load_teacher(str(seeing_weights), device="cpu")
     assert teacher.name == "rtmdet-ins-tiny"
-    with pytest.raises(ModelError, match="its classes are bottle, can, cup"):
-        load_teacher(seeing_weights, classes=["a", "b", "c"], device="cpu")
+    named = load_teacher(seeing_weights, classes=["a", "b", "c"], device="cpu")
+    assert (teacher.classes, named.classes) == (("bottle", "can", "cup"), ("a", "b", "c"))
+    with pytest.raises(ModelError, match="knows 3 classes, but there are 2 names"):
+        load_teacher(seeing_weights, classes=["a", "b"], device="cpu")
 
 
 @pytest.mark.slow

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+from distill.data import rle as run_length
 from distill.errors import UsageError
 from distill.export import compare
+from distill.label.detection import detections_of
 from distill.predict.open import load_teacher
 from models.boxes import xyxy_from_cxcywh
 from models.coco_names import COCO_NAMES
-from models.decode.yolo_seg import YoloSegDecoder
+from models.decode.yolo_seg import MASK_GROW, YoloSegDecoder
 from models.errors import ModelError
-from models.preprocess import InputSpec, preprocess
+from models.input_spec import InputSpec
+from models.preprocess import preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 from tests.distill.yolos import build, write_coco_weights
 
@@ -32,11 +35,16 @@ def save(model, path):
 
 
 @pytest.fixture(scope="module")
-def coco(data, tmp_path_factory):
+def coco_path(data, tmp_path_factory):
     """What the ONNX file of the same weights has."""
     path = tmp_path_factory.mktemp("coco") / "yolov8n-seg.pt"
     write_coco_weights(data, path, rounded_bins=True)
-    return load_teacher(path, device="cpu")
+    return path
+
+
+@pytest.fixture(scope="module")
+def coco(coco_path):
+    return load_teacher(coco_path, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +64,35 @@ def test_instances_are_those_of_the_onnx_export(coco, bus, data):
     network = OnnxRuntimeNetwork((data / "weights" / "coco-yolov8n-seg-640.onnx").read_bytes())
     spec = InputSpec(width=640, height=640)
     fed, fit = preprocess(bus, spec)
-    expected = YoloSegDecoder(spec, 80).decode(network.run(fed), fit, min_score=0.25)
+    decoder = YoloSegDecoder(spec, 80, mask_grow=0)
+    expected = decoder.decode(network.run(fed), fit, min_score=0.25)
     seen, mirrored = coco.predict([bus, np.ascontiguousarray(bus[:, ::-1])], min_score=0.25)
     rows = list(compare(seen, expected, fit.source, "bus"))
     assert all(row.ok for row in rows), rows
     assert [COCO_NAMES[i] for i in seen.classes].count("person") >= 3
+    assert seen.mask_grow == mirrored.mask_grow == 0
     assert "bus" in {COCO_NAMES[i] for i in mirrored.classes}
     assert coco.name == "yolov8n-seg"
     assert coco.classes == COCO_NAMES
+
+
+def test_a_teacher_s_labels_are_its_own_and_only_the_device_hides_more(coco, coco_path, bus):
+    """Masks end at the boxes, as Ultralytics has it; labels hold them so."""
+    (own,) = coco.predict([bus], min_score=0.25)
+    (hidden,) = load_teacher(coco_path, device="cpu", as_device=True).predict([bus], min_score=0.25)
+    assert (own.boxes == hidden.boxes).all()
+    assert (own.mask_grow, hidden.mask_grow) == (0, MASK_GROW)
+    size = bus.shape[:2]
+    everything = {i: i for i in range(80)}
+    labels = detections_of(own, everything, size, 0.25)
+    grown = detections_of(hidden, everything, size, 0.25)
+    assert len(labels) == len(own) >= 4
+    beyond = 0
+    for box, label, more in zip(own.boxes, labels, grown, strict=True):
+        assert (np.floor(box[:2]) <= label.box[:2]).all()
+        assert (np.ceil(box[2:]) >= label.box[2:]).all()
+        beyond += run_length.area(more.rle) > run_length.area(label.rle)
+    assert beyond >= 3, "what the device hides is more"
 
 
 def test_dense_answers_hold_what_was_detected(coco, bus):

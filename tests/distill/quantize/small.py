@@ -14,7 +14,10 @@ small (float[1, 3, height, width] images) => (%s)
     stem = Conv <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (images, w1, b1)
     stem_gate = Sigmoid (stem)
     lit = Mul (stem, stem_gate)
-    one = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (lit, w2, b2)
+    second = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (lit, w0, b0)
+    second_gate = Sigmoid (second)
+    seen = Mul (second, second_gate)
+    one = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (seen, w2, b2)
     one_gate = Sigmoid (one)
     two = Mul (one, one_gate)
     left, right = Split <axis = 1, num_outputs = 2> (two)
@@ -55,7 +58,7 @@ def small(*, dense=False):
     model = parser.parse_model(TEXT % (outputs, DENSE if dense else ""))
     rng = np.random.default_rng(0)
     shapes = {1: (16, 3, 3, 3), 2: (16, 16, 3, 3), 3: (16, 16, 1, 1), 4: (64, 16, 1, 1)}
-    shapes |= {5: (1, 16, 1, 1), 6: (4, 16, 1, 1), 7: (4, 16, 3, 3)}
+    shapes |= {5: (1, 16, 1, 1), 6: (4, 16, 1, 1), 7: (4, 16, 3, 3), 0: (16, 16, 3, 3)}
     weights = {f"w{i}": _drawn(rng, shape) for i, shape in shapes.items()}
     weights |= {f"b{i}": rng.normal(0, 0.1, shapes[i][0]).astype(np.float32) for i in shapes}
     weights["scales"] = np.array([1, 1, 2, 2], np.float32)

@@ -49,7 +49,6 @@ def test_a_shift_is_found_and_taken_back(reference, low):
 
 def test_only_cells_that_score_count(reference):
     """What is wrong where nothing is counts for nothing."""
-    reference = with_weights(reference, b5=[-2.0])
     wrong = with_weights(reference, w5=weights_of(reference)["w5"] * 0.8)
     least = np.log(0.15 / 0.85)
     network, broken = OnnxRuntimeNetwork(reference), OnnxRuntimeNetwork(wrong)

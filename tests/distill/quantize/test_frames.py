@@ -78,6 +78,17 @@ def test_a_picture_that_can_t_be_read_is_left_out_and_named(tmp_path):
     assert all("is no image that can be read" in line for line in tune.problems + judged.problems)
 
 
+def test_a_clip_of_a_folder_that_can_t_be_read_is_left_out_and_named(tmp_path):
+    folder = shades(tmp_path / "a", 29)
+    (folder / "cut.mp4").write_bytes(b"no clip")
+    tune, judged = split(sources([folder]), ())
+    assert len(list(tune)) + len(list(judged)) == 29
+    (line,) = tune.problems + judged.problems
+    assert "cut.mp4" in line
+    with pytest.raises(InputError, match=r"cut\.mp4"):
+        sources([folder / "cut.mp4"])
+
+
 def test_a_picture_is_read_when_its_turn_comes(tmp_path):
     folder = shades(tmp_path / "a", 30)
     reader = iter(split(sources([folder]), ())[0])

@@ -18,7 +18,8 @@ from distill.quantize.ranges import collect_ranges
 from distill.quantize.verdict import refusal, verdicts, write_passed
 from models.errors import ModelError
 from models.importing import import_onnx
-from models.preprocess import InputSpec, preprocess
+from models.input_spec import InputSpec
+from models.preprocess import preprocess
 from tests.distill.conftest import picture
 
 pytestmark = pytest.mark.slow

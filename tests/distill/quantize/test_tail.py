@@ -34,8 +34,8 @@ def test_nodes_without_names_get_the_same_ones_each_time():
     assert float_tail(data) == {names[output] for output in TAIL}
 
 
-def test_the_stem_ends_before_the_second_convolution():
-    assert float_stem(small()) == {"stem", "stem_gate", "lit"}
+def test_the_stem_ends_before_the_third_convolution():
+    assert float_stem(small()) == {"stem", "stem_gate", "lit", "second", "second_gate", "seen"}
 
 
 @pytest.mark.parametrize("as_node", [False, True])

@@ -8,7 +8,8 @@ from models.boxes import iou
 from models.decode.box_layouts import DetsDecoder, SsdDecoder, YoloxDecoder
 from models.decode.yolo_seg import YoloSegDecoder
 from models.errors import FamilyError, InferenceError
-from models.preprocess import InputSpec, Letterbox, preprocess
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox, preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 SPEC = InputSpec(height=64, width=96, letterbox="stretch")

@@ -5,7 +5,8 @@ import pytest
 
 from models.decode.yolo_boxes import YoloBoxesDecoder
 from models.errors import FamilyError, InferenceError
-from models.preprocess import InputSpec, Letterbox
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox
 
 SPEC = InputSpec(height=64, width=96, letterbox="stretch")
 FIT = Letterbox.fit((192, 64), SPEC)  # two source pixels an input pixel along x, one along y
@@ -40,6 +41,14 @@ def test_duplicates_are_taken_out_of_dense_boxes_class_by_class():
     outputs = dense((15, 10, 10, 10, 0.5, 0), (15, 10, 10, 10.5, 0.6, 0), (15, 10, 10, 10, 0, 0.4))
     found = DECODER.decode(outputs, FIT)
     assert found.scores.tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_what_is_sought_is_seen_where_another_class_scores_higher():
+    outputs = dense((15, 10, 10, 10, 0.5, 0.4), (60, 40, 10, 10, 0.2, 0.9))
+    assert DECODER.decode(outputs, FIT).classes.tolist() == [1, 0]
+    found = DECODER.decode(outputs, FIT, sought=[{1}])
+    assert found.classes.tolist() == [1, 0, 1]
+    assert found.boxes[1:].tolist() == [[20, 5, 40, 15]] * 2
 
 
 @pytest.mark.parametrize("slots", [300, 84, 3])

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.decode.yolo_seg import YoloSegDecoder
+from models.decode.yolo_seg import MASK_GROW, YoloSegDecoder
 from models.errors import FamilyError, InferenceError
+from models.input_spec import InputSpec
 from models.instances import MASK_THRESHOLD
-from models.preprocess import InputSpec, Letterbox, preprocess
+from models.preprocess import Letterbox, preprocess
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 SPEC = InputSpec(height=64, width=64)
@@ -60,6 +61,12 @@ def test_a_mask_may_be_held_to_its_box():
     decoder = YoloSegDecoder(SPEC, 2, mask_grow=0)
     found = decoder.decode((dense((32, 24, 20, 10, 0.1, 0.8)), everywhere()), FIT)
     assert (found.masks[0].x, found.masks[0].y, found.masks[0].pixels.shape) == (22, 19, (10, 20))
+    assert found.mask_grow == 0
+
+
+def test_instances_know_that_their_masks_are_grown():
+    found = DECODER.decode((dense((32, 24, 20, 10, 0.1, 0.8)), everywhere()), FIT)
+    assert found.mask_grow == found.take([0]).mask_grow == MASK_GROW
 
 
 def test_end_to_end_predictions_are_told_by_their_shape():

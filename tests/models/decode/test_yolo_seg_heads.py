@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from models.decode.yolo_seg import YoloSegDecoder
 from models.decode.yolo_seg_heads import COEFFICIENTS, RAW_OUTPUTS, STRIDES
 from models.errors import FamilyError, InferenceError
-from models.preprocess import InputSpec, Letterbox
+from models.input_spec import InputSpec
+from models.preprocess import Letterbox
 
 SPEC = InputSpec(width=96, height=64)
 FIT = Letterbox.fit((96, 64), SPEC)
@@ -173,11 +174,13 @@ def assert_same(ours, theirs):
     bins=st.sampled_from([1, BINS]),
     min_score=st.sampled_from([0.001, 0.25, 0.7, 0.97, 1.0]),
     some=st.booleans(),
+    sought=st.sampled_from([(), [{0}], [{0}, {1}, {0, 1}], [set(range(80))]]),
 )
 @settings(max_examples=60, deadline=None)
-def test_all_layouts_of_one_result_read_the_same(seed, classes, bins, min_score, some):
+def test_all_layouts_of_one_result_read_the_same(seed, classes, bins, min_score, some, sought):
     heads = random_heads(seed, classes, bins)
     wanted = {"min_score": min_score, "classes": range(0, classes, 3) if some else None}
+    wanted["sought"] = [group & set(range(classes)) for group in sought]
     decoder = YoloSegDecoder(SPEC, classes)
     theirs = decoder.decode(dense(heads), FIT, **wanted)
     assert_same(decoder.decode(heads, FIT, **wanted), theirs)
@@ -211,6 +214,27 @@ def test_doubles_of_a_class_go_and_other_classes_stay():
     found = decode(heads)
     assert found.classes.tolist() == [0, 1]
     assert found.scores.tolist() == pytest.approx([0.880797, 0.622459])
+
+
+@pytest.mark.parametrize("as_exported", [list, dense])
+@pytest.mark.parametrize(
+    ("sought", "seen"),
+    [
+        ([], [2]),
+        ([{1}], [2, 1]),
+        ([{0, 1}], [2, 1]),  # the best of a group only
+        ([{1}, {0}], [2, 1, 0]),  # of two streams each has its own
+        ([{1, 2}], [2]),  # what scores best is of the group
+        ([{0, 1, 2, 3}], [2]),
+        ([{3}], [2]),  # too weak
+    ],
+)
+def test_what_is_sought_is_seen_where_another_class_scores_higher(as_exported, sought, seen):
+    heads = put(nothing(4), 1, (2, 1), np.array([-0.8, -0.2, 0.1, -4], np.float32), (1, 1, 2, 1))
+    found = YoloSegDecoder(SPEC, 4).decode(as_exported(heads), FIT, sought=sought)
+    assert found.classes.tolist() == seen
+    np.testing.assert_allclose(found.boxes, [[24, 8, 72, 40]] * len(seen), atol=1e-4)
+    assert (np.diff(found.scores) < 0).all()
 
 
 def test_no_more_than_three_hundred_come_out():

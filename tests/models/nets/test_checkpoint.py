@@ -279,7 +279,7 @@ def test_half_precision_becomes_float32(state, write):
         ({}, ("a", "b"), "knows 3 classes, but there are 2 names"),
         ({}, ("a", "b", "a"), "appears twice"),
         ({}, ("a", "b", "c\n"), "class name: "),
-        (META, ("a", "b", "c"), "its classes are bottle, can, cup, not a, b, c"),
+        (META, ("a", "b"), "knows 3 classes, but there are 2 names"),
         ({"dataset_meta": {"classes": ["a", 1, "c"]}}, (), "does not say"),
         ({"CLASSES": "bottle"}, (), "3 classes, but there are 1 names"),
         ("nothing", (), "does not say"),
@@ -287,6 +287,45 @@ def test_half_precision_becomes_float32(state, write):
 )
 def test_class_names_must_fit(state, write, meta, given, message):
     assert message in refused(write({"meta": meta, "state_dict": state}), classes=given)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [{"dataset_meta": {"classes": NAMES}}, {"dataset_meta": {"CLASSES": NAMES}}, {"CLASSES": NAMES},
+     {"classes": list(NAMES)}, {"dataset_meta": {"classes": None}, "CLASSES": NAMES}],
+)  # fmt: skip
+def test_names_are_found_under_either_key_and_a_person_s_win(state, write, meta):
+    path = write({"meta": meta, "state_dict": state})
+    assert read_checkpoint(path).classes == NAMES
+    assert read_checkpoint(path, classes=("a", "b", "c")).classes == ("a", "b", "c")
+
+
+def test_a_person_s_names_win_over_those_of_our_own_files(net, tmp_path):
+    path = tmp_path / "teacher.safetensors"
+    save_safetensors(net, path, NAMES)
+    assert read_checkpoint(path, classes=("a", "b", "c")).classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    ["module.{}", "_orig_mod.{}", "module._orig_mod.{}", "_orig_mod.module.{}"],
+)
+def test_weights_of_a_wrapped_network_are_the_network_s(net, state, write, wrapped):
+    """As DataParallel and `torch.compile` save them."""
+    path = write({"state_dict": {wrapped.format(key): value for key, value in state.items()}})
+    read = read_checkpoint(path, classes=NAMES)
+    assert all(canonical(key) == key for key in read.state)
+    assert same_outputs(read.net(), net)
+
+
+def test_parts_may_be_compiled_by_themselves(net, state, write):
+    parts = {key.replace("backbone.", "backbone._orig_mod."): value for key, value in state.items()}
+    assert same_outputs(read_checkpoint(write(parts), classes=NAMES).net(), net)
+
+
+def test_two_networks_in_one_file_are_not_mixed(state, write):
+    both = {**state, **{f"module.{key}": value + 1 for key, value in state.items()}}
+    assert "has no place for module.backbone" in refused(write(both), classes=NAMES)
 
 
 def test_what_is_saved_is_what_is_read(net, tmp_path):

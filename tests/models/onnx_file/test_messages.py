@@ -5,7 +5,7 @@ from typing import get_args
 import onnx
 import pytest
 
-from models.onnx_file.messages import PARTS, Kind, every_message
+from models.onnx_file.messages import PARTS, Kind, every_field
 from models.onnx_file.wire import DamagedOnnxError, bytes_header
 
 
@@ -56,4 +56,4 @@ def test_messages_without_end_are_refused():
     node = bytes_header(5, len(attribute)) + attribute
     graph = bytes_header(1, len(node)) + node
     with pytest.raises(DamagedOnnxError, match="nests more than 100"):
-        list(every_message(bytes_header(7, len(graph)) + graph))
+        list(every_field(bytes_header(7, len(graph)) + graph))

@@ -11,15 +11,16 @@ from models.runtime.choice_cache import ChoiceCache, key_of
 CIRCUMSTANCES = {
     "digest": "ab" * 32,
     "threads": 1,
-    "runtime": "1.32.0",
+    "runtimes": ["tensorrt is not here", "onnxruntime-cpu 1.32.0"],
     "cpu": "flags : avx512_vnni",
     "version": "0.1.0",
 }
 NOW = key_of(**CIRCUMSTANCES)
 CHOICE = (
-    Candidacy("uint8", "chosen", "passes, 1.52x"),
-    Candidacy("int8", "elsewhere", "made for tensorrt"),
-    Candidacy("fp32", "passed", "passes"),
+    Candidacy("int8", "elsewhere", "made for tensorrt", None),
+    Candidacy(None, "absent", "not here", "tensorrt"),
+    Candidacy("uint8", "chosen", "passes, 1.52x", "onnxruntime-cpu"),
+    Candidacy("fp32", "passed", "passes", "onnxruntime-cpu"),
 )
 
 
@@ -44,7 +45,9 @@ def test_what_was_kept_is_found_by_whoever_comes_next(kept):
     "change",
     [
         {"digest": "cd" * 32},
-        {"runtime": "1.33.0"},
+        {"runtimes": ["tensorrt is not here", "onnxruntime-cpu 1.33.0"]},
+        {"runtimes": ["tensorrt 10.3.0", "onnxruntime-cpu 1.32.0"]},
+        {"runtimes": ["onnxruntime-cpu 1.32.0", "tensorrt is not here"]},
         {"threads": 2},
         {"cpu": "flags : avx512_vnni amx"},
         {"version": "0.0.1"},
@@ -57,7 +60,8 @@ def test_under_other_circumstances_nothing_is_known(kept, change):
 
 def damaged():
     """What a file may hold instead, by name."""
-    document = {"v": 1, "choices": {NOW: [["uint8", "chosen", "passes"]]}}
+    document = {"v": 2, "choices": {NOW: [["uint8", "chosen", "passes", "onnxruntime-cpu"]]}}
+    cpu = "onnxruntime-cpu"
 
     def entry(*said):
         return json.dumps({**document, "choices": {NOW: said}}).encode()
@@ -71,29 +75,34 @@ def damaged():
         "a number": b"7",
         "deep": b"[" * 200_000,
         "huge": b" " * (1 << 20) + whole,
-        "newer": whole.replace(b'"v": 1', b'"v": 2'),
-        "no choices": b'{"v": 1}',
-        "choices of another kind": b'{"v": 1, "choices": [1]}',
+        "newer": whole.replace(b'"v": 2', b'"v": 3'),
+        "no choices": b'{"v": 2}',
+        "choices of another kind": b'{"v": 2, "choices": [1]}',
         "nothing": entry(),
-        "a word": b'{"v": 1, "choices": {"%s": "fp32"}}' % NOW.encode(),
-        "null": b'{"v": 1, "choices": {"%s": null}}' % NOW.encode(),
-        "an unknown precision": entry(["fp8", "chosen", "passes"]),
-        "an unknown outcome": entry(["fp32", "best", "passes"]),
-        "none chosen": entry(["fp32", "passed", "passes"]),
-        "two chosen": entry(["fp32", "chosen", "passes"], ["uint8", "chosen", "passes"]),
-        "too few words": entry(["fp32", "chosen"]),
-        "too many words": entry(["fp32", "chosen", "passes", "well"]),
+        "a word": b'{"v": 2, "choices": {"%s": "fp32"}}' % NOW.encode(),
+        "null": b'{"v": 2, "choices": {"%s": null}}' % NOW.encode(),
+        "an unknown precision": entry(["fp8", "chosen", "passes", cpu]),
+        "an unknown outcome": entry(["fp32", "best", "passes", cpu]),
+        "an unknown runtime": entry(["fp32", "chosen", "passes", "ncnn"]),
+        "none chosen": entry(["fp32", "passed", "passes", cpu]),
+        "two chosen": entry(["fp32", "chosen", "passes", cpu], ["uint8", "chosen", "passes", cpu]),
+        "no file chosen": entry([None, "chosen", "passes", cpu]),
+        "chosen for nothing": entry(["fp32", "chosen", "passes", None]),
+        "too few words": entry(["fp32", "chosen", "passes"]),
+        "too many words": entry(["fp32", "chosen", "passes", cpu, "well"]),
         "no words": entry({"role": "fp32"}),
-        "a number for a reason": entry(["fp32", "chosen", 7]),
-        "a list for a precision": entry([["fp32"], "chosen", "passes"]),
-        "an endless reason": entry(["fp32", "chosen", "x" * (MOST_LETTERS + 1)]),
+        "a number for a reason": entry(["fp32", "chosen", 7, cpu]),
+        "a list for a precision": entry([["fp32"], "chosen", "passes", cpu]),
+        "a list for a runtime": entry(["fp32", "chosen", "passes", [cpu]]),
+        "an endless reason": entry(["fp32", "chosen", "x" * (MOST_LETTERS + 1), cpu]),
     }
 
 
 def test_the_damage_below_is_what_is_refused(path):
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"v": 1, "choices": {NOW: [["uint8", "chosen", "passes"]]}}))
-    assert ChoiceCache(path).get(NOW) == (Candidacy("uint8", "chosen", "passes"),)
+    said = ["uint8", "chosen", "passes", "onnxruntime-cpu"]
+    path.write_text(json.dumps({"v": 2, "choices": {NOW: [said]}}))
+    assert ChoiceCache(path).get(NOW) == (Candidacy(*said),)
 
 
 @pytest.mark.parametrize("kind", damaged())

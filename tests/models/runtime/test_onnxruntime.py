@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import InferenceError, ModelError
-from models.preprocess import InputSpec
+from models.input_spec import InputSpec
 from models.runtime.onnxruntime import OnnxRuntimeNetwork
 
 SPEC = InputSpec(height=64, width=64)

@@ -314,3 +314,16 @@ def test_a_loss_that_is_not_finite_stops_and_says_which(small, seeing_weights, t
     said = json.loads((config.run / "training/failed-batch.json").read_bytes())
     assert said["not_finite"] in {"boxes", "masks"}
     assert not (config.run / "student.safetensors").exists()
+
+
+def test_only_a_run_with_patience_is_measured_on_the_way(small, tmp_path):
+    whole = finetune_config_of(small(tmp_path))
+    assert (whole.evaluate_every, whole.patience) == (whole.steps, 0)
+    schedule = SCHEDULE | {"patience": 2}
+    patient = finetune_config_of(small(tmp_path, schedule=schedule))
+    assert (patient.evaluate_every, patient.patience) == (whole.steps // schedule["epochs"], 2)
+    assert not patient.data.balance
+    data = small(tmp_path).data.model_copy(update={"balance": 0.2})
+    balanced = small(tmp_path).model_copy(update={"data": data, "logger": "mlflow"})
+    assert finetune_config_of(balanced).data.balance == 0.2
+    assert finetune_config_of(balanced).logger == "mlflow"

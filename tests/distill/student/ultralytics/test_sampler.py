@@ -1,5 +1,6 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from distill.student.ultralytics.sampler import ShareSampler
@@ -47,3 +48,14 @@ def test_processes_share_an_epoch():
     assert [len(part) for part in parts] == [3, 3, 3], "none waits for one that is done"
     assert len(sampler(processes=3)) == 3
     assert sorted(index for part in parts for index in part) == sorted([*whole, whole[0]])
+
+
+def test_rare_images_come_up_more_often_and_others_still_in_every_pass():
+    factors = (np.array([1.0, 1.0, 3.0, 1.0]), np.ones(10))
+    draws = sampler(share=1.0, images=6, factors=factors)
+    for epoch in range(3):
+        assert Counter(drawn(draws, epoch)) == {0: 1, 1: 1, 2: 3, 3: 1}
+    assert drawn(draws, 0) != drawn(draws, 1)
+    assert drawn(sampler(share=1.0, images=6, factors=factors), 2) == drawn(draws, 2)
+    even = (np.ones(4), np.ones(10))
+    assert list(sampler(factors=even)) == list(sampler(factors=even))

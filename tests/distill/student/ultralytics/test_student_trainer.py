@@ -26,6 +26,7 @@ from distill.predict.open import load_teacher
 from distill.student.classes import classes_of_teacher
 from distill.student.run import begun_folder, train_student
 from distill.student.student_folder import StudentFolder
+from distill.student.ultralytics.processes import run_processes
 from distill.student.ultralytics.student_trainer import StudentTrainer
 from distill.student.ultralytics.training import overrides
 from models.errors import ModelError
@@ -195,7 +196,7 @@ def test_the_control_is_the_same_run_without_the_teacher(tmp_path, done, config_
     assert not last["terms"].keys() & KD_TERMS
 
 
-def test_an_image_that_is_all_doubt_teaches_nothing(tmp_path, config_of, held_out):
+def test_an_image_that_is_all_doubt_teaches_nothing(tmp_path, config_of, few, held_out):
     Image.new("RGB", (64, 64), (90, 40, 40)).save(tmp_path / "doubt.png")
     shape = rle.encode(np.ones((64, 64), np.uint8))
     doubt = Annotation(0, rle.box(shape), shape, ignore=True)
@@ -203,11 +204,18 @@ def test_an_image_that_is_all_doubt_teaches_nothing(tmp_path, config_of, held_ou
     write_coco(tmp_path / "doubt.json", ("bottle",), records, {})
     config = config_of(
         tmp_path / "a",
-        data={"pseudo": str(tmp_path / "doubt.json"), "val": str(held_out)},
+        data={
+            "labelled": str(few),
+            "pseudo": str(tmp_path / "doubt.json"),
+            "labelled_share": 0.5,
+            "val": str(held_out),
+        },
+        schedule=SCHEDULE | {"epochs": 2, "images_per_epoch": 4, "batch_size": 1},
         augmentation={"mosaic": 0.0, "scale": 0.0, "translate": 0.0},
     ).control()
     train_student(config, "cpu")
-    assert losses(config.run) == [0.0] * config.steps
+    found = losses(config.run)
+    assert sum(loss == 0.0 for loss in found) == len(found) / 2, "what shows objects teaches"
 
 
 def test_bfloat16_on_a_cpu(tmp_path, done, config_of):
@@ -295,10 +303,9 @@ def test_the_process_of_each_gpu_finds_the_run(tmp_path, config_of):
     config = config_of(tmp_path, schedule=SCHEDULE | {"epochs": 1, "close_mosaic": 0})
     with closing(begun_folder(config)) as folder:
         trainer = StudentTrainer(overrides=overrides(config, folder, "cpu"))
-        command, program = generate_ddp_command(trainer)
+        _, program = generate_ddp_command(trainer)
         try:
-            assert program in command
-            subprocess.run([sys.executable, program], check=True, capture_output=True, cwd=ROOT)
+            run_processes(program, 1)
         finally:
             ddp_cleanup(trainer, program)
     assert len(losses(config.run)) == config.steps

@@ -1,0 +1,1 @@
+"""Doctor: what a machine has for Sfumato, what it lacks, and which command mends that."""

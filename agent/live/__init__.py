@@ -1,0 +1,1 @@
+"""Live: streams as browsers see them, and browsers as cameras."""

@@ -1,0 +1,1 @@
+"""GStreamer: decoders and encoders in hardware that FFmpeg doesn't reach."""
