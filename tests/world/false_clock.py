@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT = Path(__file__).parents[2]
 
 NEEDED = pytest.mark.skipif(
     shutil.which("faketime") is None, reason="needs faketime, to lie about time"
@@ -19,6 +27,21 @@ def faked(**more: str) -> dict[str, str]:
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     keep = {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     return {"LD_PRELOAD": str(library), **keep, **more}
+
+
+def days_ago(days: int) -> Callable[[Sequence[str]], int]:
+    """Runs commands of `sfumato` of which everybody believes that it is so long ago.
+
+    Not by the program `faketime`: killed processes leave semaphores named by their numbers, and it
+    gives up where one has its own number; the library does without.
+    """
+    environment = {**os.environ, **faked(FAKETIME=f"-{days}d"), "PYTHONPATH": str(ROOT)}
+
+    def run(words: Sequence[str]) -> int:
+        command = [sys.executable, "-m", "agent", *words]
+        return subprocess.run(command, env=environment, check=False, timeout=120).returncode
+
+    return run
 
 
 @final

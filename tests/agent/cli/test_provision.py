@@ -4,11 +4,11 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import false_clock
 import pytest
 import trustme
 from broker import Broker
@@ -279,20 +279,13 @@ def test_while_the_broker_is_down_what_is_in_use_stays_in_use(site, device, caps
     assert device.identity != old
 
 
-def in_the_past(words):
-    """Run a command of which everybody believes that it is 390 days ago."""
-    command = ["faketime", "-f", "-390d", sys.executable, "-m", "agent", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, check=False, timeout=120)
-    return done.returncode
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime")
+@false_clock.NEEDED
 def test_a_device_whose_clock_is_behind_does_not_get_by_with_an_expired_certificate(
     tmp_path, capfd
 ):
     """All was made 390 days ago, and would be valid; only the broker knows what day it is."""
+    in_the_past = false_clock.days_ago(390)
     site, device = Site(tmp_path, run=in_the_past), Device(tmp_path, "gate-7", in_the_past)
     answer = site.sign(device.request(), "--days", "30")
     with site.broker:

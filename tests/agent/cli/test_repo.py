@@ -12,6 +12,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import false_clock
 import pytest
 from small_disk import SmallDisk
 from tuf.api.exceptions import ExpiredMetadataError, RepositoryError
@@ -383,20 +384,10 @@ def test_the_commands_of_the_page_do_what_it_says(tmp_path, monkeypatch, capsys)
     assert [each for each, _ in itertools.groupby(offers)] == [set(), {"street-v3"}, set()]
 
 
-def days_ago(days):
-    """Runs commands of which everybody believes that it is so long ago."""
-
-    def run(words):
-        command = ["faketime", "-f", f"-{days}d", sys.executable, "-m", "agent", *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.run(command, env=environment, check=False, timeout=120).returncode
-
-    return run
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime")
+@false_clock.NEEDED
 def test_it_is_believed_for_two_weeks_and_what_ends_soon_is_said(tmp_path, capsys):
+    days_ago = false_clock.days_ago
     site = Site(tmp_path, days_ago(340))
     assert site.init() == 0
     site.run = days_ago(15)
