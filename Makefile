@@ -51,7 +51,7 @@ test: .venv/cv2 .venv/apt check
 
 # Real cameras' servers, brokers, clocks and machines to test with; what is missing, tests skip. Of
 # Prometheus only the program that judges rules, of nginx only the server and its module for RTMP:
-# their packages would start servers.
+# their packages would start servers. Firefox has a package of this name on Debian alone.
 APT := chromium curl faketime ffmpeg g++ gcc gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 \
   gstreamer1.0-libav gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
   gstreamer1.0-plugins-bad libgstreamer1.0-dev mosquitto mosquitto-clients pkg-config procps \
@@ -63,7 +63,9 @@ LINK_GI = PYTHONPATH=$(GI) $(CURDIR)/$(BIN)/python -c 'import gi' 2>/dev/null &&
 .venv/apt: .venv/ready
 	@if { dpkg --status $(APT) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) \
-	  >/dev/null; }; } && { [ -x $(BIN)/promtool ] || { cd .venv && \
+	  >/dev/null; }; } && { [ -x /usr/bin/firefox-esr ] || \
+	  apt-get install -y -qq --no-install-recommends firefox-esr >/dev/null 2>&1 || true; } && \
+	  { [ -x $(BIN)/promtool ] || { cd .venv && \
 	  apt-get download -qq prometheus 2>/dev/null && dpkg-deb --fsys-tarfile prometheus_*.deb | \
 	  tar --extract --strip-components=2 ./usr/bin/promtool && rm prometheus_*.deb; }; } && \
 	  { [ -x $(CURDIR)/$(BIN)/nginx ] || { cd $(CURDIR)/$(BIN) && \

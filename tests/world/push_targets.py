@@ -38,7 +38,7 @@ _NGINX = """
 load_module {module};
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}
-rtmp {{ server {{ listen 127.0.0.1:{port}; ping 30s;
+rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; ping 30s;
   application live {{ live on; record video; record_path {folder}; record_unique on;
     record_suffix -%s.flv; }} }} }}
 """

@@ -92,8 +92,8 @@ def rtsp(tmp_path):
 
 @contextmanager
 def running(target):
-    target.start()
     try:
+        target.start()
         yield target
     finally:
         target.kill()
