@@ -177,12 +177,16 @@ class Machine:
         raise BootError(self._console.read_text(errors="replace").strip() or "it says nothing")
 
     def _wait_until_up(self) -> None:
-        state = self.exec("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
-        if state not in {
-            "running",
-            "degraded",
-        }:  # degraded: a unit failed, as a test may want it to
-            raise BootError(f"systemd is {state or 'silent'}")
+        assert self._nspawn is not None
+        limit = time.monotonic() + _PATIENCE_S
+        while True:  # a socket that is there may not be listened at yet: then nothing is said
+            done = self.exec("systemctl", "is-system-running", "--wait", check=False)
+            state, error = done.stdout.strip(), done.stderr.strip()
+            if state or self._nspawn.poll() is not None or time.monotonic() > limit:
+                break
+            time.sleep(0.02)
+        if state not in ("running", "degraded"):  # a unit failed, as a test may want it to
+            raise BootError(f"systemd is {state or 'silent'} ({error or 'no error'})")
 
     def _init_inside(self) -> int | None:
         """Process 1, but not before it is inside: for a moment it is still in our name spaces."""
