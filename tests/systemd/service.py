@@ -49,7 +49,7 @@ class Service:
 
     def said_at(self, words: str) -> float:
         """When the journal first held this: seconds of the monotonic clock."""
-        lines = self.machine.exec("journalctl", "--output=json", f"--unit={UNIT}").stdout
+        lines = self.machine.journal(UNIT, "json")
         times = [
             int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6
             for entry in map(json.loads, lines.splitlines())

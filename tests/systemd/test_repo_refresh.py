@@ -44,5 +44,4 @@ def test_each_week_it_is_refreshed_by_a_key_that_only_the_timer_has(boot):
     assert files.count("-rw-r--r--") == len(files.splitlines()) - 1
     said = json.loads(machine.exec(sfumato, "ctl", "repo", "list", REPO, "--json").stdout)
     assert said["offers"] == []
-    log = machine.exec("journalctl", "--unit", NAME, "--output", "cat").stdout
-    assert f"{REPO}: believed until 20" in log
+    assert f"{REPO}: believed until 20" in machine.journal(NAME)

@@ -117,9 +117,10 @@ class Machine:
         assert not check or done.returncode == 0, (command, done.stdout, done.stderr)
         return done
 
-    def journal(self, unit: str) -> str:
-        """What a unit said, and systemd of it, since the machine came up."""
-        return self.exec("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").stdout
+    def journal(self, unit: str, output: str = "cat") -> str:
+        """What a unit said, and systemd of it, since the machine came up, all that was said by now."""
+        self.exec("journalctl", "--sync")
+        return self.exec("journalctl", "--no-pager", f"--output={output}", f"--unit={unit}").stdout
 
     def power_cut(self) -> None:
         """End all that runs inside, between two instructions."""
