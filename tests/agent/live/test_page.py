@@ -182,7 +182,8 @@ def test_a_hidden_page_sends_nothing_and_comes_back_with_a_key(echo, page, film)
     before = echo.came["resume"]
     assert before - echo.came["pause"] <= 4  # what was under way, by its credit
     page.until(f"document.querySelector('#frame').dataset.number > {before + 5}")
-    assert echo.keys[min(number for number in echo.numbers if number > before)]
+    after = sorted(number for number in echo.numbers if number > before)
+    assert any(echo.keys[number] for number in after[:5])  # what was under way may come before it
     assert ("key", None) in echo.orders
 
 
