@@ -16,6 +16,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 from websockets.sync.server import serve
+from worlds import until
 
 import agent.live
 from agent.live import wire
@@ -77,7 +78,11 @@ class LiveEcho:
         self.reset()
 
     def reset(self):
-        """Forget what was, and be as at first; whoever is connected is left alone."""
+        """Once nobody is connected any more: forget what was, and be as at first.
+
+        A page that was left has pictures on the way; read after this, they would be the next page's.
+        """
+        until(lambda: not self._sockets)
         self.numbers, self.keys, self.dropped = {}, {}, []
         self.hellos, self.orders, self.streams = [], [], []
         self.came = {}
