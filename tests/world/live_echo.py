@@ -124,6 +124,7 @@ class LiveEcho:
         headers["Content-Type"] = _KINDS.get(file.suffix, "text/plain")
         headers["Content-Length"] = str(len(body))
         headers["Connection"] = "close"
+        headers["Cache-Control"] = "no-store"  # as ours: kept, a page that was left stays connected
         headers["Content-Security-Policy"] = "default-src 'self'; media-src 'self' blob:"
         status = HTTPStatus.OK if body else HTTPStatus.NOT_FOUND
         return Response(status.value, status.phrase, headers, body)
