@@ -1,12 +1,15 @@
-"""Digest: the SHA-256 of a file, by which weights, clips and data sets are known."""
+"""Digest: the SHA-256 of a file or a value, by which weights, clips and configurations are known."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pydantic import JsonValue
 
 _BLOCK_BYTES = 1 << 20
 
@@ -22,3 +25,9 @@ def file_sha256(path: Path) -> str:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def json_sha256(value: JsonValue) -> str:
+    """The SHA-256 of a value in JSON, with sorted keys and no blanks, 64 hex digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

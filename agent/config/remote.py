@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent.config.config_digest import digest_of
 from agent.config.loading import Loaded, load
 from agent.config.overlay import UnfitError, overlaid
 from agent.config.remote_file import NAME, Accepted, RemoteFile, RemoteState
 from agent.errors import OutputError
+from models.digest import json_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +103,7 @@ class RemoteConfig:
         """
         now = self._accepted()
         sections = _sections(desired)
-        digest = digest_of({**sections})
+        digest = json_sha256({**sections})
         self._complaint = {}
         if desired.rev == now.state.rev and digest == now.state.digest:
             return None

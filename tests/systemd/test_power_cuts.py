@@ -144,7 +144,7 @@ def test_every_start_after_a_power_cut_runs_a_good_model(boot, tmp_path, device)
 def position(disk):
     """Which version a device is changing to, and how far it is."""
     path = disk / "var/lib/sfumato/models/record.json"
-    change = json.loads(path.read_bytes())["record"]["change"] if path.exists() else None
+    change = json.loads(path.read_bytes())["state"]["change"] if path.exists() else None
     if change is None:
         return 0, 0
     state = {"staged": "testing"}.get(change["state"], change["state"])

@@ -273,7 +273,7 @@ def test_a_damaged_record_is_a_line(staged, sfumato):
         (staged.device.folder / "models" / name).write_text("{")
     code, _, (line,) = sfumato("list")
     assert code == 3
-    assert "until a person deletes both" in line
+    assert "until a person mends or deletes both" in line
 
 
 def test_a_store_that_can_not_be_written_to_is_a_line(world, sfumato):

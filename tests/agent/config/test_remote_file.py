@@ -52,6 +52,12 @@ def test_wherever_the_file_is_cut_the_copy_is_taken(file):
         assert wrong.endswith("; its copy of rev 3 was taken")
 
 
+def test_where_the_file_is_missing_its_copy_is_taken(file):
+    file.write(state(3))
+    file.path.unlink()
+    assert file.read() == (state(3), f"{file.path} is missing; its copy of rev 3 was taken")
+
+
 @pytest.mark.slow
 def test_no_flipped_bit_makes_another_configuration(file):
     file.write(state(3))
