@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
@@ -12,18 +11,11 @@ from agent.frames.decoder_name import DecoderName  # noqa: TC001 pydantic reads 
 from agent.frames.encoder_name import EncoderName  # noqa: TC001 likewise
 from agent.pipeline.rhythm import EVEN_GAP, MAX_EVERY, MAX_GAP_S, checked_every
 from agent.redact.effect import Effect
+from models.cores import usable_cores
 from models.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from fractions import Fraction
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
 
 
 def usual_workers() -> int:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from agent.bench.bench_report import MachinePart
-from agent.settings import usable_cores
+from models.cores import usable_cores
 from models.runtime.tensorrt_backend import TensorRtBackend
 
 if TYPE_CHECKING:

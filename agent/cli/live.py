@@ -198,7 +198,7 @@ def _cameras(clients: int, settings: BlurSettings, model: Model) -> BrowserCamer
     from agent.live.cameras import BrowserCameras
     from agent.live.capacity import Capacity
     from agent.live.showing import Analysis
-    from agent.settings import usable_cores
+    from models.cores import usable_cores
 
     analysis = Analysis(partial(model.lane, live=True), model.hidden(settings), settings, settings)
     return BrowserCameras(clients, analysis, Capacity(usable_cores()))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from typing import TYPE_CHECKING
 
 from agent.config.state_folder import state_folder
 from agent.control.clock import EventClock
-from agent.errors import AgentError, OutputError
-from agent.hidden import hidden_classes
+from agent.encoder_threads import encoder_threads_of_live
+from agent.errors import AgentError
 from agent.live.views import Views
 from agent.release import VERSION
-from agent.service.admitted import verified
 from agent.service.building import Building
 from agent.service.controlled_agent import ControlledAgent
 from agent.service.device_info import groups_of
@@ -29,14 +27,16 @@ from agent.service.pauses import Pauses
 from agent.service.reach import Reach
 from agent.service.recorder import Recorder
 from agent.service.reporting import Reporting
-from agent.service.resident import resident_bytes
+from agent.service.resident import over_memory
+from agent.service.restart_check import check_restart
 from agent.service.running_config import RunningConfig
 from agent.service.stream_operations import StreamOperations
 from agent.service.stream_session import Surroundings
 from agent.service.streams import Streams
+from agent.service.summary import summary
 from agent.service.updating import Updating, worker_of
 from agent.telemetry.agent_collector import AgentCollector
-from agent.telemetry.server import MetricsServer
+from agent.telemetry.metrics_endpoint import MetricsEndpoint
 from agent.telemetry.status import AgentStatus
 from agent.update.store import Store
 from agent.video.verdicts import VERDICTS, Verdicts
@@ -79,8 +79,11 @@ class Agent:
         self, path: Path, secrets: Secrets, notifier: Notifier, recent: RecentLogs
     ) -> None:
         self._path, self._secrets, self._notifier, self._recent = path, secrets, notifier, recent
-        self._metrics: MetricsServer | None = None
         self._live: LiveDisplay | None = None
+        collector = AgentCollector(
+            self.status, live=lambda: None if self._live is None else self._live.status()
+        )
+        self._metrics = MetricsEndpoint(collector)
         self._wall = WallClock()
         self._clock = EventClock(self._wall)
         self._state = state_folder(path)
@@ -130,32 +133,6 @@ class Agent:
             control=self._reporting.reach.status,
         )
 
-    def check_restart(self) -> None:
-        """Refuse what a start would refuse; for the main thread.
-
-        Raises:
-            InputError: the page can't be served with its token, certificate or key.
-            UsageError: the configuration is invalid by now.
-            ModelError: its bundle can't be used.
-        """
-        config, model = self._running.load(), self._around.model
-        if config.live is not None:
-            from agent.service.live_display import live_server  # noqa: PLC0415 as in `_show`
-
-            live_server(config.live, dict)
-        if (
-            model.bundle is not None
-            and model.is_from_afar
-            and config.model == self._running.now.model
-        ):
-            bundle = model.bundle
-        elif config.model.bundle is not None:
-            bundle = verified(config.model)
-        else:
-            return
-        for stream in config.streams.values():
-            hidden_classes(bundle, stream.hide)
-
     def _begin(self) -> None:
         config = self._running.load()
         building = Building(self._notifier, self.errands)
@@ -165,7 +142,7 @@ class Agent:
             first.model,
             Recorder(config.record),
             self._secrets,
-            _encoder_threads(len(config.streams)),
+            encoder_threads_of_live(len(config.streams)),
             Verdicts(self._state / VERDICTS),
             None if config.live is None else Views(),
         )
@@ -177,7 +154,7 @@ class Agent:
         self._reporting = self._to_report()
         self._liveness = Liveness(config.model.detect_timeout_s)
         first.model.look_for(config)
-        self._serve_metrics(config)
+        self._metrics.serve(config.telemetry.prometheus)
         self._show(config)
         sinks = [stream.sink for stream in config.streams.values()]
         self._around.recorder.start(opens=any(sink.record and sink.file is None for sink in sinks))
@@ -209,7 +186,7 @@ class Agent:
             updating,
             self._recent,
             clock,
-            self.check_restart,
+            lambda: check_restart(self._running, self._around.model),
             hide,
         )
         controlled = ControlledAgent(self.status, operations, updating, self._offer, hide, clock)
@@ -232,7 +209,7 @@ class Agent:
                 supervisor.tick()
             self._updating.look()
             self._reporting.look(self._running.now, self.status(), self._reported())
-            if (too_much := self._over_memory()) is not None:
+            if (too_much := over_memory(self._running.now.limits.memory)) is not None:
                 _log.error("%s; ending, to be started anew", too_much)
                 return AgentError.exit_code
             pool = self._around.model.pool
@@ -290,7 +267,7 @@ class Agent:
         """
         change = self._running.difference(config)
         if "telemetry.prometheus" in change.settings:
-            self._move_metrics(config)
+            self._metrics.serve(config.telemetry.prometheus)
         self._running.become(config, change)
         self._around.recorder.adjust(config.record)
         # Never less: what leaves, or has frames under way, still looks for what it looked for.
@@ -304,30 +281,6 @@ class Agent:
         said = f"restart the agent to change {', '.join(change.needs_restart)}"
         _log.warning("%s", said)
         return said
-
-    def _move_metrics(self, config: AgentConfig) -> None:
-        """Serve metrics elsewhere; where that can't be, go on as before.
-
-        Raises:
-            OutputError: it can't be.
-        """
-        try:
-            self._serve_metrics(config)
-        except OutputError:
-            self._serve_metrics(self._running.now)
-            raise
-
-    def _serve_metrics(self, config: AgentConfig) -> None:
-        if self._metrics is not None:
-            self._metrics.close()
-            self._metrics = None
-        if config.telemetry.prometheus is not None:
-            self._metrics = MetricsServer(config.telemetry.prometheus, self._collector())
-
-    def _collector(self) -> AgentCollector:
-        return AgentCollector(
-            self.status, live=lambda: None if self._live is None else self._live.status()
-        )
 
     def _show(self, config: AgentConfig) -> None:
         """Show the streams in browsers, where it says so.
@@ -350,24 +303,10 @@ class Agent:
     def _reported(self) -> ConfigReported:
         return self._running.reported(self._pauses.overrides.to_messages())
 
-    def _over_memory(self) -> str | None:
-        most = self._running.now.limits.memory
-        if most is None or (used := resident_bytes()) <= most:
-            return None
-        return f"{used >> 20} MiB of memory are in use, and limits.memory is {most >> 20} MiB"
-
     def _said(self) -> str:
         """How everything is, in a line for a person."""
-        hide = self._secrets.hide
-        statuses = self._streams.statuses()
-        running = sum(status.state == "running" for status in statuses.values())
-        odd = [
-            f"{name} {status.state}" + (f" ({hide(status.reason)})" if status.reason else "")
-            for name, status in statuses.items()
-            if status.state != "running"
-        ]
-        said = [f"{running} of {len(statuses)} streams running", *odd]
-        return "; ".join(filter(None, [*said, self._reporting.reach.said]))
+        said = summary(self._streams.statuses(), self._secrets.hide)
+        return "; ".join(filter(None, [said, self._reporting.reach.said]))
 
     def _end(self, ending: Ending) -> None:
         """Have every stream write what is under way, and let go of everything."""
@@ -380,20 +319,7 @@ class Agent:
             self._reporting.end(self._running.now, ending)
         if self._live is not None:
             self._live.close()
-        if self._metrics is not None:
-            self._metrics.close()
+        self._metrics.close()
         if hasattr(self, "_around"):
             self._around.recorder.close()
             self._around.model.close()
-
-
-def _encoder_threads(streams: int) -> int:
-    """As many as there are cores for each stream, and no more than two.
-
-    Each holds a picture back, which a killed process loses: four threads lost 2.2 s of a camera that
-    said 25 pictures a second and gave 5. One encodes 60 pictures of 1080p a second.
-    """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return max(1, min(2, cores // max(1, streams)))

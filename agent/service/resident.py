@@ -1,4 +1,4 @@
-"""Resident: how much memory this process has in use."""
+"""Resident: how much memory this process has in use, and whether that is too much."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def resident_bytes() -> int:
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def over_memory(most: int | None) -> str | None:
+    """Why this process should begin anew; None while its memory is within `limits.memory`."""
+    if most is None or (used := resident_bytes()) <= most:
+        return None
+    return f"{used >> 20} MiB of memory are in use, and limits.memory is {most >> 20} MiB"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +9,7 @@ import av
 from av.codec.context import CodecContext, Flags
 
 from agent.errors import OutputError
+from models.cores import usable_cores
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -97,7 +97,7 @@ def encoder_context(
         is_slow = rate < _SLOW_RATE
         params.append((_PROMPT_SLOW if is_slow else _PROMPT)[codec])
         most = 1 if is_slow else _PROMPT_THREADS
-        threads = min(threads or os.cpu_count() or 1, most)
+        threads = min(threads or usable_cores(), most)
     if params:
         context.options["x265-params" if codec == "hevc" else "x264-params"] = ":".join(params)
     context.framerate = rate  # for rate control, levels

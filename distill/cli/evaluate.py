@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from distill.cli import arguments
 from distill.errors import OutputError, UsageError
 from distill.files import writing
+from models.cores import usable_cores
 from models.manifest import Role
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _subject(path: str, args: argparse.Namespace) -> Subject:
 
     suffix = Path(path).suffix.lower()
     if suffix == ".onnx":
-        return subject.subject_of_onnx(Path(path), _cores())
+        return subject.subject_of_onnx(Path(path), usable_cores())
     if suffix != ".sfm":
         return subject.subject_of_weights(path, args.size, args.device)
     from models.bundle import Bundle
@@ -196,7 +196,7 @@ def _subject(path: str, args: argparse.Namespace) -> Subject:
     bundle = Bundle.open(  # to measure one is not to install it
         Path(path), trusted, allow_unsigned=args.allow_unsigned, allow_expired=True
     )
-    return subject.subject_of_bundle(bundle.manifest.name, bundle, _cores(), args.precision)
+    return subject.subject_of_bundle(bundle.manifest.name, bundle, usable_cores(), args.precision)
 
 
 def _evaluate(
@@ -267,10 +267,3 @@ def _sweep(
     head = {"data": str(args.data), "margin": args.margin}
     write_json(args.out / "sweep.json", head, {"networks": networks})
     print(f"wrote {args.out}/sweep.json and {', '.join(drawn)}")
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from distill.cli import arguments
 from distill.errors import UsageError
+from models.cores import usable_cores
 
 _CLASSES = ("bottle", "can", "cup", "jar", "box")
 _FRAMES = 48
@@ -117,7 +117,7 @@ def _run(args: argparse.Namespace) -> int:
     from distill.data.synth import synthesise
 
     frames = (args.frames or _FRAMES) if args.clips else 0
-    workers = args.workers or os.cpu_count() or 1
+    workers = args.workers or usable_cores()
     run = SynthRun(args.out, args.domain, args.seed, args.size, frames, args.video)
     synthesise(run, args.images or args.clips, args.classes, args.val, workers)
     print(f"{args.out / 'annotations.json'}; look at {args.out / 'sheet.png'}")

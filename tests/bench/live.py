@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import av
 
 from agent.cli.start_up import ARRAYS_ON_THEIR_THREAD
-from agent.settings import usable_cores
+from models.cores import usable_cores
 from tests.bench.clips import made
 from tests.bench.outcome import NOTHING, Outcome, Table, Target
 from tests.bench.student_bundle import bundle_of_student

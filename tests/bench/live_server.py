@@ -28,11 +28,12 @@ from agent.live.showing import Analysis, live_encoder
 from agent.redact.effect import Effect
 from agent.redact.redactor import Redactor
 from agent.service.model import Model
-from agent.settings import Hiding, Looking, usable_cores
+from agent.settings import Hiding, Looking
 from agent.video.encoding_sink import EncodingSink
 from agent.video.fanout import Fanout
 from agent.video.pushed import PushedSource
 from agent.video.pushed_packets import PushedPackets
+from models.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,8 @@ from networks import network
 from worlds import Thing, World, linear, write_world_bundle
 
 from agent.cli.start_up import ARRAYS_ON_THEIR_THREAD, importing
-from agent.settings import usable_cores
 from agent.video.driver import has_driver
+from models.cores import usable_cores
 
 _IMPORTS = """
 import gc
