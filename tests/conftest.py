@@ -6,12 +6,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from simulated_cuda import SimulatedCuda
 from simulated_gpu import compiled_code, opened_gpu
 
 import models.silence  # noqa: F401 before a test imports what would report it
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+settings.register_profile("suite", deadline=None)  # of a machine that stands still for a moment
+settings.load_profile("suite")
 
 MAY_BE_MISSING = (
     "needs CUDA",

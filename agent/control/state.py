@@ -42,12 +42,13 @@ class State:
 
     def _documents(self) -> Iterator[tuple[str, bytes]]:
         terms, controlled = self.terms, self._controlled
+        model = controlled.model_reported()  # before info, which names what runs: never ahead of it
         info, streams = controlled.info(), controlled.streams()
         for topic, document in (
             (INFO, info),
             (STREAMS, streams),
             (CONFIG_REPORTED, controlled.config_reported()),
-            (MODEL_REPORTED, controlled.model_reported()),
+            (MODEL_REPORTED, model),
         ):
             yield topic.of(terms.root, terms.device), document.model_dump_json().encode()
         if terms.home_assistant:

@@ -126,7 +126,7 @@ def test_whoever_has_it_keeps_it_where_others_fail(ctl, group, digest):
 
 def test_who_says_nothing_counts_as_timed_out(ctl, group, digest):
     cameras = group(40, fates={"cameras-7": "silent", "cameras-8": "hangs"})
-    code, said, _ = ctl("start", "cameras", "new.sfm", "--to", "100", "--timeout", "1s")
+    code, said, _ = ctl("start", "cameras", "new.sfm", "--to", "100", "--timeout", "10s")
     assert (code, said["state"]) == (0, "done")  # 38 of 40 are 95 %
     assert said["timed_out"] == ["cameras-7", "cameras-8"]
     assert said["tally"] == {"succeeded": 38, "timed_out": 2}
@@ -136,7 +136,7 @@ def test_who_says_nothing_counts_as_timed_out(ctl, group, digest):
 
 def test_too_much_silence_ends_it_with_eight(ctl, group):
     cameras = group(8, fates=dict.fromkeys(["cameras-1", "cameras-2"], "silent"))
-    words = ["--to", "100", "--timeout", "1s"]
+    words = ["--to", "100", "--timeout", "10s"]
     code, said, err = ctl("start", "cameras", "new.sfm", *words)
     assert (code, said["state"], said["reason"]) == (
         8, "timed_out", "2 of 8 devices gave no answer in time"
@@ -148,7 +148,7 @@ def test_too_much_silence_ends_it_with_eight(ctl, group):
 def test_one_that_is_away_is_not_among_the_first(ctl, group):
     cameras = group(20, away=[f"cameras-{number}" for number in range(10)])
     code, said, _ = ctl(
-        "start", "cameras", "new.sfm", "--to", "5,100", "--timeout", "1s", "--success", "50"
+        "start", "cameras", "new.sfm", "--to", "5,100", "--timeout", "10s", "--success", "50"
     )
     assert (code, len(said["timed_out"])) == (0, 10)
     assert set(said["timed_out"]) == cameras.away

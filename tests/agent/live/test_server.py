@@ -24,11 +24,19 @@ TOKEN = "0123456789abcdef"  # noqa: S105 of this test alone
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def open_house(tmp_path_factory):
     """A server with a stream and a place for two cameras."""
     stage, booth = Stage(), Booth()
     with serving(tmp_path_factory.mktemp("live"), [stage, Stage("yard")], booth) as server:
         yield server, stage, booth
+
+
+@pytest.fixture
+def house(open_house):
+    """The same, once the last test's cameras are closed."""
+    server, _, booth = open_house
+    until(lambda: not booth.open_now and server.status().clients["camera"] == 0)
+    return open_house
 
 
 def get(server, path, **headers):
@@ -210,8 +218,7 @@ def test_each_number_of_a_camera_is_taken_and_answered_once(house):
 
 
 def test_a_picture_that_comes_before_the_welcome_is_taken(house):
-    server, _, booth = house
-    until(lambda: not booth.open_now)
+    server, *_ = house
     with Client(server) as client:
         client.hello("camera")
         for number in (1, 2):
@@ -222,7 +229,6 @@ def test_a_picture_that_comes_before_the_welcome_is_taken(house):
 
 def test_a_picture_may_come_in_parts_and_texts_and_pings_in_between(house):
     server, _, booth = house
-    until(lambda: not booth.open_now)
     with Client(server) as client:
         client.hello("camera").next("welcome")
         (camera,) = booth.open_now
@@ -270,7 +276,6 @@ def test_numbers_that_were_passed_over_are_dropped_before_the_picture(house):
 
 def test_whoever_is_one_too_many_is_told_so_and_opens_nothing(house):
     server, _, booth = house
-    until(lambda: not booth.open_now)
     with Client(server) as one, Client(server) as two:
         one.hello("camera").next("welcome")
         two.hello("camera").next("welcome")

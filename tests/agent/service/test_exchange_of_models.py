@@ -34,7 +34,7 @@ class Site:
         digests: of the bundles, by name.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, **model):
         self.folder = folder
         self.digests = {}
         self.store = Store(folder / "agent.yaml.state")
@@ -56,7 +56,7 @@ class Site:
             "probation_s": PROBATION_S,
         }
         config = configured(self.bundle("first", "fine", 1, PLACE), streams, update=update)
-        config["model"]["detect_timeout_s"] = 2
+        config["model"] |= model
         self.agent = RunningAgent(folder, config)
 
     def bundle(self, name, mood, version, place=WIDE):
@@ -145,8 +145,9 @@ BAD = {
 
 
 @pytest.mark.usefixtures("all_cores")
-def test_bad_models_give_their_place_back_and_never_run_again(site):
+def test_bad_models_give_their_place_back_and_never_run_again(tmp_path):
     """Row 5: within their probation, and what has to be covered whole is 2 s at most, each time."""
+    site = Site(tmp_path, detect_timeout_s=2)
     for version, mood in enumerate(BAD, 2):
         site.bundle(mood, mood, version)
     with site.agent as agent:

@@ -92,6 +92,7 @@ def test_a_stranger_sees_the_device_pauses_a_stream_and_finds_it_paused_after_a_
         agent.until(lambda: state_of(port, "door") == "paused")
         agent.until(lambda: not [*(tmp_path / "video" / "door").glob(".*")])
         assert state_of(port, "yard") == "running"
+        agent.until(lambda: heard(port, f"{ROOT}/config/reported")["overrides"])
         assert heard(port, f"{ROOT}/config/reported")["overrides"][0]["stream"] == "door"
         written = segments(tmp_path, "door")
         before = agent.stream("yard", "output_frames_total")

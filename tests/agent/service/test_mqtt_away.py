@@ -117,6 +117,7 @@ class _Door(socketserver.TCPServer):
 
 def test_a_reason_that_stays_is_said_once_and_so_is_its_end(tmp_path, agent, settings):
     with _Door(("127.0.0.1", free_port()), _Doorman) as door:
+        agent.until(lambda: lines(agent, "nobody listens"))
         door.tries = threading.Semaphore(0)
         threading.Thread(target=door.serve_forever, daemon=True).start()
         agent.configure(settings(door.server_address[1]))

@@ -166,12 +166,14 @@ def test_what_is_watched_is_recorded_as_well(clip, model, tmp_path):
     with Playing(clip, model, tmp_path, record=True) as playing:
         late = Watching(playing.view.fanout)
         until(lambda: len(late.packets) > 10)
-        playing.shown(100)
+        until(lambda: [*(tmp_path / "video" / "door").glob("[!.]*.mp4")])  # one is whole
     assert late.packets[0][0].is_key
     files = sorted((tmp_path / "video" / "door").glob("*.mp4"))
     pictures = [picture for file in files for picture in lumas(file)]
     assert len(files) >= 2
-    assert len(pictures) == playing.session.counts().frames_out
+    # Where this machine stands still, it is covered meanwhile, and that counts as no frame.
+    shown = sum(said["whole"] is None for said in playing.watching.said)
+    assert sum(picture.max() >= BLACK for picture in pictures) == shown > 0
     assert all(picture[INSIDE].mean() < 40 for picture in pictures)
     with av.open(str(files[0])) as container:
         times = [frame.time for frame in container.decode(video=0)]
@@ -183,8 +185,8 @@ def test_what_a_paused_camera_sees_is_passed_over(playing):
     controls = CameraControls(playing.session.pause)
     assert controls.do(Step()) == "a camera is not seekable: it can be paused and resumed"
     assert controls.do(Pause()) is None
-    began_s = playing.session.last_in_s
-    until(lambda: playing.session.last_in_s > began_s + 1)
+    passed = set()
+    until(lambda: passed.add(playing.session.last_in_s) or len(passed) > 20)
     assert controls.paused
     assert controls.do(Resume()) is None
     numbers = playing.numbers()
