@@ -75,10 +75,10 @@ def write_settings(path, content):
     return path
 
 
-def training(config, *launcher):
-    """A process that trains on one thread."""
+def training(config, *launcher, head=""):
+    """A process that trains on one thread, with this Python before it."""
     program = config.with_suffix(".py")
-    program.write_text(TRAIN, "utf-8")
+    program.write_text(head + TRAIN, "utf-8")
     return subprocess.Popen(
         [sys.executable, *launcher, str(program), str(config)],
         cwd=ROOT,

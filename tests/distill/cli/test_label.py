@@ -2,13 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from halting import halting_before, wait_until_halted
 from isnets import write_isnet
 
 from distill.cli import main
@@ -164,25 +163,21 @@ def test_kill_9_of_the_command_and_the_same_command_again(seeing_weights, clip, 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
-    def start(*folders):
+    def start(*folders, head=""):
         words = ["--min-track", "1", "--ignore", "0.01", "--tta", "flip", clip]
         commands = [label(seeing_weights, folder, *words) for folder in folders]
         return subprocess.Popen(
-            [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
+            [sys.executable, "-c", head + _COMMANDS, json.dumps(commands)],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
 
-    process = start(killed)
-    deadline = time.monotonic() + 600
-    log = killed / "labels.jsonl"
-    while not (log.exists() and b'"frames"' in log.read_bytes()):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process = start(killed, head=halting_before(".jpg", 7))
+    wait_until_halted(process)
+    process.kill()
+    process.wait()
+    assert b'"frames"' in (killed / "labels.jsonl").read_bytes()
     assert not (killed / "annotations.json").exists()
     assert start(killed, whole).wait(600) == 0
     for name in ("annotations.json", "train.json", "review.json"):

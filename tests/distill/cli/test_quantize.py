@@ -4,13 +4,12 @@ import hashlib
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from halting import halting_before, wait_until_halted
 from PIL import Image
 
 from distill.cli import main
@@ -121,13 +120,12 @@ def test_a_run_that_was_killed_goes_on(small_weights, frames_folder, tmp_path):
              "--out", out, "--bounds", ANYTHING]  # fmt: skip
     root = Path(__file__).parents[3]
     command = [sys.executable, "-c", TYPED, *map(str, words)]
-    first = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE)
-    while not list(out.glob("ranges-*.npz")) and first.poll() is None:
-        time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    assert first.returncode == -signal.SIGKILL
-    assert not list(out.glob("*.onnx"))
+    killed = [sys.executable, "-c", halting_before(f"{out}/model.") + TYPED, *map(str, words)]
+    first = subprocess.Popen(killed, cwd=root, stderr=subprocess.DEVNULL)
+    wait_until_halted(first)
+    first.kill()
+    first.wait()
+    assert not list(out.glob("model.*.onnx"))
     (kept,) = out.glob("ranges-*.npz")
     again = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert again.stdout.endswith("\nPyTorch: False\n"), "which holds as much as all the rest"

@@ -2,10 +2,10 @@
 
 import json
 import math
-import time
 
 import pytest
 import torch
+from halting import halting_before, wait_until_halted
 from toys import settings, toy_dataset, training, write_settings
 
 from distill.cli import main
@@ -80,12 +80,8 @@ def test_after_a_kill_every_step_stands_once_with_the_same_losses(
 ):
     """The process is killed, not asked to stop; its last snapshot is of the frozen stage."""
     path, folder = write_settings(tmp_path / "config.yaml", settings(own, val)), tmp_path / "run"
-    process = training(path)
-    deadline = time.monotonic() + 300
-    while len(step_lines(folder)) < 4:
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    process = training(path, head=halting_before("/snapshot.pt", 2))
+    wait_until_halted(process)
     process.kill()
     process.communicate()
     done = read_snapshot(folder / "snapshot.pt").step
@@ -107,13 +103,9 @@ def test_a_second_run_on_the_same_folder_ends_with_one_line(own, val, tmp_path, 
     """Until the first one is killed, even while what loads its images lives on for a moment."""
     path = write_settings(tmp_path / "config.yaml", settings(own, val, workers=1))
     config = read_config(path)
-    process = training(path)
-    deadline = time.monotonic() + 300
+    process = training(path, head=halting_before("/snapshot.pt"))
     try:
-        while len(step_lines(config.run)) < 1:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        wait_until_halted(process)
         for words in ([], ["--dry-run"]):
             assert main(["finetune", str(path), "--device", "cpu", *words]) == 2
             said = capsys.readouterr().err.splitlines()
@@ -226,12 +218,8 @@ def test_a_run_goes_on_without_the_weights_it_began_with(own, val, tmp_path):
     stage = {"name": "all", "trains": "all", "steps": 40, "lr": 1e-3}
     path = write_settings(tmp_path / "run.yaml", settings(own, val, model=model, stages=[stage]))
     config = read_config(path)
-    process = training(path)
-    deadline = time.monotonic() + 300
-    while not (config.run / "snapshot.pt").exists():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    process = training(path, head=halting_before("/snapshot.pt", 2))
+    wait_until_halted(process)
     process.kill()
     process.communicate()
     weights.unlink()

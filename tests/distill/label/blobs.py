@@ -1,11 +1,12 @@
 """A world of coloured shapes: clips of them, and a teacher that sees exactly those.
 
-Run as a program it labels clips, slowly if asked, so that a test can kill it:
-`python blobs.py DATASET SECONDS_A_BATCH CLIP...`
+Run as a program it labels clips, and stops itself before a batch, for a test to kill it then:
+`python blobs.py DATASET BATCH CLIP...`, with 0 for none
 """
 
+import os
+import signal
 import sys
-import time
 from pathlib import Path
 
 import av
@@ -31,12 +32,14 @@ class BlobTeacher:
     sha256 = "ab" * 32
     classes = ("box", "ball")
 
-    def __init__(self, score=lambda _: 0.9, pause_s=0.0):
+    def __init__(self, score=lambda _: 0.9, halts_before=0):
         self.asked = 0
-        self._score, self._pause_s = score, pause_s
+        self._score, self._left = score, halts_before
 
     def predict(self, images, *, min_score):
-        time.sleep(self._pause_s)
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
         return [self._seen(image.astype(int), min_score) for image in images]
 
     def _seen(self, image, min_score):
@@ -121,8 +124,8 @@ def settings(**changes):
 
 
 def main(argv):
-    folder, pause_s, *clips = argv
-    teacher = BlobTeacher(doubtful, float(pause_s))
+    folder, batch, *clips = argv
+    teacher = BlobTeacher(doubtful, int(batch))
     return label([Path(clip) for clip in clips], teacher, settings(), Path(folder))
 
 

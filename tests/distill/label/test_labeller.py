@@ -3,15 +3,14 @@
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from halting import wait_until_halted
 from PIL import Image
 
 from distill.cli import main
@@ -65,23 +64,14 @@ def contents(folder):
     }
 
 
-def started(folder, pause_s, clips):
-    """A process that labels, with a pause before each batch."""
+def started(folder, clips, halts_before=0):
+    """A process that labels."""
     return subprocess.Popen(
-        [sys.executable, blobs.__file__, str(folder), str(pause_s), *map(str, clips)],
+        [sys.executable, blobs.__file__, str(folder), str(halts_before), *map(str, clips)],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-
-
-def wait_for(process, folder, kind):
-    """Until its log has such a line."""
-    deadline = time.monotonic() + 300
-    while not (folder / NAME).exists() or kind not in (folder / NAME).read_bytes():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_labels_are_where_the_shapes_are(labelled):
@@ -298,9 +288,9 @@ def test_the_summary_says_what_to_do_next(clips, tmp_path, capsys):
 def test_a_second_run_beside_the_first_ends_with_one_line(clips, tmp_path):
     """Until the first one is killed."""
     folder = tmp_path / "set"
-    process = started(folder, 0.5, clips[1:2])
+    process = started(folder, clips[1:2], halts_before=1)
     try:
-        wait_for(process, folder, b'"clip"')
+        wait_until_halted(process)
         with pytest.raises(UsageError, match=r"another run is at work in .*set; wait") as caught:
             label(clips[1:2], BlobTeacher(), settings(), folder)
         assert "\n" not in str(caught.value)
@@ -340,17 +330,14 @@ def test_flip_tta_labels_the_same_world(clips, tmp_path):
 def test_after_kill_9_the_same_set_comes_out(clips, labelled, tmp_path):
     """Killed twice, once in a batch and once in a later clip, then left to finish."""
     folder = tmp_path / "set"
-    for kind in (b'"frames"', b'"done"'):
-        process = started(folder, 0.15, clips)
-        try:
-            wait_for(process, folder, kind)
-            process.send_signal(signal.SIGKILL)
-        finally:
-            process.kill()
-            process.communicate()
-        assert process.returncode == -signal.SIGKILL
+    for batch, kind in ((2, b'"frames"'), (5, b'"done"')):
+        process = started(folder, clips, batch)
+        wait_until_halted(process)
+        process.kill()
+        process.communicate()
+        assert kind in (folder / NAME).read_bytes()
         assert not (folder / "annotations.json").exists()
-    done = started(folder, 0, clips)
+    done = started(folder, clips)
     _, said = done.communicate(timeout=600)
     assert done.returncode == 0, said
     expected, found = contents(labelled), contents(folder)

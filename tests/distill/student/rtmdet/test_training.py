@@ -3,14 +3,13 @@
 import copy
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from halting import halting_before, wait_until_halted
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -133,17 +132,13 @@ def test_kill_and_go_on(done, small, settings_of, tmp_path):
     settings = settings_of(tmp_path, student=STUDENT, schedule=SCHEDULE)
     training = tmp_path / "run/training"
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(settings)],
+        [sys.executable, "-c", halting_before("/snapshot.pt", 2) + PROGRAM, str(settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 300
-    while not (training / "snapshot.pt").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
+    wait_until_halted(process)
+    process.kill()
     process.wait()
     assert 0 < read_snapshot(training / "snapshot.pt").step < done[0].steps
     assert train_student(small(tmp_path), "cpu").exists()

@@ -3,16 +3,15 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from halting import halting_before, wait_until_halted
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -134,26 +133,24 @@ def test_a_start_that_failed_binds_to_nothing(tmp_path, config_of):
 def test_kill_and_go_on(tmp_path, done, settings_of):
     undisturbed = losses(done[0].run)
     settings = settings_of(tmp_path)
-    command = [sys.executable, "-c", PROGRAM, str(settings)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     resume = tmp_path / "run/training/weights/resume.pt"
-    for saves in (1, 2):  # in the middle, and when all that is left is to make the student
+
+    def command(head=""):
+        return [sys.executable, "-c", head + PROGRAM, str(settings)]
+
+    # In the middle, and when all that is left is to make the student.
+    for moment in (halting_before("/resume.pt", 2), halting_before("/run/student.pt")):
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(moment), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        seen = {resume.stat().st_mtime_ns} if resume.exists() else set()
-        deadline = time.monotonic() + 300
-        while len(seen) < saves + (saves > 1):
-            assert process.poll() is None, "it was to be killed before it is done"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-            if resume.exists():
-                seen.add(resume.stat().st_mtime_ns)
-        process.send_signal(signal.SIGKILL)
+        wait_until_halted(process)
+        process.kill()
         process.wait()
+        assert resume.exists()
         assert not (tmp_path / "run/student.pt").exists()
     assert len(losses(tmp_path / "run")) == len(undisturbed)
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    subprocess.run(command(), env=environment, check=True, capture_output=True)
     assert losses(tmp_path / "run") == pytest.approx(undisturbed, rel=1e-6)
     ours, theirs = (weights_of(path) for path in (tmp_path / "run/student.pt", done[1]))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
