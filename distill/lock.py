@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, final
 
 from distill.errors import UsageError
+from models.part_file import sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,8 @@ _NAME = ".lock"
 @final
 class Lock:
     """Holds a folder until it is closed or collected, or the process ends, by a kill too.
+
+    What a killed run was writing there is deleted: a snapshot of a teacher has hundreds of megabytes.
 
     A record lock, because the children of a process don't inherit it: what loads data for a
     training that was killed must not keep the folder from the next one.
@@ -39,5 +42,6 @@ class Lock:
                     f"another run is at work in {folder}; wait for its end, or name another folder"
                 ) from error
             raise
+        sweep(folder)
         self.close = weakref.finalize(self, os.close, descriptor)
         """Let go of the folder; once more does nothing."""

@@ -258,7 +258,9 @@ def test_the_service_asks_for_its_broker_and_connects_to_it_and_to_nobody_else(o
     (tmp_path / "agent.yaml").write_text(yaml.safe_dump(config))
     run = [*SFUMATO, "run", "--config", tmp_path / "agent.yaml"]
     (tmp_path / "broker.sh").write_text(f"exec {shlex.join(broker.command())} 2> {broker.log}\n")
-    beside = 'sh "$0" & "$@"; code=$?; kill $!; wait $!; exit $code'
+    # The kernel counts a connection that is refused, too, so the broker has to be there.
+    listens = f"until grep -q ':{broker.port:04X} .* 0A ' /proc/net/tcp; do sleep 0.1; done"
+    beside = f'sh "$0" & {listens}; "$@"; code=$?; kill $!; wait $!; exit $code'
     found = observe(agent=["sh", "-c", beside, tmp_path / "broker.sh", *ATTENDED, *run])["agent"]
     came = broker.log.read_text()
     assert found["sent"].pop("ActiveOpens") == came.count("New connection from")

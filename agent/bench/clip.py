@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agent.bench.bench_report import ClipPart
@@ -12,9 +10,11 @@ from agent.bench.sensor_watch import SensorWatch
 from agent.blur import Watcher, blur, detector_of
 from agent.errors import InputError
 from agent.video.file_source import FileSource
+from models.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from agent.frames.annotated import AnnotatedFrame
     from agent.frames.cover import Cover
@@ -88,10 +88,10 @@ def measure_clip(
     """
     watcher = _Stopwatch(tell)
     detector = detector_of(bundle, settings, chosen)
-    with TemporaryDirectory(prefix="sfumato-bench-") as folder, SensorWatch(sensors.read) as watch:
+    with temporary_folder("bench") as folder, SensorWatch(sensors.read) as watch:
         report = blur(
             clip,
-            Path(folder) / "out.mkv",
+            folder / "out.mkv",
             bundle,
             settings,
             watcher=watcher,

@@ -2,6 +2,7 @@
 
 import re
 import resource
+import sys
 
 import pytest
 import yaml
@@ -17,8 +18,9 @@ LINE = re.compile(r"sfumato-distill: (?P<path>/\S+) can't be written: File too l
 
 
 @pytest.fixture
-def limit():
+def limit(monkeypatch):
     """Lets no file grow beyond some bytes, until the test is over."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python would keep what was cut off
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda count: resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)

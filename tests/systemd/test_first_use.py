@@ -14,7 +14,7 @@ from tests.demo.__main__ import render, scene
 from tests.systemd.conftest import ROOT, WITHOUT_NETWORK, as_the_readme_says
 from tests.systemd.service import until
 
-READY_S, STARTS = 10, 3
+READY_S, STARTS = 10, 5
 """Of a few starts one has to be as quick: other tests may have the cores meanwhile."""
 
 HIDDEN = (255, 0, 255)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import tempfile
 import webbrowser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.arguments import add_command
 from agent.cli.ctl.connection import add_connection_arguments, connection_of
 from agent.errors import UsageError
+from models.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -57,13 +56,13 @@ def _run(args: argparse.Namespace) -> int:
     connection = connection_of(args)
     with (
         LiveFleet(connection.client, connection.root, filters(connection.root)) as fleet,
-        tempfile.TemporaryDirectory(prefix="sfumato-console-") as private,
+        temporary_folder("console") as private,
     ):
 
         def ready(address: str) -> None:
             print(json.dumps({"address": address}) if connection.as_json else address, flush=True)
             if args.open:  # by a file: everybody here may read what a browser is started with
-                page = Path(private, "console.html")
+                page = private / "console.html"
                 page.write_text(f'<meta http-equiv="refresh" content="0; url={address}">')
                 webbrowser.open(page.as_uri())
 

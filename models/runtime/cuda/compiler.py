@@ -10,13 +10,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import ModelError
 from models.runtime.cuda.nvrtc import compile_by_nvrtc, nvrtc_library
+from models.temporary_folder import temporary_folder
 from models.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def _nvcc() -> Path | None:
 
 
 def _by_nvcc(nvcc: Path, text: str, target: str) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="sfumato-") as folder:
-        source, cubin = Path(folder, "kernels.cu"), Path(folder, "kernels.cubin")
+    with temporary_folder("kernels") as folder:
+        source, cubin = folder / "kernels.cu", folder / "kernels.cubin"
         source.write_text(text, "utf-8")
         command: list[str | Path] = [nvcc, "-cubin", f"-arch={target}", *FLAGS, "-o", cubin, source]
         try:

@@ -158,13 +158,13 @@ def test_pause_lets_what_is_under_way_out_and_takes_no_more(world, pipeline_of):
     pipeline.pause()
     feed.give(30)
     until(lambda: pipeline.frames_out + pipeline.queues["detect"] == 31)
-    shown = len(sink.shown)
-    assert shown >= 10
+    assert len(sink.shown) >= 10
     time.sleep(0.1)
     assert pipeline.frames_in == 31
-    assert len(sink.shown) == shown
+    assert len(sink.shown) <= 31
+    feed.give(30)  # a slow detector holds three keyframes back, and what follows them
     pipeline.resume()
-    until(lambda: len(sink.shown) >= shown + 20)
+    until(lambda: len(sink.shown) > 31)
     pipeline.cancel()
     feed.give(1)
     assert ended(thread)
@@ -213,8 +213,9 @@ def foreground():
 
 
 @pytest.mark.usefixtures("foreground")
-def test_ctrl_c_sends_every_stage_home_before_it_passes_on(world, pipeline_of):
+def test_ctrl_c_sends_every_stage_home_before_it_passes_on(world, pipeline_of, monkeypatch):
     """Whoever opened the source and the sink closes them then: nobody may still use them."""
+    monkeypatch.setattr("agent.pipeline.pipeline._STOP_TIMEOUT_S", LONG_S)
     before = set(threading.enumerate())
     sink = Interrupting()
     sink.pipeline = pipeline = pipeline_of(sink, source=endless(world))

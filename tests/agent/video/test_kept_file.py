@@ -81,7 +81,7 @@ def test_a_session_that_can_not_be_kept_leaves_nothing_open(tmp_path):
             if finishes:
                 with pytest.raises(OutputError, match="can't be written"):
                     sink.finish()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_what_another_agent_writes_is_not_taken_for_a_left_over(tmp_path):

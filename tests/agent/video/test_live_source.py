@@ -1,5 +1,6 @@
 """A camera over RTSP: a real server that dies, freezes, refuses, lies and changes its mind."""
 
+import operator
 import threading
 import time
 from contextlib import suppress
@@ -240,4 +241,5 @@ def test_opening_it_again_and_again_leaves_nothing_behind():
         for _ in range(5):
             with pytest.raises(InputError):
                 opened(quick.url("cellar"))
-        assert (descriptors(), threading.active_count()) == before
+        after = descriptors(), threading.active_count()
+        assert all(map(operator.le, after, before))  # of earlier tests something may have ended

@@ -1,6 +1,7 @@
 """A full disk is one line, whatever PyTorch makes of it; a limit on a file's size stands for one."""
 
 import resource
+import sys
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from distill.finetune.torch_file import write_torch
 
 
 @pytest.fixture
-def small_files():
+def small_files(monkeypatch):
     """No file may grow beyond 100 kB."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python would keep what was cut off
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     yield

@@ -86,11 +86,13 @@ def test_after_a_kill_every_step_stands_once_with_the_same_losses(
     process.communicate()
     done = read_snapshot(folder / "snapshot.pt").step
     assert 0 < done < STEPS
+    (torn,) = folder.glob(".snapshot*.partial*")
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 7, "lo')  # a line that the kill has torn
 
     assert finetune(read_config(path), "cpu")
     assert f"going on from step {done} of {STEPS}" in capsys.readouterr().out
+    assert not torn.exists()
     resumed, whole = step_lines(folder), step_lines(whole_run.run)
     assert [line["step"] for line in resumed] == list(range(1, STEPS + 1))
     for mine, other in zip(resumed, whole, strict=True):

@@ -111,7 +111,8 @@ def test_a_network_that_breaks_on_an_image_is_said_to(model):
 
 
 PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 from distill.quantize.ranges import collect_ranges
 from tests.distill.quantize.small import fed, small
 
@@ -122,7 +123,7 @@ class Batches:
         return (fed(seed, 320, 320) for seed in range(len(self)))
 
 collect_ranges(small(), Batches())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 

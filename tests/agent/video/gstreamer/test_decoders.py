@@ -97,7 +97,7 @@ def test_one_that_stalls_later_is_a_fault_in_time_and_leaves_nothing_behind(
     assert said["decoder"] == HARDWARE
     assert 50 <= said["frames"] <= 60
     assert said["error"] == f"{path}: nvv4l2decoder has given no picture for 15 s"
-    assert STALL_S <= said["stalled_s"] < STALL_S + 1
+    assert STALL_S <= said["stalled_s"] < 2 * STALL_S
     # GStreamer's idle threads, which it keeps for a while, may have ended meanwhile.
     assert all(now <= then for now, then in zip(said["after"], said["before"], strict=True))
 

@@ -82,8 +82,9 @@ def test_one_that_ends_without_a_report_ends_all(run, tmp_path, capfd):
 
 @pytest.mark.parametrize(("most", "file"), [(1500, "args.yaml"), (9_000_000, "weights/last.pt")])
 def test_a_disk_that_is_full_for_one_of_them_is_said_with_the_files_name(
-    tmp_path, config_of, most, file
+    tmp_path, config_of, most, file, monkeypatch
 ):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep what was cut off
     config = config_of(tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with closing(begun_folder(config)) as folder:
