@@ -106,7 +106,7 @@ def test_the_first_model_fails_the_second_comes_and_the_third_never_again(
             until(state="idle", active=None)
             assert operator.all("info")[-1]["model"] is None
             agent.until(lambda: agent.stream("door", "output_frames_total") > 25)
-            assert operator.all("streams")[-1]["streams"]["door"]["covered"]
+            agent.until(lambda: operator.all("streams")[-1]["streams"]["door"]["covered"])
 
             failing = operator.offer("nan", 3)
             rev = operator.want(failing, 3)

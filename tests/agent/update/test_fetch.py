@@ -22,7 +22,7 @@ HALF = len(DATA) // 2
 CUSTOM = OfferCustom(name="person", version=2, digest="d" * 64)
 OFFER = Offer(custom=CUSTOM, length=len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
 PLACE = f"{TARGETS}/{OFFER.sha256}.{CUSTOM.path}"
-PATIENCE = Patience(connect_s=2.0, stall_s=0.3)
+PATIENCE = Patience(connect_s=20, stall_s=3)
 
 
 @pytest.fixture

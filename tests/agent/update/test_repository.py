@@ -20,7 +20,7 @@ from agent.update.wanted import Wanted
 from agent.update.web_server import Patience, Server
 from models.bundle import Bundle
 
-PATIENCE = Patience(connect_s=2.0, stall_s=0.3)
+PATIENCE = Patience(connect_s=20, stall_s=3)
 OLD = "has an older copy of the repository than was seen"
 
 
