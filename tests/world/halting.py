@@ -31,3 +31,10 @@ def wait_until_halted(process):
     """A program that ends instead fails the test."""
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status), f"it was to be killed before it is done ({status})"
+
+
+def kill_once_halted(process):
+    """Kill a program at its moment, and wait for its end."""
+    wait_until_halted(process)
+    process.kill()
+    process.communicate()

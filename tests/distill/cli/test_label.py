@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from halting import halting_before, wait_until_halted
+from halting import halting_before, kill_once_halted
 from isnets import write_isnet
 
 from distill.cli import main
@@ -174,9 +174,7 @@ def test_kill_9_of_the_command_and_the_same_command_again(seeing_weights, clip, 
         )
 
     process = start(killed, head=halting_before(".jpg", 7))
-    wait_until_halted(process)
-    process.kill()
-    process.wait()
+    kill_once_halted(process)
     assert b'"frames"' in (killed / "labels.jsonl").read_bytes()
     assert not (killed / "annotations.json").exists()
     assert start(killed, whole).wait(600) == 0

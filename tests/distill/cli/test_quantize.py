@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from halting import halting_before, wait_until_halted
+from halting import halting_before, kill_once_halted
 from PIL import Image
 
 from distill.cli import main
@@ -122,9 +122,7 @@ def test_a_run_that_was_killed_goes_on(small_weights, frames_folder, tmp_path):
     command = [sys.executable, "-c", TYPED, *map(str, words)]
     killed = [sys.executable, "-c", halting_before(f"{out}/model.") + TYPED, *map(str, words)]
     first = subprocess.Popen(killed, cwd=root, stderr=subprocess.DEVNULL)
-    wait_until_halted(first)
-    first.kill()
-    first.wait()
+    kill_once_halted(first)
     assert not list(out.glob("model.*.onnx"))
     (kept,) = out.glob("ranges-*.npz")
     again = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)

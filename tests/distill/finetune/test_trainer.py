@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from halting import halting_before, wait_until_halted
+from halting import halting_before, kill_once_halted, wait_until_halted
 from toys import settings, toy_dataset, training, write_settings
 
 from distill.cli import main
@@ -81,9 +81,7 @@ def test_after_a_kill_every_step_stands_once_with_the_same_losses(
     """The process is killed, not asked to stop; its last snapshot is of the frozen stage."""
     path, folder = write_settings(tmp_path / "config.yaml", settings(own, val)), tmp_path / "run"
     process = training(path, head=halting_before("/snapshot.pt", 2))
-    wait_until_halted(process)
-    process.kill()
-    process.communicate()
+    kill_once_halted(process)
     done = read_snapshot(folder / "snapshot.pt").step
     assert 0 < done < STEPS
     (torn,) = folder.glob(".snapshot*.partial*")
@@ -221,9 +219,7 @@ def test_a_run_goes_on_without_the_weights_it_began_with(own, val, tmp_path):
     path = write_settings(tmp_path / "run.yaml", settings(own, val, model=model, stages=[stage]))
     config = read_config(path)
     process = training(path, head=halting_before("/snapshot.pt", 2))
-    wait_until_halted(process)
-    process.kill()
-    process.communicate()
+    kill_once_halted(process)
     weights.unlink()
     assert finetune(config, "cpu")
     assert read_checkpoint(config.run / "last.safetensors").source == "a.pth"

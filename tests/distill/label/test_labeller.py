@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from halting import wait_until_halted
+from halting import kill_once_halted, wait_until_halted
 from PIL import Image
 
 from distill.cli import main
@@ -332,9 +332,7 @@ def test_after_kill_9_the_same_set_comes_out(clips, labelled, tmp_path):
     folder = tmp_path / "set"
     for batch, kind in ((2, b'"frames"'), (5, b'"done"')):
         process = started(folder, clips, batch)
-        wait_until_halted(process)
-        process.kill()
-        process.communicate()
+        kill_once_halted(process)
         assert kind in (folder / NAME).read_bytes()
         assert not (folder / "annotations.json").exists()
     done = started(folder, clips)

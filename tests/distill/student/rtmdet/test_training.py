@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from halting import halting_before, wait_until_halted
+from halting import halting_before, kill_once_halted
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -137,9 +137,7 @@ def test_kill_and_go_on(done, small, settings_of, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_until_halted(process)
-    process.kill()
-    process.wait()
+    kill_once_halted(process)
     assert 0 < read_snapshot(training / "snapshot.pt").step < done[0].steps
     assert train_student(small(tmp_path), "cpu").exists()
     for name in ("loss", "terms"):

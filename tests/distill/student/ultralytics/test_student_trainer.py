@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from halting import halting_before, wait_until_halted
+from halting import halting_before, kill_once_halted
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -144,9 +144,7 @@ def test_kill_and_go_on(tmp_path, done, settings_of):
         process = subprocess.Popen(
             command(moment), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until_halted(process)
-        process.kill()
-        process.wait()
+        kill_once_halted(process)
         assert resume.exists()
         assert not (tmp_path / "run/student.pt").exists()
     assert len(losses(tmp_path / "run")) == len(undisturbed)
